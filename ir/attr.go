@@ -1,0 +1,244 @@
+package ir
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Attr is an attribute between a file (or the text form) and a typed operator. Value is one of int, float32, string,
+// []int, []float32, []string, *tensor.Tensor, *Graph.
+type Attr struct {
+	Name  string
+	Value any
+}
+
+// New is an operator with the default attributes that its struct's tags state.
+//
+// Fields are int, *int, float32, *float32, bool, string, []int, []float32, []string, tensor.DType, *tensor.Tensor or
+// *Graph, tagged `attr:"name,…"` with
+//
+//	default=V    the value when absent; without it the zero value, which for pointers and lists means absent
+//	required     must be present
+//	oneof=A|B    the strings or ints that are supported
+//	internal     not part of ONNX: kept in the text form, refused in files
+func New[T any]() *T {
+	op := new(T)
+	v := reflect.ValueOf(op).Elem()
+	for _, f := range attrFields(v.Type()) {
+		if f.hasDefault {
+			if err := setField(v.Field(f.index), f, parseDefault(v.Field(f.index).Type(), f.def)); err != nil {
+				panic(fmt.Sprintf("ir: %T: %v", op, err))
+			}
+		}
+	}
+	return op
+}
+
+type attrField struct {
+	index              int
+	name, def          string
+	hasDefault         bool
+	required, internal bool
+	oneof              []string
+}
+
+func attrFields(t reflect.Type) []attrField {
+	var fields []attrField
+	for i := range t.NumField() {
+		tag, ok := t.Field(i).Tag.Lookup("attr")
+		if !ok {
+			continue
+		}
+		parts := strings.Split(tag, ",")
+		f := attrField{index: i, name: parts[0]}
+		for _, p := range parts[1:] {
+			key, val, _ := strings.Cut(p, "=")
+			switch key {
+			case "default":
+				f.def, f.hasDefault = val, true
+			case "required":
+				f.required = true
+			case "internal":
+				f.internal = true
+			case "oneof":
+				f.oneof = strings.Split(val, "|")
+			default:
+				panic("ir: attribute tag " + tag)
+			}
+		}
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+func parseDefault(t reflect.Type, s string) any {
+	switch t.Kind() {
+	case reflect.Float32:
+		v, err := strconv.ParseFloat(s, 32)
+		if err == nil {
+			return float32(v)
+		}
+	case reflect.String:
+		return s
+	default:
+		v, err := strconv.Atoi(s)
+		if err == nil {
+			return v
+		}
+	}
+	panic(fmt.Sprintf("ir: default %q of a %s attribute", s, t))
+}
+
+// DecodeAttrs sets op's fields from attrs, on top of the defaults. An attribute that op does not have, a wrong kind and
+// a value outside oneof are errors. Internal attributes are accepted only when internal is true.
+func DecodeAttrs(op Op, attrs []Attr, internal bool) error {
+	v := reflect.ValueOf(op).Elem()
+	seen := map[string]bool{}
+	fields := attrFields(v.Type())
+	for _, a := range attrs {
+		i := slices.IndexFunc(fields, func(f attrField) bool { return f.name == a.Name && (internal || !f.internal) })
+		if i < 0 {
+			return &AttrError{a.Name, "not an attribute of this operator" + knownAttrs(fields)}
+		}
+		if seen[a.Name] {
+			return &AttrError{a.Name, "given twice"}
+		}
+		seen[a.Name] = true
+		if err := setField(v.Field(fields[i].index), fields[i], a.Value); err != nil {
+			return err
+		}
+	}
+	for _, f := range fields {
+		if f.required && !seen[f.name] {
+			return &AttrError{f.name, "is required"}
+		}
+	}
+	return nil
+}
+
+func knownAttrs(fields []attrField) string {
+	if len(fields) == 0 {
+		return ", which has none"
+	}
+	var names []string
+	for _, f := range fields {
+		if !f.internal {
+			names = append(names, f.name)
+		}
+	}
+	return ", which has " + strings.Join(names, ", ")
+}
+
+func setField(f reflect.Value, d attrField, value any) error {
+	wrong := func() error {
+		return &AttrError{d.name, fmt.Sprintf("has a value of kind %s, expects %s", attrKind(value), strings.TrimPrefix(f.Type().String(), "*"))}
+	}
+	if len(d.oneof) > 0 && !slices.Contains(d.oneof, fmt.Sprint(value)) {
+		return &AttrError{d.name, fmt.Sprintf("unsupported value %v, expects one of %s", value, strings.Join(d.oneof, ", "))}
+	}
+	switch p := f.Addr().Interface().(type) {
+	case *bool:
+		n, ok := value.(int)
+		if !ok {
+			return wrong()
+		}
+		*p = n != 0
+	case *tensor.DType:
+		n, ok := value.(int)
+		if !ok {
+			return wrong()
+		}
+		if n < 0 || n > math.MaxUint8 || n != 0 && !tensor.DType(n).Valid() {
+			return Unsupported(d.name, n)
+		}
+		*p = tensor.DType(n)
+	default:
+		if f.Kind() == reflect.Pointer && (f.Type().Elem().Kind() == reflect.Int || f.Type().Elem().Kind() == reflect.Float32) {
+			f.Set(reflect.New(f.Type().Elem()))
+			f = f.Elem()
+		}
+		v := reflect.ValueOf(value)
+		if n, ok := value.(int); ok && f.Kind() == reflect.Float32 {
+			v = reflect.ValueOf(float32(n))
+		}
+		if v.IsValid() && v.Kind() == reflect.Slice && v.Len() == 0 && f.Kind() == reflect.Slice {
+			v = reflect.MakeSlice(f.Type(), 0, 0)
+		}
+		if ints, ok := value.([]int); ok && f.Type() == reflect.TypeFor[[]float32]() {
+			v = reflect.ValueOf(toFloats(ints))
+		}
+		if !v.IsValid() || v.Type() != f.Type() {
+			return wrong()
+		}
+		f.Set(v)
+	}
+	return nil
+}
+
+func toFloats(ints []int) []float32 {
+	out := make([]float32, len(ints))
+	for i, n := range ints {
+		out[i] = float32(n)
+	}
+	return out
+}
+
+func attrKind(value any) string {
+	switch value.(type) {
+	case *tensor.Tensor:
+		return "tensor"
+	case *Graph:
+		return "graph"
+	}
+	return fmt.Sprintf("%T", value)
+}
+
+// EncodeAttrs is op's attributes that differ from their defaults or are required, in the order of the struct's fields.
+func EncodeAttrs(op Op, internal bool) []Attr {
+	v := reflect.ValueOf(op).Elem()
+	defaults := reflect.ValueOf(op.Def().New()).Elem()
+	var attrs []Attr
+	for _, f := range attrFields(v.Type()) {
+		field := v.Field(f.index)
+		if f.internal && !internal || !f.required && reflect.DeepEqual(field.Interface(), defaults.Field(f.index).Interface()) {
+			continue
+		}
+		attrs = append(attrs, Attr{f.name, attrValue(field)})
+	}
+	return attrs
+}
+
+func attrValue(f reflect.Value) any {
+	switch x := f.Interface().(type) {
+	case bool:
+		if x {
+			return 1
+		}
+		return 0
+	case tensor.DType:
+		return int(x)
+	case *int:
+		return *x
+	case *float32:
+		return *x
+	default:
+		return x
+	}
+}
+
+// AttrNames is the names of the attributes that a file may give op.
+func AttrNames(op Op) []string {
+	var names []string
+	for _, f := range attrFields(reflect.TypeOf(op).Elem()) {
+		if !f.internal {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}

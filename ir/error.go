@@ -1,0 +1,28 @@
+package ir
+
+import "fmt"
+
+// Error is a fault found at a node. Its text has the form of all errors of the project without the package's name,
+// which the caller's package puts before it: `node "conv1" (Conv): attribute "dilations": unsupported value [2 2]`.
+type Error struct {
+	Node string // the node's name
+	Op   string // the operator
+	Err  error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("node %q (%s): %v", e.Node, e.Op, e.Err) }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// AttrError is a fault of an attribute; it stands in an Error.
+type AttrError struct {
+	Attr string
+	Msg  string
+}
+
+func (e *AttrError) Error() string { return fmt.Sprintf("attribute %q: %s", e.Attr, e.Msg) }
+
+// Unsupported is the fault of an attribute whose value is not supported.
+func Unsupported(attr string, value any) error {
+	return &AttrError{attr, fmt.Sprintf("unsupported value %v", value)}
+}

@@ -1,0 +1,297 @@
+// Package ir is the graph that every model becomes: values in single-assignment form, nodes that carry typed operators,
+// explicit uses, types with symbolic dimensions. It knows neither files nor kernels.
+package ir
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Op is an operator with its attributes: a pointer to an attribute struct of package ops. A type switch on it tells
+// operators apart.
+type Op interface {
+	// Def is what there is to say of the operator, whatever its attributes.
+	Def() *Def
+}
+
+// Graph is a model, or the body of a control-flow operator. Nodes stand in topological order. A body refers to nothing
+// outside itself: what it captures are its last inputs, and the node that owns it passes them in.
+type Graph struct {
+	Name, Doc string
+	Opset     int // of the default domain, in the file it came from; the graph itself is always in the newest form
+	Metadata  []KeyValue
+	inputs    []*Value
+	outputs   []*Value
+	nodes     []*Node
+	values    []*Value // by id; nil where removed
+	names     map[string]*Value
+	nodeNames map[string]bool
+	backing   any // keeps alive what constants alias (a file mapping)
+}
+
+// KeyValue is a metadata entry.
+type KeyValue struct{ Key, Value string }
+
+// Value is one tensor that a graph computes, takes or holds.
+type Value struct {
+	name  string
+	typ   Type
+	id    int
+	konst *tensor.Tensor
+	dims  []Dim
+	def   *Node
+	index int
+	uses  []Use
+}
+
+// Use is a place where a value is an input.
+type Use struct {
+	Node  *Node
+	Index int
+}
+
+// Node is one application of an operator. An optional input or output that is absent is nil.
+type Node struct {
+	Name    string
+	Op      Op
+	inputs  []*Value
+	outputs []*Value
+	graph   *Graph
+}
+
+// NewGraph returns an empty graph.
+func NewGraph(name string) *Graph {
+	return &Graph{Name: name, names: map[string]*Value{}, nodeNames: map[string]bool{}}
+}
+
+// KeepAlive makes the graph hold on to x, whose memory constants alias.
+func (g *Graph) KeepAlive(x any) { g.backing = x }
+
+// Backing is what KeepAlive was given.
+func (g *Graph) Backing() any { return g.backing }
+
+// Inputs, Outputs and Nodes are shared; not to be written to. Nodes are in topological order.
+func (g *Graph) Inputs() []*Value  { return g.inputs }
+func (g *Graph) Outputs() []*Value { return g.outputs }
+func (g *Graph) Nodes() []*Node    { return g.nodes }
+
+// NumValues is one more than the greatest id of a value.
+func (g *Graph) NumValues() int { return len(g.values) }
+
+// Values is all values in the order of their ids.
+func (g *Graph) Values() []*Value {
+	return slices.DeleteFunc(slices.Clone(g.values), func(v *Value) bool { return v == nil })
+}
+
+// Value is the value of that name, or nil.
+func (g *Graph) Value(name string) *Value { return g.names[name] }
+
+// Meta is the metadata entry of that key.
+func (g *Graph) Meta(key string) (string, bool) {
+	for _, kv := range g.Metadata {
+		if kv.Key == key {
+			return kv.Value, true
+		}
+	}
+	return "", false
+}
+
+// SetMeta sets a metadata entry.
+func (g *Graph) SetMeta(key, value string) {
+	for i := range g.Metadata {
+		if g.Metadata[i].Key == key {
+			g.Metadata[i].Value = value
+			return
+		}
+	}
+	g.Metadata = append(g.Metadata, KeyValue{key, value})
+}
+
+// Name is unique in the graph.
+func (v *Value) Name() string { return v.name }
+
+// Type is the inferred type.
+func (v *Value) Type() Type { return v.typ }
+
+// ID is dense: from 0 up to the graph's NumValues.
+func (v *Value) ID() int { return v.id }
+
+// Const is the tensor that a constant holds, else nil.
+func (v *Value) Const() *tensor.Tensor { return v.konst }
+
+// Dims is the elements of an integer value of at most one dimension, as far as they are known: a constant's numbers, or
+// what Shape and the arithmetic on its result give. nil when unknown.
+func (v *Value) Dims() []Dim { return v.dims }
+
+// Def is the node that computes the value; nil for graph inputs and constants.
+func (v *Value) Def() *Node { return v.def }
+
+// DefIndex is the number of the output of Def that the value is.
+func (v *Value) DefIndex() int { return v.index }
+
+// Uses is the inputs that the value feeds; being a graph output is not among them.
+func (v *Value) Uses() []Use { return v.uses }
+
+func (v *Value) String() string {
+	if v == nil {
+		return "_"
+	}
+	return "%" + v.name + ": " + v.typ.String()
+}
+
+// Inputs and Outputs are shared; not to be written to. Absent ones are nil.
+func (n *Node) Inputs() []*Value  { return n.inputs }
+func (n *Node) Outputs() []*Value { return n.outputs }
+
+// In is input i, nil when absent.
+func (n *Node) In(i int) *Value {
+	if i < 0 || i >= len(n.inputs) {
+		return nil
+	}
+	return n.inputs[i]
+}
+
+// Out is output i, nil when absent.
+func (n *Node) Out(i int) *Value {
+	if i < 0 || i >= len(n.outputs) {
+		return nil
+	}
+	return n.outputs[i]
+}
+
+// Graph is the graph that the node stands in.
+func (n *Node) Graph() *Graph { return n.graph }
+
+// OpName is the operator's name as ONNX has it, with its domain where that is not the default one.
+func (n *Node) OpName() string { return n.Op.Def().FullName() }
+
+// AddInput appends a graph input.
+func (g *Graph) AddInput(name string, t Type) (*Value, error) {
+	v, err := g.newValue(name, t)
+	if err != nil {
+		return nil, err
+	}
+	g.inputs = append(g.inputs, v)
+	return v, nil
+}
+
+// AddConst adds a constant. The tensor is shared and must not change from now on. An empty name gets a fresh one.
+func (g *Graph) AddConst(name string, t *tensor.Tensor) (*Value, error) {
+	if name == "" {
+		name = g.FreshName("const")
+	}
+	v, err := g.newValue(name, TensorType(t))
+	if err != nil {
+		return nil, err
+	}
+	v.konst = t
+	v.dims = constDims(t)
+	return v, nil
+}
+
+// maxKnownDims bounds how long a shape-like value is followed.
+const maxKnownDims = 64
+
+func constDims(t *tensor.Tensor) []Dim {
+	if t.Rank() > 1 || t.Len() > maxKnownDims || t.DType() != tensor.Int64 && t.DType() != tensor.Int32 {
+		return nil
+	}
+	ints, _ := t.AsInts()
+	return Dims(ints...)
+}
+
+// Append adds a node at the end and infers the types of its outputs. An output named "" is absent. An empty node name
+// gets a fresh one.
+func (g *Graph) Append(name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
+	return g.insert(len(g.nodes), name, op, inputs, outputs)
+}
+
+func (g *Graph) insert(at int, name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
+	if name == "" || g.nodeNames[name] {
+		base := name
+		if base == "" {
+			base = op.Def().Name
+		}
+		name = g.freshNodeName(base)
+	}
+	for len(inputs) > 0 && inputs[len(inputs)-1] == nil {
+		inputs = inputs[:len(inputs)-1]
+	}
+	n := &Node{Name: name, Op: op, inputs: slices.Clone(inputs), graph: g}
+	types, dims, err := inferNode(n, len(outputs))
+	if err != nil {
+		return nil, err
+	}
+	for i, out := range outputs {
+		if out == "" {
+			n.outputs = append(n.outputs, nil)
+			continue
+		}
+		v, err := g.newValue(out, types[i])
+		if err != nil {
+			return nil, &Error{Node: name, Op: n.OpName(), Err: err}
+		}
+		v.def, v.index, v.dims = n, i, dims[i]
+		n.outputs = append(n.outputs, v)
+	}
+	for i, v := range n.inputs {
+		if v != nil {
+			v.uses = append(v.uses, Use{n, i})
+		}
+	}
+	g.nodeNames[name] = true
+	g.nodes = slices.Insert(g.nodes, at, n)
+	return n, nil
+}
+
+// SetOutputs says which values the graph returns.
+func (g *Graph) SetOutputs(outputs ...*Value) { g.outputs = slices.Clone(outputs) }
+
+// Rename gives a value another name, which must be free.
+func (g *Graph) Rename(v *Value, name string) error {
+	if v.name == name {
+		return nil
+	}
+	if name == "" || g.names[name] != nil {
+		return fmt.Errorf("ir: value %q: name %q is empty or taken", v.name, name)
+	}
+	delete(g.names, v.name)
+	v.name = name
+	g.names[name] = v
+	return nil
+}
+
+func (g *Graph) newValue(name string, t Type) (*Value, error) {
+	if name == "" {
+		return nil, fmt.Errorf("ir: a value has an empty name")
+	}
+	if g.names[name] != nil {
+		return nil, fmt.Errorf("ir: value %q: defined twice", name)
+	}
+	v := &Value{name: name, typ: t, id: len(g.values)}
+	g.values = append(g.values, v)
+	g.names[name] = v
+	return v, nil
+}
+
+// FreshName is base, with a number behind it where base is taken by a value.
+func (g *Graph) FreshName(base string) string {
+	return fresh(base, func(s string) bool { return g.names[s] != nil })
+}
+
+func (g *Graph) freshNodeName(base string) string {
+	return fresh(base, func(s string) bool { return g.nodeNames[s] })
+}
+
+func fresh(base string, taken func(string) bool) string {
+	if !taken(base) {
+		return base
+	}
+	for i := 1; ; i++ {
+		if s := fmt.Sprintf("%s_%d", base, i); !taken(s) {
+			return s
+		}
+	}
+}

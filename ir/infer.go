@@ -1,0 +1,98 @@
+package ir
+
+import (
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// inferNode checks a node's arguments against its Def and infers the types of its outputs.
+func inferNode(n *Node, numOut int) ([]Type, [][]Dim, error) {
+	def := n.Op.Def()
+	wrap := func(err error) error { return &Error{Node: n.Name, Op: def.FullName(), Err: err} }
+	bound, err := bindInputs(def, n.inputs)
+	if err != nil {
+		return nil, nil, wrap(err)
+	}
+	if least, most := Arity(def.Outs); numOut < least || numOut > most {
+		return nil, nil, wrap(fmt.Errorf("has %d outputs, expects %s", numOut, span(least, most)))
+	}
+	c := &InferCtx{Node: n, types: make([]Type, numOut), dims: make([][]Dim, numOut)}
+	for i := range c.types {
+		p := param(def.Outs, i)
+		if p.Kind != VariadicAny {
+			c.types[i].DType = bound.lookup(p.Type)
+		}
+	}
+	if err := def.Infer(c); err != nil {
+		return nil, nil, wrap(err)
+	}
+	for i := range c.types {
+		if c.types[i].DType == tensor.Undefined {
+			return nil, nil, wrap(fmt.Errorf("output %d: element type could not be inferred", i))
+		}
+		for _, d := range c.types[i].Shape {
+			if d.N < 0 {
+				return nil, nil, wrap(fmt.Errorf("output %d: negative dimension in shape %v", i, c.types[i].Shape))
+			}
+		}
+	}
+	return c.types, c.dims, nil
+}
+
+type binding map[string]tensor.DType
+
+func (b binding) lookup(name string) tensor.DType {
+	if dt, ok := b[name]; ok {
+		return dt
+	}
+	dt, _ := tensor.ParseDType(name)
+	return dt
+}
+
+// bindInputs finds the element type of each type variable.
+func bindInputs(def *Def, inputs []*Value) (binding, error) {
+	if least, most := Arity(def.Ins); len(inputs) < least || len(inputs) > most {
+		return nil, fmt.Errorf("has %d inputs, expects %s", len(inputs), span(least, most))
+	}
+	bound := binding{}
+	for i, v := range inputs {
+		p := param(def.Ins, i)
+		if v == nil {
+			if p.Kind == Required {
+				return nil, fmt.Errorf("input %d (%s) is missing", i, p.Name)
+			}
+			continue
+		}
+		dt := v.typ.DType
+		set, isVar := def.Types[p.Type]
+		if !isVar {
+			if want, ok := tensor.ParseDType(p.Type); ok {
+				set = TypesOf(want)
+			}
+		}
+		if !set.Has(dt) {
+			return nil, fmt.Errorf("input %d (%s): element type %s is not supported, expects one of %s", i, p.Name, dt, set)
+		}
+		if !isVar || p.Kind == VariadicAny {
+			continue
+		}
+		if was, ok := bound[p.Type]; ok && was != dt {
+			return nil, fmt.Errorf("input %d (%s): element type %s differs from %s of the inputs before it", i, p.Name, dt, was)
+		}
+		bound[p.Type] = dt
+	}
+	return bound, nil
+}
+
+func param(params []Param, i int) Param { return params[min(i, len(params)-1)] }
+
+func span(least, most int) string {
+	switch {
+	case least == most:
+		return fmt.Sprint(least)
+	case most == maxVariadic:
+		return fmt.Sprintf("at least %d", least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}

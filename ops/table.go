@@ -1,0 +1,34 @@
+// Package ops is what onnxrun knows of ONNX's operators: one file each, with the attributes, the forms of older opsets,
+// type and shape inference and a clear reference evaluation.
+package ops
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// table lists every operator, sorted by name.
+var table = [...]*ir.Def{
+	relu,
+	squeeze,
+}
+
+// Opset is the newest opset of ONNX's default domain whose forms the table knows.
+const Opset = 24
+
+// Lookup is the Def of an operator, or nil. The domains "" and "ai.onnx" are the same.
+func Lookup(domain, name string) *ir.Def {
+	if domain == "ai.onnx" {
+		domain = ""
+	}
+	i, ok := slices.BinarySearchFunc(table[:], name, func(d *ir.Def, name string) int { return strings.Compare(d.Name, name) })
+	if !ok || table[i].Domain != domain {
+		return nil
+	}
+	return table[i]
+}
+
+// All is every operator, sorted by name.
+func All() []*ir.Def { return slices.Clone(table[:]) }
