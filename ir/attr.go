@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"reflect"
 	"slices"
@@ -201,17 +202,35 @@ func attrKind(value any) string {
 
 // EncodeAttrs is op's attributes that differ from their defaults or are required, in the order of the struct's fields.
 func EncodeAttrs(op Op, internal bool) []Attr {
-	v := reflect.ValueOf(op).Elem()
-	defaults := reflect.ValueOf(op.Def().New()).Elem()
 	var attrs []Attr
-	for _, f := range attrFields(v.Type()) {
-		field := v.Field(f.index)
-		if f.internal && !internal || !f.required && reflect.DeepEqual(field.Interface(), defaults.Field(f.index).Interface()) {
-			continue
-		}
-		attrs = append(attrs, Attr{f.name, attrValue(field)})
+	for f, v := range encodedFields(op, internal) {
+		attrs = append(attrs, Attr{f.name, attrValue(v)})
 	}
 	return attrs
+}
+
+func encodedFields(op Op, internal bool) iter.Seq2[attrField, reflect.Value] {
+	return func(yield func(attrField, reflect.Value) bool) {
+		v := reflect.ValueOf(op).Elem()
+		defaults := reflect.ValueOf(op.Def().New()).Elem()
+		for _, f := range attrFields(v.Type()) {
+			field := v.Field(f.index)
+			if f.internal && !internal || !f.required && sameBits(field.Interface(), defaults.Field(f.index).Interface()) {
+				continue
+			}
+			if !yield(f, field) {
+				return
+			}
+		}
+	}
+}
+
+// sameBits is reflect.DeepEqual that tells -0 from 0.
+func sameBits(a, b any) bool {
+	if x, ok := a.(float32); ok {
+		return math.Float32bits(x) == math.Float32bits(b.(float32))
+	}
+	return reflect.DeepEqual(a, b)
 }
 
 func attrValue(f reflect.Value) any {

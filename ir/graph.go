@@ -10,7 +10,8 @@ import (
 )
 
 // Op is an operator with its attributes: a pointer to an attribute struct of package ops. A type switch on it tells
-// operators apart.
+// operators apart. It is immutable once a node has it, and clones of a graph share it; bodies are the exception, each
+// graph has its own.
 type Op interface {
 	// Def is what there is to say of the operator, whatever its attributes.
 	Def() *Def
@@ -28,6 +29,8 @@ type Graph struct {
 	values    []*Value // by id; nil where removed
 	names     map[string]*Value
 	nodeNames map[string]bool
+	nextName  map[string]int // numbers behind fresh names, by base
+	nextNode  map[string]int
 	backing   any // keeps alive what constants alias (a file mapping)
 }
 
@@ -63,7 +66,10 @@ type Node struct {
 
 // NewGraph returns an empty graph.
 func NewGraph(name string) *Graph {
-	return &Graph{Name: name, names: map[string]*Value{}, nodeNames: map[string]bool{}}
+	return &Graph{
+		Name: name, names: map[string]*Value{}, nodeNames: map[string]bool{},
+		nextName: map[string]int{}, nextNode: map[string]int{},
+	}
 }
 
 // KeepAlive makes the graph hold on to x, whose memory constants alias.
@@ -203,12 +209,18 @@ func constDims(t *tensor.Tensor) []Dim {
 }
 
 // Append adds a node at the end and infers the types of its outputs. An output named "" is absent. An empty node name
-// gets a fresh one.
+// gets a fresh one. The graph is unchanged when it fails. From now on op must not change; graphs share it.
 func (g *Graph) Append(name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
-	return g.insert(len(g.nodes), name, op, inputs, outputs)
+	n, err := g.newNode(name, op, inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	g.nodes = append(g.nodes, n)
+	return n, nil
 }
 
-func (g *Graph) insert(at int, name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
+// newNode makes a node with its outputs and uses; its place in the list of nodes is the caller's to give.
+func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
 	if name == "" || g.nodeNames[name] {
 		base := name
 		if base == "" {
@@ -216,25 +228,33 @@ func (g *Graph) insert(at int, name string, op Op, inputs []*Value, outputs []st
 		}
 		name = g.freshNodeName(base)
 	}
-	for len(inputs) > 0 && inputs[len(inputs)-1] == nil {
-		inputs = inputs[:len(inputs)-1]
+	n := &Node{Name: name, Op: op, inputs: trimAbsent(inputs), graph: g}
+	fail := func(err error) (*Node, error) { return nil, &Error{Node: name, Op: n.OpName(), Err: err} }
+	for i, v := range n.inputs {
+		if v != nil && !g.owns(v) {
+			return fail(fmt.Errorf("input %d: value %q is not of this graph", i, v.name))
+		}
 	}
-	n := &Node{Name: name, Op: op, inputs: slices.Clone(inputs), graph: g}
+	for i, out := range outputs {
+		if out != "" && (g.names[out] != nil || slices.Contains(outputs[:i], out)) {
+			return fail(fmt.Errorf("output %d: value %q is defined twice", i, out))
+		}
+	}
 	types, dims, err := inferNode(n, len(outputs))
 	if err != nil {
 		return nil, err
 	}
+	n.outputs = make([]*Value, len(outputs))
 	for i, out := range outputs {
 		if out == "" {
-			n.outputs = append(n.outputs, nil)
 			continue
 		}
 		v, err := g.newValue(out, types[i])
 		if err != nil {
-			return nil, &Error{Node: name, Op: n.OpName(), Err: err}
+			return fail(err)
 		}
 		v.def, v.index, v.dims = n, i, dims[i]
-		n.outputs = append(n.outputs, v)
+		n.outputs[i] = v
 	}
 	for i, v := range n.inputs {
 		if v != nil {
@@ -242,8 +262,19 @@ func (g *Graph) insert(at int, name string, op Op, inputs []*Value, outputs []st
 		}
 	}
 	g.nodeNames[name] = true
-	g.nodes = slices.Insert(g.nodes, at, n)
 	return n, nil
+}
+
+// trimAbsent is a copy without the absent values at the end.
+func trimAbsent(inputs []*Value) []*Value {
+	for len(inputs) > 0 && inputs[len(inputs)-1] == nil {
+		inputs = inputs[:len(inputs)-1]
+	}
+	return slices.Clone(inputs)
+}
+
+func (g *Graph) owns(v *Value) bool {
+	return v.id >= 0 && v.id < len(g.values) && g.values[v.id] == v
 }
 
 // SetOutputs says which values the graph returns.
@@ -278,19 +309,21 @@ func (g *Graph) newValue(name string, t Type) (*Value, error) {
 
 // FreshName is base, with a number behind it where base is taken by a value.
 func (g *Graph) FreshName(base string) string {
-	return fresh(base, func(s string) bool { return g.names[s] != nil })
+	return fresh(base, g.nextName, func(s string) bool { return g.names[s] != nil })
 }
 
 func (g *Graph) freshNodeName(base string) string {
-	return fresh(base, func(s string) bool { return g.nodeNames[s] })
+	return fresh(base, g.nextNode, func(s string) bool { return g.nodeNames[s] })
 }
 
-func fresh(base string, taken func(string) bool) string {
+// fresh keeps in next the number to try first for each base, so that many names of one base take linear time.
+func fresh(base string, next map[string]int, taken func(string) bool) string {
 	if !taken(base) {
 		return base
 	}
-	for i := 1; ; i++ {
+	for i := max(next[base], 1); ; i++ {
 		if s := fmt.Sprintf("%s_%d", base, i); !taken(s) {
+			next[base] = i
 			return s
 		}
 	}

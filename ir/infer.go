@@ -2,6 +2,7 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -38,6 +39,48 @@ func inferNode(n *Node, numOut int) ([]Type, [][]Dim, error) {
 		}
 	}
 	return c.types, c.dims, nil
+}
+
+// SetInputType declares another type for a graph input. The types of what is computed from it are stale until InferAll.
+func (g *Graph) SetInputType(v *Value, t Type) error {
+	if !slices.Contains(g.inputs, v) {
+		return fmt.Errorf("ir: value %q: is not a graph input", v.name)
+	}
+	if err := checkType(t); err != nil {
+		return fmt.Errorf("ir: value %q: %w", v.name, err)
+	}
+	v.typ = Type{t.DType, t.Shape.Clone()}
+	return nil
+}
+
+// InferAll infers the types of all nodes anew, from those of the graph inputs and constants. What was inferred before
+// is forgotten. A graph for which it fails is of no further use.
+func (g *Graph) InferAll() error {
+	for _, n := range g.nodes {
+		types, dims, err := inferNode(n, len(n.outputs))
+		if err != nil {
+			return err
+		}
+		for i, v := range n.outputs {
+			if v != nil {
+				v.typ, v.dims = types[i], dims[i]
+			}
+		}
+	}
+	return nil
+}
+
+// checkType finds what no type may have, whoever made it.
+func checkType(t Type) error {
+	if !t.DType.Valid() {
+		return fmt.Errorf("element type %s is not valid", t.DType)
+	}
+	for _, d := range t.Shape {
+		if d.N < 0 || d.N == 0 && d.Sym != "" && d != UnknownDim || d.IsUnknown() && d != UnknownDim {
+			return fmt.Errorf("shape %v has an invalid dimension", t.Shape)
+		}
+	}
+	return nil
 }
 
 type binding map[string]tensor.DType

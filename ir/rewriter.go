@@ -1,0 +1,242 @@
+package ir
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Rewriter changes a graph; nothing else does once it is built. Edits may be made while ranging over the graph's Nodes,
+// which stay as they are until Done; so do the types of what depends on a replaced value. Between NewRewriter and Done
+// nodes may also be appended.
+type Rewriter struct {
+	g       *Graph
+	before  map[*Node][]*Node // inserted nodes, by the node that they precede
+	last    []*Node           // inserted at the end
+	added   map[*Node]bool
+	loose   []*Value // lost a use: dead if that was the last
+	changed bool
+}
+
+// NewRewriter begins a change of g, which Done ends.
+func NewRewriter(g *Graph) *Rewriter {
+	return &Rewriter{g: g, before: map[*Node][]*Node{}, added: map[*Node]bool{}}
+}
+
+// Graph is the graph that is changed.
+func (r *Rewriter) Graph() *Graph { return r.g }
+
+// Const adds a constant, under a name made from base.
+func (r *Rewriter) Const(base string, t *tensor.Tensor) *Value {
+	c, err := r.g.AddConst(r.g.FreshName(base), t)
+	if err != nil { // a fresh name cannot be taken
+		panic(err)
+	}
+	r.loose = append(r.loose, c)
+	return c
+}
+
+// Insert adds a node of one output before another one, at the end if that is nil, and returns the output, which is
+// named as the node is. Names that are taken get a number behind them.
+func (r *Rewriter) Insert(before *Node, name string, op Op, inputs ...*Value) (*Value, error) {
+	n, err := r.InsertN(before, name, op, inputs, r.g.FreshName(name))
+	if err != nil {
+		return nil, err
+	}
+	return n.outputs[0], nil
+}
+
+// InsertN is Insert for a node of any outputs, whose names must be free; one named "" is absent.
+func (r *Rewriter) InsertN(before *Node, name string, op Op, inputs []*Value, outputs ...string) (*Node, error) {
+	if before != nil && before.graph != r.g {
+		return nil, fmt.Errorf("ir: node %q is not in the graph", before.Name)
+	}
+	n, err := r.g.newNode(name, op, inputs, outputs)
+	if err != nil {
+		return nil, err
+	}
+	if before == nil {
+		r.last = append(r.last, n)
+	} else {
+		r.before[before] = append(r.before[before], n)
+	}
+	r.added[n] = true
+	r.changed = true
+	r.loose = append(r.loose, n.outputs...)
+	return n, nil
+}
+
+// CanReplace says why Replace would refuse, nil if it would not.
+func (r *Rewriter) CanReplace(old, new *Value) error {
+	refuse := func(why string) error {
+		return fmt.Errorf("ir: value %q cannot take the place of %q: %s", new.name, old.name, why)
+	}
+	switch {
+	case !r.g.owns(old) || !r.g.owns(new):
+		return refuse("both must be of the graph")
+	case !old.typ.Accepts(new.typ):
+		return refuse(fmt.Sprintf("its type is %v, not %v", new.typ, old.typ))
+	case !slices.Contains(r.g.outputs, old):
+	case slices.Contains(r.g.inputs, old):
+		return refuse("that is a graph input and a graph output")
+	case slices.Contains(r.g.inputs, new):
+		return refuse("a graph input cannot be a graph output under another name")
+	case slices.Contains(r.g.outputs, new):
+		return refuse("it is a graph output of its own")
+	}
+	return nil
+}
+
+// Replace lets new take old's place: its uses, and its name where it is a graph output. Uses by the nodes inserted by
+// this Rewriter that compute new stay, so that a node can be put behind a value. What computed old goes with Done
+// unless it has other uses.
+func (r *Rewriter) Replace(old, new *Value) error {
+	if old == new {
+		return nil
+	}
+	if err := r.CanReplace(old, new); err != nil {
+		return err
+	}
+	keep := map[*Node]bool{}
+	r.computing(new, keep)
+	uses := old.uses
+	old.uses = nil
+	for _, u := range uses {
+		if keep[u.Node] {
+			old.uses = append(old.uses, u)
+			continue
+		}
+		u.Node.inputs[u.Index] = new
+		new.uses = append(new.uses, u)
+	}
+	if slices.Contains(r.g.outputs, old) {
+		for i, v := range r.g.outputs {
+			if v == old {
+				r.g.outputs[i] = new
+			}
+		}
+		name, oldName := old.name, new.name
+		old.name, new.name = oldName, name
+		r.g.names[name], r.g.names[oldName] = new, old
+	}
+	r.loose = append(r.loose, old)
+	r.changed = true
+	return nil
+}
+
+// computing collects the nodes of this Rewriter's making that v depends on.
+func (r *Rewriter) computing(v *Value, nodes map[*Node]bool) {
+	if v == nil || v.def == nil || nodes[v.def] || !r.added[v.def] {
+		return
+	}
+	nodes[v.def] = true
+	for _, in := range v.def.inputs {
+		r.computing(in, nodes)
+	}
+}
+
+// SetInputs gives a node other inputs. The types that its outputs then have must be compatible with those they had.
+func (r *Rewriter) SetInputs(n *Node, inputs ...*Value) error { return r.SetNode(n, n.Op, inputs...) }
+
+// SetInput gives a node another input i.
+func (r *Rewriter) SetInput(n *Node, i int, v *Value) error {
+	inputs := slices.Clone(n.inputs)
+	for len(inputs) <= i {
+		inputs = append(inputs, nil)
+	}
+	inputs[i] = v
+	return r.SetNode(n, n.Op, inputs...)
+}
+
+// SetNode turns a node into another one with the same name and outputs. The types that these then have must be
+// compatible with those they had.
+func (r *Rewriter) SetNode(n *Node, op Op, inputs ...*Value) error {
+	fail := func(err error) error { return &Error{Node: n.Name, Op: n.OpName(), Err: err} }
+	if n.graph != r.g {
+		return fail(fmt.Errorf("is not in the graph"))
+	}
+	inputs = trimAbsent(inputs)
+	for i, v := range inputs {
+		if v != nil && !r.g.owns(v) {
+			return fail(fmt.Errorf("input %d: value %q is not of this graph", i, v.name))
+		}
+	}
+	types, dims, err := inferNode(&Node{Name: n.Name, Op: op, inputs: inputs, outputs: n.outputs, graph: r.g}, len(n.outputs))
+	if err != nil {
+		return err
+	}
+	for i, v := range n.outputs {
+		if v != nil && !v.typ.Accepts(types[i]) {
+			return fail(fmt.Errorf("output %d: as %s its type is %v, not %v", i, op.Def().FullName(), types[i], v.typ))
+		}
+	}
+	for i, v := range n.outputs {
+		if v != nil {
+			v.typ, v.dims = types[i], dims[i]
+		}
+	}
+	r.unlink(n)
+	n.Op, n.inputs = op, inputs
+	for i, v := range inputs {
+		if v != nil {
+			v.uses = append(v.uses, Use{n, i})
+		}
+	}
+	r.changed = true
+	return nil
+}
+
+// DropOutput makes an optional output that nobody uses absent.
+func (r *Rewriter) DropOutput(n *Node, i int) error {
+	v := n.Out(i)
+	if v == nil {
+		return nil
+	}
+	if len(v.uses) > 0 || slices.Contains(r.g.outputs, v) {
+		return &Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf("output %d is used", i)}
+	}
+	least, _ := Arity(n.Op.Def().Outs)
+	if param(n.Op.Def().Outs, i).Kind != Optional {
+		return &Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf("output %d is not optional", i)}
+	}
+	r.drop(v)
+	n.outputs[i] = nil
+	for len(n.outputs) > least && n.outputs[len(n.outputs)-1] == nil {
+		n.outputs = n.outputs[:len(n.outputs)-1]
+	}
+	return nil
+}
+
+// RemoveDead lets Done remove all that no graph output depends on, constants included, whatever made it so.
+func (r *Rewriter) RemoveDead() { r.loose = append(r.loose, r.g.Values()...) }
+
+// Removed reports whether a node that Nodes still lists is gone.
+func (r *Rewriter) Removed(n *Node) bool { return n.graph == nil }
+
+// Remove removes a node whose outputs nobody uses.
+func (r *Rewriter) Remove(n *Node) error {
+	if !r.isDead(n) {
+		return &Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf("cannot be removed: an output is used")}
+	}
+	r.remove(n)
+	return nil
+}
+
+// Done ends the change: what it made useless is removed, nodes are put in order, types inferred anew and ids made dense.
+// After an error the graph is of no further use.
+func (r *Rewriter) Done() error {
+	r.prune()
+	if r.changed {
+		r.merge()
+		if err := r.g.sort(); err != nil {
+			return err
+		}
+		if err := r.g.InferAll(); err != nil {
+			return err
+		}
+	}
+	r.g.compact()
+	*r = *NewRewriter(r.g)
+	return nil
+}
