@@ -11,6 +11,18 @@ import (
 
 // table lists every operator, sorted by name.
 var table = [...]*ir.Def{
+	averagePool,
+	batchNormalization,
+	conv,
+	convTranspose,
+	gemm,
+	globalAveragePool,
+	globalLpPool,
+	globalMaxPool,
+	lrn,
+	lpPool,
+	matMul,
+	maxPool,
 	relu,
 	squeeze,
 }

@@ -1,0 +1,175 @@
+package ops
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// BatchNormalization is (X - mean) / sqrt(var + Epsilon) · scale + B per channel of X, N×C×…; X of one dimension has
+// one channel. mean and var are inputs; with TrainingMode they are those of X itself (the population variance), and
+// the running_mean and running_var outputs are input·Momentum + X's·(1-Momentum).
+type BatchNormalization struct {
+	Epsilon      float32 `attr:"epsilon,default=1e-5"`
+	Momentum     float32 `attr:"momentum,default=0.9"`
+	TrainingMode bool    `attr:"training_mode"`
+}
+
+func (*BatchNormalization) Def() *ir.Def { return batchNormalization }
+
+var batchNormalization = &ir.Def{
+	Name: "BatchNormalization", Doc: "normalization per channel by given statistics, or by the batch's", Since: []int{1, 6, 7, 9, 14, 15},
+	New: func() ir.Op { return ir.New[BatchNormalization]() },
+	Ins: []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T1"}, {Name: "B", Type: "T1"},
+		{Name: "input_mean", Type: "T2"}, {Name: "input_var", Type: "T2"}},
+	Outs: []ir.Param{{Name: "Y", Type: "T"}, {Name: "running_mean", Type: "T2", Kind: ir.Optional},
+		{Name: "running_var", Type: "T2", Kind: ir.Optional}},
+	Types:   map[string]ir.TypeSet{"T": floatTypes, "T1": floatTypes, "T2": floatTypes},
+	Upgrade: upgradeBatchNormalization,
+	Infer:   inferBatchNormalization,
+	Eval:    evalBatchNormalization,
+}
+
+func inferBatchNormalization(c *ir.InferCtx) error {
+	a := c.Node.Op.(*BatchNormalization)
+	if !a.TrainingMode && c.NumOut() > 1 {
+		return fmt.Errorf("the outputs running_mean and running_var need training_mode 1")
+	}
+	channels, err := batchNormChannels(c.Shape(0), c.Shape(1), c.Shape(2), c.Shape(3), c.Shape(4))
+	c.SetShape(0, c.Shape(0))
+	c.SetShape(1, ir.Shape{channels})
+	c.SetShape(2, ir.Shape{channels})
+	return err
+}
+
+// batchNormChannels is the number of channels, from X and the four vectors, which must agree.
+func batchNormChannels(x ir.Shape, vectors ...ir.Shape) (ir.Dim, error) {
+	channels := ir.UnknownDim
+	switch {
+	case len(x) == 1:
+		channels = ir.Known(1)
+	case len(x) > 1:
+		channels = x[1]
+	case x != nil:
+		return channels, fmt.Errorf("a scalar cannot be normalized")
+	}
+	for i, v := range vectors {
+		if err := checkVector([]string{"scale", "B", "input_mean", "input_var"}[i], v, channels); err != nil {
+			return channels, err
+		}
+		if len(v) == 1 && !channels.IsKnown() {
+			channels = v[0]
+		}
+	}
+	return channels, nil
+}
+
+func evalBatchNormalization(c *ir.EvalCtx) error {
+	a := c.Op.(*BatchNormalization)
+	channels, err := batchNormChannels(shapeOf(c, 0), shapeOf(c, 1), shapeOf(c, 2), shapeOf(c, 3), shapeOf(c, 4))
+	if err != nil {
+		return err
+	}
+	x := asFloat64(c.In[0])
+	scale, bias, mean, variance := asFloat64(c.In[1]), asFloat64(c.In[2]), asFloat64(c.In[3]), asFloat64(c.In[4])
+	plane := 1
+	if c.In[0].Rank() > 2 {
+		plane = product(c.In[0].Shape()[2:])
+	}
+	if a.TrainingMode {
+		batchMean, batchVar := channelMoments(x, channels.N, plane)
+		if err := a.setRunning(c, 1, mean, batchMean); err != nil {
+			return err
+		}
+		if err := a.setRunning(c, 2, variance, batchVar); err != nil {
+			return err
+		}
+		mean, variance = batchMean, batchVar
+	}
+	y := make([]float64, len(x))
+	for i := range len(x) / max(plane, 1) {
+		ch := i % channels.N
+		factor := scale[ch] / math.Sqrt(variance[ch]+float64(a.Epsilon))
+		for j, v := range x[i*plane:][:plane] {
+			y[i*plane+j] = (v-mean[ch])*factor + bias[ch]
+		}
+	}
+	return outputFloat64(c, 0, c.In[0].DType(), y, c.In[0].Shape())
+}
+
+// setRunning sets a running statistic, of the type of the given ones.
+func (a *BatchNormalization) setRunning(c *ir.EvalCtx, o int, old, batch []float64) error {
+	if !c.Wants(o) {
+		return nil
+	}
+	running := make([]float64, len(batch))
+	for i := range running {
+		if a.Momentum != 0 {
+			running[i] = old[i] * float64(a.Momentum)
+		}
+		running[i] += batch[i] * (1 - float64(a.Momentum))
+	}
+	return outputFloat64(c, o, c.In[3].DType(), running, []int{len(running)})
+}
+
+// channelMoments is the mean and the population variance per channel of x, whose planes take turns in channels.
+func channelMoments(x []float64, channels, plane int) (mean, variance []float64) {
+	mean, variance = make([]float64, channels), make([]float64, channels)
+	if len(x) == 0 {
+		return mean, variance
+	}
+	count := float64(len(x) / channels)
+	for i := range len(x) / plane {
+		for _, v := range x[i*plane:][:plane] {
+			mean[i%channels] += v / count
+		}
+	}
+	for i := range len(x) / plane {
+		for _, v := range x[i*plane:][:plane] {
+			d := v - mean[i%channels]
+			variance[i%channels] += d * d / count
+		}
+	}
+	return mean, variance
+}
+
+// Before opset 14 a node trained if it had more than one output. Outputs 3 and 4 were the batch's own mean and
+// variance: what the running ones are for a momentum of 0.
+func upgradeBatchNormalization(l *ir.Legacy) error {
+	if l.Opset >= 14 {
+		return nil
+	}
+	if err := dropConsumedInputs(l); err != nil {
+		return err
+	}
+	if l.Opset < 7 {
+		if test, _, err := l.TakeInt("is_test"); err != nil || test != 0 && l.NumOuts > 1 {
+			return cmp.Or(err, fmt.Errorf("is_test 1 has one output, not %d", l.NumOuts))
+		}
+	}
+	if l.NumOuts < 2 {
+		return nil
+	}
+	train := ir.New[BatchNormalization]()
+	if err := ir.DecodeAttrs(train, l.Attrs, false); err != nil {
+		return err
+	}
+	train.TrainingMode = true
+	outs, err := l.EmitN(train, 3, l.Inputs...)
+	if err != nil {
+		return err
+	}
+	if l.NumOuts > 3 {
+		own := *train
+		own.Momentum = 0
+		saved, err := l.EmitN(&own, 3, l.Inputs...)
+		if err != nil {
+			return err
+		}
+		outs = append(outs, saved[1:]...)
+	}
+	l.Replace(outs[:min(l.NumOuts, len(outs))]...)
+	return nil
+}

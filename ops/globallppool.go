@@ -1,0 +1,40 @@
+package ops
+
+import (
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// GlobalLpPool is the P-norm, (Σ|x|^P)^(1/P), over all spatial dimensions, which become 1.
+type GlobalLpPool struct {
+	P int `attr:"p,default=2"`
+}
+
+func (*GlobalLpPool) Def() *ir.Def { return globalLpPool }
+
+var globalLpPool = &ir.Def{
+	Name: "GlobalLpPool", Doc: "p-norm over all spatial dimensions", Since: []int{1, 2, 22},
+	New:     func() ir.Op { return ir.New[GlobalLpPool]() },
+	Ins:     []ir.Param{{Name: "X", Type: "T"}},
+	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": floatTypes},
+	Upgrade: upgradeNormOrder,
+	Infer: func(c *ir.InferCtx) error {
+		if p := c.Node.Op.(*GlobalLpPool).P; p < 1 {
+			return ir.Unsupported("p", p)
+		}
+		return globalPooled(c)
+	},
+	Eval: floatEval(globalLpPoolOf[float32], globalLpPoolOf[float64]),
+}
+
+func globalLpPoolOf[T tensor.Float](c *ir.EvalCtx) error {
+	p := c.Op.(*GlobalLpPool).P
+	return poolPlanes(c, func(plane []T) T {
+		norm := lpNorm{p: p}
+		for _, v := range plane {
+			norm.add(float64(v))
+		}
+		return T(norm.value())
+	})
+}

@@ -1,0 +1,160 @@
+package ops
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// MatMul is numpy.matmul: the product of matrices, over broadcast leading dimensions. A vector is a row on the left and
+// a column on the right, and that dimension is dropped from the result.
+type MatMul struct{}
+
+func (*MatMul) Def() *ir.Def { return matMul }
+
+var matMul = &ir.Def{
+	Name: "MatMul", Doc: "matrix product, over broadcast leading dimensions", Since: []int{1, 9, 13},
+	New:   func() ir.Op { return ir.New[MatMul]() },
+	Ins:   []ir.Param{{Name: "A", Type: "T"}, {Name: "B", Type: "T"}},
+	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
+	Types: map[string]ir.TypeSet{"T": productTypes},
+	Infer: func(c *ir.InferCtx) error {
+		out, err := matMulShape(c.Shape(0), c.Shape(1))
+		c.SetShape(0, out)
+		return err
+	},
+	Eval: viaFloat32(evalMatMul),
+	MACs: func(n *ir.Node) int64 { return matMulMACs(n.Out(0), n.In(0)) },
+}
+
+// productTypes is the element types that matrix products take.
+var productTypes = floatTypes | indexTypes | ir.TypesOf(tensor.Uint32, tensor.Uint64)
+
+func matMulShape(a, b ir.Shape) (ir.Shape, error) {
+	if a == nil || b == nil {
+		return nil, nil
+	}
+	if len(a) == 0 || len(b) == 0 {
+		return nil, fmt.Errorf("shapes %v and %v: a scalar cannot be multiplied as a matrix", a, b)
+	}
+	rowA, colB := a, b
+	if len(a) == 1 {
+		rowA = ir.Shape{ir.Known(1), a[0]}
+	}
+	if len(b) == 1 {
+		colB = ir.Shape{b[0], ir.Known(1)}
+	}
+	ra, rb := len(rowA), len(colB)
+	if differ(rowA[ra-1], colB[rb-2]) {
+		return nil, fmt.Errorf("shapes %v and %v: inner dimensions %v and %v differ", a, b, rowA[ra-1], colB[rb-2])
+	}
+	out, err := broadcast(rowA[:ra-2], colB[:rb-2])
+	if err != nil {
+		return nil, err
+	}
+	if len(a) > 1 {
+		out = append(out, rowA[ra-2])
+	}
+	if len(b) > 1 {
+		out = append(out, colB[rb-1])
+	}
+	return out, nil
+}
+
+// matMulMACs is the multiply-accumulates of a product y of a and something: one inner dimension for each element.
+func matMulMACs(y, a *ir.Value) int64 {
+	shape := a.Type().Shape
+	if len(shape) == 0 {
+		return 0
+	}
+	return knownCount(y.Type().Shape.Count().Mul(shape[len(shape)-1]))
+}
+
+func evalMatMul(c *ir.EvalCtx) error {
+	switch c.In[0].DType() {
+	case tensor.Float32:
+		return matMulOf[float32, float64](c)
+	case tensor.Float64:
+		return matMulOf[float64, float64](c)
+	case tensor.Int32:
+		return matMulOf[int32, int32](c)
+	case tensor.Uint32:
+		return matMulOf[uint32, uint32](c)
+	case tensor.Int64:
+		return matMulOf[int64, int64](c)
+	default:
+		return matMulOf[uint64, uint64](c)
+	}
+}
+
+func matMulOf[T, S tensor.Real](c *ir.EvalCtx) error {
+	shape, err := matMulShape(shapeOf(c, 0), shapeOf(c, 1))
+	if err != nil {
+		return err
+	}
+	out, err := outputShaped(c, 0, c.In[0].DType(), shape)
+	if err != nil || out.Len() == 0 {
+		return err
+	}
+	a, b := c.In[0].Shape(), c.In[1].Shape()
+	m, k, n := 1, a[len(a)-1], 1
+	if len(a) > 1 {
+		m = a[len(a)-2]
+	}
+	if len(b) > 1 {
+		n = b[len(b)-1]
+	}
+	batchA, batchB := a[:max(len(a)-2, 0)], b[:max(len(b)-2, 0)]
+	batch, err := broadcastInts(batchA, batchB)
+	if err != nil {
+		return err
+	}
+	strides := [][]int{broadcastStrides(batchA, batch), broadcastStrides(batchB, batch)}
+	y, da, db := tensor.Data[T](out), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1])
+	eachOffset(batch, strides, func(i int, offs []int) {
+		multiply[T, S](y[i*m*n:][:m*n], da[offs[0]*m*k:][:m*k], db[offs[1]*k*n:][:k*n], m, k, n, false)
+	})
+	return nil
+}
+
+// multiply sets y, m×n, to the product of a, m×k, and b, k×n, or n×k if transB. Sums are of type S.
+func multiply[T, S tensor.Real](y, a, b []T, m, k, n int, transB bool) {
+	if transB {
+		for i := range m {
+			row := a[i*k:][:k]
+			for j := range n {
+				var sum S
+				for p, v := range b[j*k:][:k] {
+					sum += S(row[p]) * S(v)
+				}
+				y[i*n+j] = T(sum)
+			}
+		}
+		return
+	}
+	sums := make([]S, n)
+	for i := range m {
+		clear(sums)
+		for p, v := range a[i*k:][:k] {
+			for j, w := range b[p*n:][:n] {
+				sums[j] += S(v) * S(w)
+			}
+		}
+		for j, s := range sums {
+			y[i*n+j] = T(s)
+		}
+	}
+}
+
+// transposed is a matrix of rows×cols, transposed.
+func transposed[T tensor.Elem](a []T, rows, cols int) []T {
+	out := slices.Clone(a)
+	for i := range rows {
+		for j := range cols {
+			out[j*rows+i] = a[i*cols+j]
+		}
+	}
+	return out
+}
