@@ -67,12 +67,17 @@ func (d Dim) Add(e Dim) Dim {
 }
 
 // Sub is the difference, unknown where it is not a number or a multiple of one symbol.
-func (d Dim) Sub(e Dim) Dim { return d.Add(Dim{-e.N, e.Sym}) }
+func (d Dim) Sub(e Dim) Dim {
+	if abs(e.N) > maxDim {
+		return UnknownDim
+	}
+	return d.Add(Dim{-e.N, e.Sym})
+}
 
 // Div is the quotient where the division is provably exact, else unknown.
 func (d Dim) Div(e Dim) Dim {
 	switch {
-	case d.IsUnknown() || e.IsUnknown() || e.N == 0 || d.N%e.N != 0:
+	case d.IsUnknown() || e.IsUnknown() || e.N == 0 || abs(d.N) > maxDim || d.N%e.N != 0:
 		return UnknownDim
 	case d.Sym == e.Sym:
 		return Known(d.N / e.N)
@@ -82,7 +87,8 @@ func (d Dim) Div(e Dim) Dim {
 	return UnknownDim
 }
 
-func abs(n int) int { return max(n, -n) }
+// abs is |n|; the least integer, which has none, gives the greatest.
+func abs(n int) int { return max(n, -max(n, -int(^uint(0)>>1))) }
 
 func (d Dim) String() string {
 	switch {
