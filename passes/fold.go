@@ -1,0 +1,132 @@
+// Package passes holds the functions from graph to graph. A pass that needs to run a node is handed an evaluator.
+package passes
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Evaluator computes the outputs of one node.
+type Evaluator func(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error)
+
+// maxFolded bounds the bytes of a constant that Fold makes beyond the size of what it was made from: an expansion is
+// better computed when it is needed than carried along.
+const maxFolded = 1 << 20
+
+// maxRounds bounds how often Fold looks again: a constant may let inference know more.
+const maxRounds = 8
+
+// Fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
+// numbers, and removes what is no longer needed.
+func Fold(g *ir.Graph, eval Evaluator) error {
+	for range maxRounds {
+		rw := ir.NewRewriter(g)
+		hits := 0
+		for _, n := range slices.Clone(g.Nodes()) {
+			h, err := foldNode(rw, n, eval)
+			if err != nil {
+				return err
+			}
+			hits += h
+		}
+		rw.RemoveDead()
+		if err := rw.Done(); err != nil {
+			return err
+		}
+		if hits == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// foldNode folds what it can of a node's outputs and returns how many.
+func foldNode(rw *ir.Rewriter, n *ir.Node, eval Evaluator) (hits int, err error) {
+	missing := 0
+	for _, v := range n.Outputs() {
+		if v == nil || !needed(n, v) {
+			continue
+		}
+		t := knownElements(v)
+		if t == nil {
+			missing++
+			continue
+		}
+		if err := rw.Replace(v, rw.Const(v.Name(), t)); err != nil {
+			return hits, err
+		}
+		hits++
+	}
+	if missing == 0 {
+		return hits, nil
+	}
+	in := make([]*tensor.Tensor, len(n.Inputs()))
+	size := 0
+	for i, v := range n.Inputs() {
+		if v == nil {
+			continue
+		}
+		if in[i] = v.Const(); in[i] == nil {
+			return hits, nil
+		}
+		size += len(in[i].Bytes())
+	}
+	for _, v := range n.Outputs() {
+		if v != nil && !fits(v.Type(), size+maxFolded) {
+			return hits, nil
+		}
+	}
+	out, err := eval(n, in)
+	if err != nil {
+		return hits, err
+	}
+	for i, v := range n.Outputs() {
+		if v != nil && needed(n, v) && len(out[i].Bytes()) <= size+maxFolded {
+			if err := rw.Replace(v, rw.Const(v.Name(), out[i])); err != nil {
+				return hits, err
+			}
+			hits++
+		}
+	}
+	return hits, nil
+}
+
+// needed reports whether anything reads v; a graph output always is.
+func needed(n *ir.Node, v *ir.Value) bool {
+	return len(v.Uses()) > 0 || slices.Contains(n.Graph().Outputs(), v)
+}
+
+// fits reports whether a value of the type takes at most limit bytes, as far as is known.
+func fits(t ir.Type, limit int) bool {
+	n := t.Shape.Count()
+	return !n.IsKnown() || n.N <= limit/max(t.DType.Size(), 1)
+}
+
+// knownElements is the tensor of a value whose elements inference knows, else nil.
+func knownElements(v *ir.Value) *tensor.Tensor {
+	if v.Dims() == nil || v.Const() != nil || v.Type().Shape == nil {
+		return nil
+	}
+	ints, ok := ir.Shape(v.Dims()).Ints()
+	shape, ranked := v.Type().Shape.Ints()
+	if !ok || !ranked {
+		return nil
+	}
+	switch v.Type().DType {
+	case tensor.Int64:
+		return tensor.FromSlice(castInts[int64](ints), shape...)
+	case tensor.Int32:
+		return tensor.FromSlice(castInts[int32](ints), shape...)
+	}
+	return nil
+}
+
+func castInts[T int32 | int64](ints []int) []T {
+	out := make([]T, len(ints))
+	for i, n := range ints {
+		out[i] = T(n)
+	}
+	return out
+}

@@ -1,0 +1,244 @@
+// Package runtime executes graphs. Compile takes the decisions that do not depend on input shapes; the first Run of each
+// set of shapes makes a plan (types, memory, kernels), which later Runs of the same shapes use again.
+package runtime
+
+import (
+	"context"
+	"fmt"
+	"math"
+	goruntime "runtime"
+	"strings"
+	"sync"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/passes"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Options say how a graph is run. The zero value is right for most.
+type Options struct {
+	// Threads is how many goroutines compute at once in one Run; 0 stands for GOMAXPROCS.
+	Threads int
+	// Outputs are the names of the values to compute, of any node; nothing beyond them is computed. Empty stands for the
+	// graph's outputs.
+	Outputs []string
+	// MaxMemory bounds the bytes that one Run may take for intermediate results; 0 stands for DefaultMaxMemory.
+	MaxMemory int
+}
+
+// DefaultMaxMemory is the bound on intermediate results where Options gives none.
+const DefaultMaxMemory = math.MaxInt32 * (1 + 3*(math.MaxInt>>62)) // 2 GiB where int has 32 bits, else 8 GiB
+
+// maxPlans bounds how many plans a session keeps.
+const maxPlans = 8
+
+// Session runs one graph. It is safe for concurrent use.
+type Session struct {
+	graph   *ir.Graph
+	opts    Options
+	pool    *pool
+	weights packedWeights
+
+	mu    sync.Mutex
+	plans []*plan // most recently used first
+}
+
+// Compile makes a session of a graph, which it does not change and which must not change afterwards.
+func Compile(g *ir.Graph, opts Options) (*Session, error) {
+	if opts.Threads <= 0 {
+		opts.Threads = goruntime.GOMAXPROCS(0)
+	}
+	if opts.MaxMemory <= 0 {
+		opts.MaxMemory = DefaultMaxMemory
+	}
+	return compile(g, opts, newPool(opts.Threads))
+}
+
+func compile(g *ir.Graph, opts Options, p *pool) (s *Session, err error) {
+	defer recoverTo(&err)
+	if len(opts.Outputs) > 0 {
+		outs := make([]*ir.Value, len(opts.Outputs))
+		for i, name := range opts.Outputs {
+			if outs[i] = g.Value(name); outs[i] == nil {
+				return nil, &NameError{What: "value", Name: name, Known: valueNames(g.Values())}
+			}
+		}
+		g = g.Extract(outs...)
+	} else {
+		g = g.Clone()
+	}
+	s = &Session{graph: g, opts: opts, pool: p}
+	if err := passes.Fold(g, s.evaluate); err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
+	return s, nil
+}
+
+// Close ends the session's goroutines. It is optional: they also end when the session becomes garbage. The session is
+// not to be used afterwards.
+func (s *Session) Close() { s.pool.close() }
+
+// Inputs are the values that Run takes, in order; constants are not among them.
+func (s *Session) Inputs() []*ir.Value { return s.graph.Inputs() }
+
+// Outputs are the values that Run returns, in order.
+func (s *Session) Outputs() []*ir.Value { return s.graph.Outputs() }
+
+// Run computes the outputs from the inputs, both in the order of Inputs and Outputs. The results are the caller's.
+func (s *Session) Run(ctx context.Context, inputs ...*tensor.Tensor) ([]*tensor.Tensor, error) {
+	out := make([]*tensor.Tensor, len(s.graph.Outputs()))
+	if err := s.RunInto(ctx, inputs, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// RunInto is Run with the caller's slice of results. A result that is already a tensor of the right type and shape is
+// overwritten, others are replaced: a caller that hands in the tensors of the Run before allocates nothing.
+func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor) (err error) {
+	defer recoverTo(&err)
+	if len(outputs) != len(s.graph.Outputs()) {
+		return fmt.Errorf("runtime: %d places for outputs, the graph has %d", len(outputs), len(s.graph.Outputs()))
+	}
+	if err := s.checkInputs(inputs); err != nil {
+		return err
+	}
+	p, err := s.planFor(inputs)
+	if err != nil {
+		return err
+	}
+	return p.run(ctx, inputs, outputs)
+}
+
+// RunNamed is Run with inputs and outputs by name.
+func (s *Session) RunNamed(ctx context.Context, inputs map[string]*tensor.Tensor) (map[string]*tensor.Tensor, error) {
+	in := make([]*tensor.Tensor, len(s.graph.Inputs()))
+	for i, v := range s.graph.Inputs() {
+		in[i] = inputs[v.Name()]
+	}
+	for name := range inputs {
+		if v := s.graph.Value(name); v == nil || v.Def() != nil || v.Const() != nil {
+			return nil, &NameError{What: "input", Name: name, Known: valueNames(s.graph.Inputs())}
+		}
+	}
+	out, err := s.Run(ctx, in...)
+	if err != nil {
+		return nil, err
+	}
+	named := make(map[string]*tensor.Tensor, len(out))
+	for i, v := range s.graph.Outputs() {
+		named[v.Name()] = out[i]
+	}
+	return named, nil
+}
+
+// NameError is a name that the graph does not have.
+type NameError struct {
+	What, Name string
+	Known      []string
+}
+
+func (e *NameError) Error() string {
+	return fmt.Sprintf("runtime: %s %q: not found%s", e.What, e.Name, suggest(e.Name, e.Known))
+}
+
+// InputError is an input that is missing or does not fit the graph.
+type InputError struct {
+	Name string
+	Msg  string
+}
+
+func (e *InputError) Error() string { return fmt.Sprintf("runtime: input %q: %s", e.Name, e.Msg) }
+
+func (s *Session) checkInputs(inputs []*tensor.Tensor) error {
+	want := s.graph.Inputs()
+	if len(inputs) > len(want) {
+		return fmt.Errorf("runtime: %d inputs given, the graph has %d: %s", len(inputs), len(want), strings.Join(valueNames(want), ", "))
+	}
+	for i, v := range want {
+		switch t := v.Type(); {
+		case i >= len(inputs) || inputs[i] == nil:
+			return &InputError{v.Name(), fmt.Sprintf("is missing, expects %v", t)}
+		case !t.Accepts(ir.TensorType(inputs[i])):
+			return &InputError{v.Name(), fmt.Sprintf("%v does not fit %v", inputs[i], t)}
+		}
+	}
+	return nil
+}
+
+// planFor is the plan of these input shapes, made where there is none yet.
+func (s *Session) planFor(inputs []*tensor.Tensor) (*plan, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, p := range s.plans {
+		if p.fits(inputs) {
+			copy(s.plans[1:i+1], s.plans[:i])
+			s.plans[0] = p
+			return p, nil
+		}
+	}
+	p, err := newPlan(s, inputs)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.plans) == maxPlans {
+		s.plans = s.plans[:maxPlans-1]
+	}
+	s.plans = append(s.plans, nil)
+	copy(s.plans[1:], s.plans)
+	s.plans[0] = p
+	return p, nil
+}
+
+// evaluate runs a node's reference, for constant folding.
+func (s *Session) evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return ir.Eval(context.Background(), n, in, ir.Host{Alloc: s.alloc, Run: s.runOnce})
+}
+
+// runOnce runs a body without keeping its session.
+func (s *Session) runOnce(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	opts := s.opts
+	opts.Outputs = nil
+	sub, err := compile(body, opts, s.pool)
+	if err != nil {
+		return nil, err
+	}
+	return sub.Run(ctx, in...)
+}
+
+func (s *Session) alloc(_ int, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
+	n, err := tensor.Count(dt, shape)
+	if err != nil {
+		return nil, err
+	}
+	if size := n * max(dt.Size(), 1); size > s.opts.MaxMemory {
+		return nil, &MemoryError{size, s.opts.MaxMemory}
+	}
+	return tensor.New(dt, shape...), nil
+}
+
+// MemoryError says that intermediate results would exceed Options.MaxMemory.
+type MemoryError struct{ Need, Limit int }
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("intermediate results need %d bytes, more than the limit of %d (Options.MaxMemory)", e.Need, e.Limit)
+}
+
+// recoverTo turns a panic into an error: no panic crosses the package's boundary.
+func recoverTo(err *error) {
+	if v := recover(); v != nil {
+		if e, ok := v.(error); ok {
+			*err = fmt.Errorf("runtime: internal fault: %w", e)
+		} else {
+			*err = fmt.Errorf("runtime: internal fault: %v", v)
+		}
+	}
+}
+
+func valueNames(values []*ir.Value) []string {
+	names := make([]string, len(values))
+	for i, v := range values {
+		names[i] = v.Name()
+	}
+	return names
+}
