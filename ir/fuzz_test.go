@@ -26,6 +26,8 @@ func FuzzParseIR(f *testing.F) {
 		`graph "" (%x: float32[...]) -> (%y) { %y = Cast{to=float16}(%x) () = Conv{pads=[1, 1], auto_pad="SAME_UPPER"}(%x, _, %x) "n" }`,
 		`graph "" (%x: float32[2,3]) -> (%y) { %s: int64[2] = const [3, -1] %y = Reshape(%x, %s) }`,
 		`graph "" (%x: float32[-1, ...]) // %`,
+		`0`,
+		`-`,
 	} {
 		f.Add(text)
 	}

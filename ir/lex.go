@@ -131,16 +131,13 @@ func (l *lexer) run(wanted func(rune) bool) string {
 // number takes 12, -1.5e-07, 0x7fc0 and -inf.
 func (l *lexer) number() {
 	start := l.pos
-	if l.src[l.pos] == '-' {
-		l.pos++
-	}
-	for l.pos < len(l.src) {
-		c, last := l.src[l.pos], l.src[l.pos-1]
-		sign := (c == '-' || c == '+') && last == 'e' && l.pos-1 > start && !strings.HasPrefix(l.src[start:], "0x")
+	bits := strings.HasPrefix(l.src[start:], "0x")
+	for l.pos++; l.pos < len(l.src); l.pos++ {
+		c := l.src[l.pos]
+		sign := (c == '-' || c == '+') && l.src[l.pos-1] == 'e' && !bits
 		if c == '_' || !isIdentRune(rune(c)) && !sign {
 			return
 		}
-		l.pos++
 	}
 }
 
