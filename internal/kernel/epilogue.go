@@ -1,0 +1,104 @@
+package kernel
+
+// ActivationKind names a function that can be fused into the end of another kernel.
+type ActivationKind uint8
+
+const (
+	NoActivation ActivationKind = iota
+	Relu                        // max(x, 0)
+	Clip                        // min(max(x, Min), Max)
+)
+
+// Activation is applied to finished output elements. NaN stays NaN.
+type Activation struct {
+	Kind     ActivationKind
+	Min, Max float32 // of Clip
+}
+
+func (a Activation) apply(y []float32) {
+	switch a.Kind {
+	case Relu:
+		for i, v := range y {
+			y[i] = max(v, 0)
+		}
+	case Clip:
+		for i, v := range y {
+			y[i] = min(max(v, a.Min), a.Max)
+		}
+	}
+}
+
+// BiasKind says how the addend of a matrix product lies over the M×N result.
+type BiasKind uint8
+
+const (
+	NoBias        BiasKind = iota
+	BiasScalar             // one element
+	BiasPerRow             // M elements
+	BiasPerColumn          // N elements
+	BiasFull               // M×N elements, row-major
+)
+
+// transposed is the kind for the transposed result.
+func (b BiasKind) transposed() BiasKind {
+	switch b {
+	case BiasPerRow:
+		return BiasPerColumn
+	case BiasPerColumn:
+		return BiasPerRow
+	}
+	return b
+}
+
+// epilogue finishes a block of a product: y = act(alpha·y + beta·bias + residual).
+type epilogue struct {
+	alpha, beta float32
+	bias        BiasKind
+	act         Activation
+}
+
+// run finishes rows i0…i1-1, columns j0…j1-1 of y, whose rows lie ld apart. A full bias and the residual (nil: none)
+// lie as y does.
+func (e *epilogue) run(y, bias, residual []float32, ld, i0, i1, j0, j1 int) {
+	for i := i0; i < i1; i++ {
+		row := y[i*ld+j0 : i*ld+j1]
+		if e.alpha != 1 {
+			for j := range row {
+				row[j] *= e.alpha
+			}
+		}
+		switch e.bias {
+		case BiasScalar:
+			addScalar(row, e.beta*bias[0])
+		case BiasPerRow:
+			addScalar(row, e.beta*bias[i])
+		case BiasPerColumn:
+			addScaled(row, bias[j0:j1], e.beta)
+		case BiasFull:
+			addScaled(row, bias[i*ld+j0:i*ld+j1], e.beta)
+		}
+		if residual != nil {
+			addScaled(row, residual[i*ld+j0:i*ld+j1], 1)
+		}
+		e.act.apply(row)
+	}
+}
+
+func addScalar(y []float32, b float32) {
+	for i := range y {
+		y[i] += b
+	}
+}
+
+func addScaled(y, x []float32, s float32) {
+	x = x[:len(y)]
+	if s == 1 {
+		for i := range y {
+			y[i] += x[i]
+		}
+		return
+	}
+	for i := range y {
+		y[i] += s * x[i]
+	}
+}

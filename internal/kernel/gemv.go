@@ -1,0 +1,108 @@
+package kernel
+
+// gemvRows is the greatest number of rows that are multiplied one by one: packing the matrix would cost more.
+const gemvRows = 3
+
+// gemvColumns is the unit in which columns are divided among tasks: a cache line of the result.
+const gemvColumns = 16
+
+// gemv is a product of one or a few vectors with a matrix that is read once, in the order in which it lies: a
+// fully-connected layer at a small batch. A product with one column is the transposed product with one row.
+type gemv struct {
+	m, n, k int
+	trans   bool // the matrix is stored n×k
+	swap    bool // the matrix is A: c is stored as a column, which for m = 1 is the same
+	chunks
+}
+
+// newGemv returns nil where the product is not of this kind.
+func newGemv(s *GemmSpec, split int) *gemv {
+	g := &gemv{m: s.M, n: s.N, k: s.K, trans: s.TransB}
+	switch {
+	case s.M == 1, s.M <= gemvRows && !s.TransA:
+	case s.N == 1:
+		*g = gemv{m: 1, n: s.M, k: s.K, trans: !s.TransA, swap: true}
+	default:
+		return nil
+	}
+	g.chunks = newChunks(ceilDiv(g.n, gemvColumns), split, grain/max(1, g.k))
+	return g
+}
+
+func (g *gemv) run(task int, o *operands, ep *epilogue) {
+	j0, j1 := g.bounds(task)
+	j0, j1 = j0*gemvColumns, min(j1*gemvColumns, g.n)
+	x, w, e := o.a, o.b, *ep
+	if g.swap {
+		x, w = w, x
+		e.bias = e.bias.transposed()
+	}
+	if g.trans {
+		gemvDots(o.c, x, w, g.m, g.n, g.k, j0, j1)
+	} else {
+		for i := range g.m {
+			gemvSum(o.c[i*g.n+j0:i*g.n+j1], x[i*g.k:(i+1)*g.k], w[min(j0, len(w)):], g.n)
+		}
+	}
+	e.run(o.c, o.bias, o.residual, g.n, 0, g.m, j0, j1)
+}
+
+// gemvDots computes c[i,j] = x[i]·w[j] for m vectors x and rows j0…j1-1 of w, two rows at a time.
+func gemvDots(c, x, w []float32, m, n, k, j0, j1 int) {
+	j := j0
+	for ; j+2 <= j1; j += 2 {
+		w0, w1 := w[j*k:(j+1)*k], w[(j+1)*k:(j+2)*k]
+		for i := range m {
+			c[i*n+j], c[i*n+j+1] = dot2(x[i*k:(i+1)*k], w0, w1)
+		}
+	}
+	if j < j1 {
+		w0 := w[j*k : (j+1)*k]
+		for i := range m {
+			c[i*n+j], _ = dot2(x[i*k:(i+1)*k], w0, w0)
+		}
+	}
+}
+
+// dot2 returns x·w and x·v, each as four partial sums.
+func dot2(x, w, v []float32) (float32, float32) {
+	w, v = w[:len(x)], v[:len(x)]
+	var w0, w1, w2, w3, v0, v1, v2, v3 float32
+	for len(x) >= 4 && len(w) >= 4 && len(v) >= 4 {
+		x0, x1, x2, x3 := x[0], x[1], x[2], x[3]
+		w0 += x0 * w[0]
+		w1 += x1 * w[1]
+		w2 += x2 * w[2]
+		w3 += x3 * w[3]
+		v0 += x0 * v[0]
+		v1 += x1 * v[1]
+		v2 += x2 * v[2]
+		v3 += x3 * v[3]
+		x, w, v = x[4:], w[4:], v[4:]
+	}
+	for i := range x {
+		w0 += x[i] * w[i]
+		v0 += x[i] * v[i]
+	}
+	return (w0 + w1) + (w2 + w3), (v0 + v1) + (v2 + v3)
+}
+
+// gemvSum computes y = Σ x[k]·w[k], where row k of w begins at k·ld and has the length of y, four rows at a time.
+func gemvSum(y, x, w []float32, ld int) {
+	clear(y)
+	n, k := len(y), 0
+	for ; k+4 <= len(x); k += 4 {
+		x0, x1, x2, x3 := x[k], x[k+1], x[k+2], x[k+3]
+		r0, r1 := w[k*ld:][:n], w[(k+1)*ld:][:n]
+		r2, r3 := w[(k+2)*ld:][:n], w[(k+3)*ld:][:n]
+		for j := range y {
+			y[j] = y[j] + x0*r0[j] + x1*r1[j] + x2*r2[j] + x3*r3[j]
+		}
+	}
+	for ; k < len(x); k++ {
+		xk, row := x[k], w[k*ld:][:n]
+		for j := range y {
+			y[j] += xk * row[j]
+		}
+	}
+}
