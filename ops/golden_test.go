@@ -14,8 +14,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// goldenCase is a node and what ONNX Runtime 1.22 computes for it (PyTorch 1.13 where that is known to be wrong), one line of testdata/*.jsonl. Attributes are
-// integers, strings and lists as JSON has them; floats are written with a point.
+// goldenCase is a node and what ONNX Runtime 1.22 computes for it (PyTorch 1.13 or NumPy where that is wrong or lacks
+// it), one line of testdata/*.jsonl. Attributes are integers, strings and lists as JSON has them; floats are written
+// with a point.
 type goldenCase struct {
 	Op      string                     `json:"op"`
 	Opset   int                        `json:"opset"`

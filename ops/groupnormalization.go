@@ -1,0 +1,53 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// GroupNormalization is scale·(x - mean)/sqrt(variance + Epsilon) + bias (Wu and He 2018): mean and variance of each of
+// the NumGroups groups of channels of an image of N×C×…, scale and bias per channel. The statistics are of float64
+// whatever StashType.
+type GroupNormalization struct {
+	Epsilon   float32 `attr:"epsilon,default=1e-5"`
+	NumGroups int     `attr:"num_groups,required"`
+	StashType int     `attr:"stash_type,default=1,oneof=1|10|11|16"`
+}
+
+func (*GroupNormalization) Def() *ir.Def { return groupNormalization }
+
+var groupNormalization = &ir.Def{
+	Name: "GroupNormalization", Doc: "normalization per image and group of channels", Since: []int{18, 21},
+	New:   func() ir.Op { return ir.New[GroupNormalization]() },
+	Ins:   []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "bias", Type: "T"}},
+	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
+	Types: map[string]ir.TypeSet{"T": floatTypes},
+	Infer: func(c *ir.InferCtx) error {
+		c.SetShape(0, c.Shape(0))
+		return c.Node.Op.(*GroupNormalization).check(c.Shape(0), c.Shape(1), c.Shape(2))
+	},
+	Eval: floatEval(groupNormOf[float32], groupNormOf[float64]),
+}
+
+func (g *GroupNormalization) check(x, scale, bias ir.Shape) error {
+	if g.NumGroups < 1 {
+		return ir.Unsupported("num_groups", g.NumGroups)
+	}
+	if err := checkChannelVectors(x, [2]string{"scale", "bias"}, scale, bias); err != nil {
+		return err
+	}
+	if x != nil && x[1].IsKnown() && x[1].N%g.NumGroups != 0 {
+		return &ir.AttrError{Attr: "num_groups", Msg: fmt.Sprintf("%d does not divide the %d channels", g.NumGroups, x[1].N)}
+	}
+	return nil
+}
+
+func groupNormOf[T tensor.Float](c *ir.EvalCtx) error {
+	g := c.Op.(*GroupNormalization)
+	if err := g.check(shapeOf(c, 0), shapeOf(c, 1), shapeOf(c, 2)); err != nil {
+		return err
+	}
+	return normalizeGroups[T](c, c.In[0].Dim(0)*g.NumGroups, g.Epsilon)
+}

@@ -1,0 +1,82 @@
+package ops
+
+import (
+	"math"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// LayerNormalization is scale·(x - mean)/sqrt(variance + Epsilon) + B (Ba et al. 2016), mean and variance over the
+// dimensions from Axis on, to which scale and B are broadcast. The outputs Mean and InvStdDev are of the type
+// StashType; the arithmetic is of float64 whatever it is.
+type LayerNormalization struct {
+	Axis      int     `attr:"axis,default=-1"`
+	Epsilon   float32 `attr:"epsilon,default=1e-5"`
+	StashType int     `attr:"stash_type,default=1,oneof=1|16"`
+}
+
+func (*LayerNormalization) Def() *ir.Def { return layerNormalization }
+
+var layerNormalization = &ir.Def{
+	Name: "LayerNormalization", Doc: "normalization over the last dimensions", Since: []int{17},
+	New:  func() ir.Op { return ir.New[LayerNormalization]() },
+	Ins:  []ir.Param{{Name: "X", Type: "T"}, {Name: "Scale", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional}},
+	Outs: []ir.Param{{Name: "Y", Type: "T"}, {Name: "Mean", Type: "U", Kind: ir.Optional}, {Name: "InvStdDev", Type: "U", Kind: ir.Optional}},
+	Types: map[string]ir.TypeSet{"T": floatTypes,
+		"U": ir.TypesOf(tensor.Float32, tensor.BFloat16)},
+	Infer: inferLayerNormalization,
+	Eval:  evalLayerNormalization,
+}
+
+func inferLayerNormalization(c *ir.InferCtx) error {
+	a := c.Node.Op.(*LayerNormalization)
+	c.SetDType(1, tensor.DType(a.StashType))
+	c.SetDType(2, tensor.DType(a.StashType))
+	x := c.Shape(0)
+	if x == nil {
+		return nil
+	}
+	outer, row, err := trailing(x, a.Axis, c.Shape(1), c.Shape(2))
+	c.SetShape(0, x)
+	stats := slices.Concat(outer, ir.Dims(orOnes(nil, len(row))...))
+	c.SetShape(1, stats)
+	c.SetShape(2, stats)
+	return err
+}
+
+func evalLayerNormalization(c *ir.EvalCtx) error {
+	a := c.Op.(*LayerNormalization)
+	outerDims, rowDims, err := trailing(shapeOf(c, 0), a.Axis, shapeOf(c, 1), shapeOf(c, 2))
+	if err != nil {
+		return err
+	}
+	outer, _ := outerDims.Ints()
+	row, _ := rowDims.Ints()
+	scale, bias := stretched(c.In[1], row, 1), stretched(c.Input(2), row, 0)
+	x := asFloat64(c.In[0])
+	rows, n := product(outer), product(row)
+	y, means, invs := make([]float64, len(x)), make([]float64, rows), make([]float64, rows)
+	for r := range rows {
+		mean, variance := moments(x[r*n:][:n])
+		inv := 1 / math.Sqrt(variance+float64(a.Epsilon))
+		means[r], invs[r] = mean, inv
+		for i, v := range x[r*n:][:n] {
+			y[r*n+i] = (v-mean)*inv*scale[i] + bias[i]
+		}
+	}
+	if err := outputFloat64(c, 0, c.In[0].DType(), y, c.In[0].Shape()); err != nil {
+		return err
+	}
+	stats := slices.Concat(outer, orOnes(nil, len(row)))
+	for o, data := range [][]float64{means, invs} {
+		if !c.Wants(1 + o) {
+			continue
+		}
+		if err := outputFloat64(c, 1+o, tensor.DType(a.StashType), data, stats); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,57 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// RMSNormalization is scale·x/sqrt(mean(x²) + Epsilon) (Zhang and Sennrich 2019), the mean over the dimensions from
+// Axis on, to which scale is broadcast. The arithmetic is of float64 whatever StashType.
+type RMSNormalization struct {
+	Axis      int     `attr:"axis,default=-1"`
+	Epsilon   float32 `attr:"epsilon,default=1e-5"`
+	StashType int     `attr:"stash_type,default=1,oneof=1|10|11|16"`
+}
+
+func (*RMSNormalization) Def() *ir.Def { return rmsNormalization }
+
+var rmsNormalization = &ir.Def{
+	Name: "RMSNormalization", Doc: "division by the root mean square over the last dimensions", Since: []int{23},
+	New:   func() ir.Op { return ir.New[RMSNormalization]() },
+	Ins:   []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "V"}},
+	Outs:  []ir.Param{{Name: "Y", Type: "V"}},
+	Types: map[string]ir.TypeSet{"T": floatTypes, "V": floatTypes},
+	Infer: func(c *ir.InferCtx) error {
+		x := c.Shape(0)
+		if x == nil {
+			return nil
+		}
+		_, _, err := trailing(x, c.Node.Op.(*RMSNormalization).Axis, c.Shape(1))
+		c.SetShape(0, x)
+		return err
+	},
+	Eval: evalRMSNormalization,
+}
+
+func evalRMSNormalization(c *ir.EvalCtx) error {
+	a := c.Op.(*RMSNormalization)
+	_, rowDims, err := trailing(shapeOf(c, 0), a.Axis, shapeOf(c, 1))
+	if err != nil {
+		return err
+	}
+	row, _ := rowDims.Ints()
+	scale, x, n := stretched(c.In[1], row, 1), asFloat64(c.In[0]), product(row)
+	y := make([]float64, len(x))
+	for r := 0; r < len(x); r += n {
+		squares := 0.0
+		for _, v := range x[r:][:n] {
+			squares += v * v
+		}
+		inv := 1 / math.Sqrt(squares/float64(n)+float64(a.Epsilon))
+		for i, v := range x[r:][:n] {
+			y[r+i] = v * inv * scale[i]
+		}
+	}
+	return outputFloat64(c, 0, c.In[1].DType(), y, c.In[0].Shape())
+}
