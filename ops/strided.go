@@ -9,19 +9,35 @@ import (
 // copyStrided sets dst's elements, in row-major order of shape, to those that strides (in elements, from the first one
 // on) reach in src, of the same element type whatever it is.
 func copyStrided(dst, src *tensor.Tensor, shape, strides []int) {
+	offsets := make([][]int, len(shape))
+	for d := range offsets {
+		offsets[d] = make([]int, shape[d])
+		for i := range offsets[d] {
+			offsets[d][i] = i * strides[d]
+		}
+	}
+	copyMapped(dst, src, offsets)
+}
+
+// copyMapped sets dst's element at each index to the one of src, of the same element type whatever it is, that stands at
+// the sum of the index's offsets: one list of them for each dimension of dst.
+func copyMapped(dst, src *tensor.Tensor, offsets [][]int) {
+	if dst.Len() == 0 {
+		return
+	}
 	switch dst.DType().Size() {
 	case 0:
-		moveStrided(tensor.Data[string](dst), tensor.Data[string](src), shape, strides)
+		moveMapped(tensor.Data[string](dst), tensor.Data[string](src), 0, offsets)
 	case 1:
-		moveStrided(dst.Bytes(), src.Bytes(), shape, strides)
+		moveMapped(dst.Bytes(), src.Bytes(), 0, offsets)
 	case 2:
-		moveStrided(elements[[2]byte](dst), elements[[2]byte](src), shape, strides)
+		moveMapped(elements[[2]byte](dst), elements[[2]byte](src), 0, offsets)
 	case 4:
-		moveStrided(elements[[4]byte](dst), elements[[4]byte](src), shape, strides)
+		moveMapped(elements[[4]byte](dst), elements[[4]byte](src), 0, offsets)
 	case 8:
-		moveStrided(elements[[8]byte](dst), elements[[8]byte](src), shape, strides)
+		moveMapped(elements[[8]byte](dst), elements[[8]byte](src), 0, offsets)
 	case 16:
-		moveStrided(elements[[16]byte](dst), elements[[16]byte](src), shape, strides)
+		moveMapped(elements[[16]byte](dst), elements[[16]byte](src), 0, offsets)
 	}
 }
 
@@ -30,21 +46,18 @@ func elements[E any](t *tensor.Tensor) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(t.Bytes()))), t.Len())
 }
 
-func moveStrided[E any](dst, src []E, shape, strides []int) {
-	if len(dst) == 0 {
-		return
-	}
-	if len(shape) == 0 {
-		dst[0] = src[0]
-		return
-	}
-	last := len(shape) - 1
-	n, step := shape[last], strides[last]
-	eachOffset(shape[:last], [][]int{strides[:last]}, func(i int, offs []int) {
-		run, at := dst[i*n:][:n], offs[0]
-		for j := range run {
-			run[j] = src[at]
-			at += step
+func moveMapped[E any](dst, src []E, at int, offsets [][]int) {
+	switch len(offsets) {
+	case 0:
+		dst[0] = src[at]
+	case 1:
+		for i, o := range offsets[0] {
+			dst[i] = src[at+o]
 		}
-	})
+	default:
+		n := len(dst) / len(offsets[0])
+		for i, o := range offsets[0] {
+			moveMapped(dst[i*n:][:n], src, at+o, offsets[1:])
+		}
+	}
 }

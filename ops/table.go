@@ -33,8 +33,10 @@ var table = [...]*ir.Def{
 	meanVarianceNormalization,
 	rmsNormalization,
 	relu,
+	resize,
 	spaceToDepth,
 	squeeze,
+	upsample,
 }
 
 // Opset is the newest opset of ONNX's default domain whose forms the table knows.
