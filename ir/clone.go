@@ -77,8 +77,8 @@ func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, out
 	return c
 }
 
-// bodies is the graphs among an operator's attributes.
-func bodies(op Op) iter.Seq2[string, *Graph] {
+// Bodies is the graphs among an operator's attributes.
+func Bodies(op Op) iter.Seq2[string, *Graph] {
 	return func(yield func(string, *Graph) bool) {
 		v := reflect.ValueOf(op).Elem()
 		for _, f := range attrFields(v.Type()) {
@@ -91,7 +91,7 @@ func bodies(op Op) iter.Seq2[string, *Graph] {
 
 // copyOp is op itself, or a copy with copies of its bodies.
 func copyOp(op Op) Op {
-	for range bodies(op) {
+	for range Bodies(op) {
 		v := reflect.New(reflect.TypeOf(op).Elem())
 		v.Elem().Set(reflect.ValueOf(op).Elem())
 		for _, f := range attrFields(v.Elem().Type()) {

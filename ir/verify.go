@@ -110,7 +110,7 @@ func (c *verifier) checkNodes() {
 		if sound {
 			c.checkInference(n)
 		}
-		for name, body := range bodies(n.Op) {
+		for name, body := range Bodies(n.Op) {
 			if err := Verify(body); err != nil {
 				c.node(n, &AttrError{name, err.Error()})
 			}
