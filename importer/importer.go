@@ -1,0 +1,101 @@
+// Package importer reads ONNX files into graphs: IR version 3 to current, opset 1 to current. Old forms of operators are
+// brought to their newest one on the way in; weights stay in the memory-mapped file.
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// ErrUnsupported is what a valid model asks for and this project does not have; errors.Is finds it.
+var ErrUnsupported = errors.New("not supported")
+
+// Open reads a model file. Its constants alias the mapped file, which must not change while the graph is in use.
+func Open(path string) (*ir.Graph, error) {
+	g, problems, err := load(path)
+	return result(g, problems, err)
+}
+
+// Read reads a model from r, which is kept in memory. It has no folder, so no external data.
+func Read(r io.Reader) (*ir.Graph, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("importer: %w", err)
+	}
+	g, problems, err := decode(&file{data: data}, "")
+	return result(g, problems, err)
+}
+
+func load(path string) (*ir.Graph, []Problem, error) {
+	f, err := openFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	dir, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return nil, nil, err
+	}
+	g, problems, err := decode(f, dir)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", path, err)
+	}
+	return g, problems, err
+}
+
+func result(g *ir.Graph, problems []Problem, err error) (*ir.Graph, error) {
+	if err != nil {
+		return nil, fmt.Errorf("importer: %w", err)
+	}
+	if err := faults(problems); err != nil {
+		return nil, fmt.Errorf("importer: %w", err)
+	}
+	return g, nil
+}
+
+// decode turns a file into a graph. Faults of single nodes are returned as problems; err says that there is no model.
+func decode(f *file, dir string) (*ir.Graph, []Problem, error) {
+	if len(f.data) == 0 {
+		return nil, nil, errors.New("the file is empty")
+	}
+	im := &importer{decoder: decoder{external: external{dir: dir}}}
+	skel, err := skeleton(modelShape, f.data, &im.decoder.cuts)
+	if err != nil {
+		return nil, nil, notAModel(f.data, err)
+	}
+	var model onnxpb.ModelProto
+	if err := proto.Unmarshal(skel, &model); err != nil {
+		return nil, nil, notAModel(f.data, err)
+	}
+	if model.Graph == nil || model.IrVersion == 0 {
+		return nil, nil, notAModel(f.data, errors.New("no graph or no IR version in it"))
+	}
+	g, err := im.model(&model)
+	if err != nil {
+		return nil, nil, err
+	}
+	if g != nil {
+		g.KeepAlive([]any{f, im.decoder.external.files})
+	}
+	return g, im.problems, nil
+}
+
+// notAModel says what the bytes seem to be instead.
+func notAModel(data []byte, err error) error {
+	for _, m := range []struct{ magic, kind string }{
+		{"\xff\xd8\xff", "a JPEG image"}, {"\x89PNG", "a PNG image"}, {"GIF8", "a GIF image"}, {"PK\x03\x04", "a ZIP archive"},
+		{"\x1f\x8b", "a gzip file"}, {"\x93NUMPY", "a .npy file"}, {"<", "a text file"}, {"{", "a text file"},
+		{"\x89HDF", "an HDF5 file"}, {"version https://git-lfs", "a Git LFS pointer, not the file itself"},
+	} {
+		if len(data) >= len(m.magic) && string(data[:len(m.magic)]) == m.magic {
+			return fmt.Errorf("not an ONNX model but %s", m.kind)
+		}
+	}
+	return fmt.Errorf("not an ONNX model, or a damaged one: %w", err)
+}
