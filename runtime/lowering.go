@@ -1,9 +1,93 @@
 package runtime
 
-import "github.com/onnxrun/onnxrun/ir"
+import (
+	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
+)
 
-func (p *plan) alias(n *ir.Node) bool { return false }
+// lowering is the kernel step of a node whose types are all known, or nil if it has none: the operator's reference is
+// run then. A lowering that finds a form that its kernel does not have gives nil, too.
+func (p *plan) lowering(n *ir.Node) (func(f *frame) error, error) {
+	switch op := n.Op.(type) {
+	case *ops.Conv:
+		return p.lowerConv(n, op)
+	case *ops.Gemm:
+		return p.lowerGemm(n, op)
+	case *ops.MatMul:
+		return p.lowerMatMul(n)
+	}
+	return nil, nil
+}
 
-func (p *plan) lowering(n *ir.Node) (func(f *frame) error, error) { return nil, nil }
+// tasked is what prepared kernels have in common.
+type tasked interface {
+	Tasks() int
+	ScratchSize() int
+}
 
-type packedWeights struct{}
+// kernelStep makes a step of a prepared kernel.
+func (p *plan) kernelStep(k tasked, task func(f *frame, task, worker int)) func(f *frame) error {
+	tasks := k.Tasks()
+	p.scratch = max(p.scratch, k.ScratchSize())
+	return func(f *frame) error { return f.parallel(tasks, task) }
+}
+
+// split is how many tasks to ask a kernel for: some more than workers, so that a slow one does not hold up the others.
+func (p *plan) split() int {
+	if p.session.opts.Threads == 1 {
+		return 1
+	}
+	return 4 * p.session.opts.Threads
+}
+
+// allFloat32 reports whether every input and output of a node is float32.
+func allFloat32(n *ir.Node) bool {
+	for _, values := range [][]*ir.Value{n.Inputs(), n.Outputs()} {
+		for _, v := range values {
+			if v != nil && v.Type().DType != tensor.Float32 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// float32s is the elements of value id in this frame; nil for id -1, an absent one.
+func (f *frame) float32s(id int) []float32 {
+	if id < 0 {
+		return nil
+	}
+	return tensor.Data[float32](f.vals[id])
+}
+
+// constFloat32 is the elements of a constant, nil for other values.
+func constFloat32(v *ir.Value) []float32 {
+	if v == nil || v.Const() == nil {
+		return nil
+	}
+	return tensor.Data[float32](v.Const())
+}
+
+// id is a value's id, -1 for an absent one.
+func id(v *ir.Value) int {
+	if v == nil {
+		return -1
+	}
+	return v.ID()
+}
+
+// sizes is a value's shape, which is known.
+func sizes(v *ir.Value) []int {
+	n, _ := v.Type().Shape.Ints()
+	return n
+}
+
+// spatial is a window in the kernels' terms.
+func spatial(w ops.Window) kernel.Spatial {
+	return kernel.Spatial{In: w.In, Out: w.Out, Kernel: w.Kernel, Strides: w.Stride, Dilations: w.Dilation, Pads: w.PadBegin}
+}
+
+// maxSpatial is the greatest number of spatial dimensions that kernels take.
+const maxSpatial = 3

@@ -34,10 +34,9 @@ const maxPlans = 8
 
 // Session runs one graph. It is safe for concurrent use.
 type Session struct {
-	graph   *ir.Graph
-	opts    Options
-	pool    *pool
-	weights packedWeights
+	graph *ir.Graph
+	opts  Options
+	pool  *pool
 
 	mu    sync.Mutex
 	plans []*plan // most recently used first

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var inputs []string
+	var dir string
+	cmd := &cobra.Command{
+		Use:   "run MODEL -i NAME=FILE… -o DIR",
+		Short: "Run a model on any tensors and write every output as DIR/NAME.npy",
+		Long: `Run a model on tensors from files (.npy, or .pb as ONNX writes them) and write
+every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
+		Example: "  onnxrun run model.onnx -i input=x.npy -o out\n  onnxrun run model.onnx -i x.npy -o out --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := a.loadGraph(args[0])
+			if err != nil {
+				return err
+			}
+			in, err := readInputs(g, inputs)
+			if err != nil {
+				return err
+			}
+			s, err := runtime.Compile(g, runtime.Options{Threads: a.threads})
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			out, err := s.RunNamed(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			return a.writeOutputs(dir, s.Outputs(), out)
+		},
+	}
+	cmd.Flags().StringArrayVarP(&inputs, "input", "i", nil, "an input tensor, NAME=FILE (.npy or .pb)")
+	cmd.Flags().StringVarP(&dir, "output", "o", "", "the folder to write the outputs to; made if needed")
+	cmd.MarkFlagRequired("output")
+	return cmd
+}
+
+// readInputs reads the tensors of the -i flags.
+func readInputs(g *ir.Graph, flags []string) (map[string]*tensor.Tensor, error) {
+	in := map[string]*tensor.Tensor{}
+	for _, f := range flags {
+		name, path, ok := strings.Cut(f, "=")
+		if !ok {
+			if len(g.Inputs()) != 1 {
+				return nil, fmt.Errorf("run: -i %s: which of the model's %d inputs? write NAME=FILE", f, len(g.Inputs()))
+			}
+			name, path = g.Inputs()[0].Name(), f
+		}
+		if in[name] != nil {
+			return nil, fmt.Errorf("run: input %q is given twice", name)
+		}
+		t, err := readTensorFile(path)
+		if err != nil {
+			return nil, err
+		}
+		in[name] = t
+	}
+	return in, nil
+}
+
+func readTensorFile(path string) (*tensor.Tensor, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".pb":
+		t, _, err := importer.ReadTensor(path)
+		return t, err
+	case ".npy":
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		t, err := tensor.ReadNPY(f)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return t, nil
+	default:
+		return nil, fmt.Errorf("run: %s: unknown kind of file %q, expects .npy or .pb", path, ext)
+	}
+}
+
+func (a *app) writeOutputs(dir string, values []*ir.Value, out map[string]*tensor.Tensor) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	type row struct {
+		Name  string `json:"name"`
+		File  string `json:"file"`
+		Type  string `json:"type"`
+		Shape []int  `json:"shape"`
+	}
+	var rows []row
+	for _, v := range values {
+		t := out[v.Name()]
+		path := filepath.Join(dir, fileName(v.Name())+".npy")
+		if err := writeFile(path, func(f *os.File) error { return tensor.WriteNPY(f, t) }); err != nil {
+			return err
+		}
+		rows = append(rows, row{v.Name(), path, t.DType().String(), t.Shape()})
+		if !a.json {
+			fmt.Fprintf(a.out, "%s  %s%v\n", path, t.DType(), t.Shape())
+		}
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"outputs": rows})
+	}
+	return nil
+}
+
+// fileName is a value's name with what a file name cannot hold replaced.
+func fileName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ' {
+			return '_'
+		}
+		return r
+	}, name)
+}
+
+// writeFile writes a file whole or not at all: through a temporary one that is renamed.
+func writeFile(path string, write func(*os.File) error) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".onnxrun-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		f.Close()
+		if err != nil {
+			os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

@@ -1,0 +1,21 @@
+package runtime
+
+import (
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+)
+
+// alias lets a node's output lie where its input lies, if the operator only gives the elements another shape.
+func (p *plan) alias(n *ir.Node) bool {
+	switch n.Op.(type) {
+	case *ops.Squeeze:
+	default:
+		return false
+	}
+	in, out := n.In(0), n.Out(0)
+	if kind := p.slots[p.root(in.ID())].kind; kind != planned && kind != constant {
+		return false
+	}
+	p.slots[out.ID()] = slot{kind: aliased, alias: in.ID()}
+	return true
+}

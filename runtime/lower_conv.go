@@ -1,0 +1,29 @@
+package runtime
+
+import (
+	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+)
+
+func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (func(f *frame) error, error) {
+	in, weights := sizes(n.In(0)), sizes(n.In(1))
+	if !allFloat32(n) || len(in) < 3 || len(in)-2 > maxSpatial {
+		return nil, nil
+	}
+	w, err := op.Window(in[2:], weights[2:])
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.NewConv(kernel.ConvSpec{
+		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Spatial: spatial(w),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.split(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	y, x, wt, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
+	return p.kernelStep(k, func(f *frame, task, worker int) {
+		k.Run(task, f.float32s(y), f.float32s(x), f.float32s(wt), f.float32s(bias), nil, f.scratch[worker])
+	}), nil
+}
