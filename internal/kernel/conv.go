@@ -40,7 +40,7 @@ func NewConv(spec ConvSpec) (*Conv, error) {
 	if err := spec.complete("conv"); err != nil {
 		return nil, err
 	}
-	if err := spec.check("conv", spec.OutC); err != nil {
+	if err := spec.check("conv"); err != nil {
 		return nil, err
 	}
 	c := &Conv{spec: spec, win: spec.window(), images: spec.N * spec.Group, ep: epilogue{alpha: 1, beta: 1, act: spec.Act}}
@@ -63,7 +63,7 @@ func NewConv(spec ConvSpec) (*Conv, error) {
 	return c, nil
 }
 
-func (s *ConvSpec) check(what string, weightRows int) error {
+func (s *ConvSpec) check(what string) error {
 	if s.N < 0 || s.C < 0 || s.OutC < 0 || s.Group < 1 || s.C%s.Group != 0 || s.OutC%s.Group != 0 {
 		return fmt.Errorf("kernel: %s: unsupported %d images, %d to %d channels in %d groups", what, s.N, s.C, s.OutC, s.Group)
 	}
@@ -175,5 +175,5 @@ func (c *Conv) runVector(task int, o *operands, m, k int, scratch []float32) {
 	}
 	i0, i1 := c.chunks.bounds(task)
 	gemvDots(o.c, x, o.a, 1, m, k, i0, i1)
-	c.ep.run(o.c, o.bias, o.residual, 1, i0, i1, 0, 1)
+	c.ep.run(o, i0, i1, 0, 1)
 }

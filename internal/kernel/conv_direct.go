@@ -15,7 +15,7 @@ func (c *Conv) runDirect(task int, y, x, w, bias, residual []float32) {
 			o.bias = bias[out : out+1]
 		}
 		c.win.direct(o.c, x[ch/perGroup*inputs:][:inputs], w[out*taps:][:taps])
-		c.ep.run(o.c, o.bias, o.residual, o.ldc, 0, 1, 0, c.outputs)
+		c.ep.run(&o, 0, 1, 0, c.outputs)
 	}
 }
 

@@ -11,17 +11,10 @@ import (
 
 var refNaN = math.NaN()
 
-// three returns sizes filled up to three axes with fill in front.
-func three(sizes []int, fill int) [3]int {
-	v := [3]int{fill, fill, fill}
-	copy(v[3-len(sizes):], sizes)
-	return v
-}
-
 // refConv is the definition of a convolution, loop by loop, in float64.
 func refConv(s *ConvSpec, x, w, bias, residual []float32) []float64 {
-	in, out, kernel := three(s.In, 1), three(s.Out, 1), three(s.Kernel, 1)
-	stride, dilation, pad := three(s.Strides, 1), three(s.Dilations, 1), three(s.Pads, 0)
+	in, out, kernel := fill3(s.In, 1), fill3(s.Out, 1), fill3(s.Kernel, 1)
+	stride, dilation, pad := fill3(s.Strides, 1), fill3(s.Dilations, 1), fill3(s.Pads, 0)
 	if s.Strides == nil {
 		stride = [3]int{1, 1, 1}
 	}

@@ -57,11 +57,10 @@ type epilogue struct {
 	act         Activation
 }
 
-// run finishes rows i0…i1-1, columns j0…j1-1 of y, whose rows lie ld apart. A full bias and the residual (nil: none)
-// lie as y does.
-func (e *epilogue) run(y, bias, residual []float32, ld, i0, i1, j0, j1 int) {
+// run finishes rows i0…i1-1, columns j0…j1-1 of the product.
+func (e *epilogue) run(o *operands, i0, i1, j0, j1 int) {
 	for i := i0; i < i1; i++ {
-		row := y[i*ld+j0 : i*ld+j1]
+		row := o.row(i, j0, j1)
 		if e.alpha != 1 {
 			for j := range row {
 				row[j] *= e.alpha
@@ -69,16 +68,16 @@ func (e *epilogue) run(y, bias, residual []float32, ld, i0, i1, j0, j1 int) {
 		}
 		switch e.bias {
 		case BiasScalar:
-			addScalar(row, e.beta*bias[0])
+			addScalar(row, e.beta*o.bias[0])
 		case BiasPerRow:
-			addScalar(row, e.beta*bias[i])
+			addScalar(row, e.beta*o.bias[i])
 		case BiasPerColumn:
-			addScaled(row, bias[j0:j1], e.beta)
+			addScaled(row, o.bias[j0:j1], e.beta)
 		case BiasFull:
-			addScaled(row, bias[i*ld+j0:i*ld+j1], e.beta)
+			addScaled(row, o.bias[i*o.ldc+j0:i*o.ldc+j1], e.beta)
 		}
-		if residual != nil {
-			addScaled(row, residual[i*ld+j0:i*ld+j1], 1)
+		if o.residual != nil {
+			addScaled(row, o.residual[i*o.ldc+j0:i*o.ldc+j1], 1)
 		}
 		e.act.apply(row)
 	}

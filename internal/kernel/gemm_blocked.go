@@ -71,10 +71,17 @@ func (g *blocked) tile(task int) tile {
 	}
 }
 
-// product is the operands of one run.
+// operands are the arrays of one product. The rows of c lie ldc apart; c begins with element (i0, j0) of the result,
+// which is (0, 0) wherever there is a full bias or a residual: they lie as c does.
 type operands struct {
 	c, a, b, bias, residual []float32
-	ldc                     int
+	ldc, i0, j0             int
+}
+
+// row returns columns j0…j1-1 of row i of c.
+func (o *operands) row(i, j0, j1 int) []float32 {
+	row := o.c[(i-o.i0)*o.ldc:]
+	return row[j0-o.j0 : j1-o.j0]
 }
 
 // run computes one tile of the product and finishes it.
@@ -88,15 +95,15 @@ func (g *blocked) run(t tile, o *operands, ep *epilogue, scratch []float32) {
 			for i := t.i0; i < t.i1; i += g.kern.mc {
 				i1 := min(i+g.kern.mc, t.i1)
 				a := g.blockA(o.a, &s, k, k1, i, i1)
-				g.macro(a, b, k1-k, o.c[i*o.ldc+j:], o.ldc, i1-i, j1-j, k > 0, s.tile)
+				g.macro(a, b, k1-k, o.c[(i-o.i0)*o.ldc+j-o.j0:], o.ldc, i1-i, j1-j, k > 0, s.tile)
 			}
 		}
 		if g.k == 0 {
 			for i := t.i0; i < t.i1; i++ {
-				clear(o.c[i*o.ldc+j : i*o.ldc+j1])
+				clear(o.row(i, j, j1))
 			}
 		}
-		ep.run(o.c, o.bias, o.residual, o.ldc, t.i0, t.i1, j, j1)
+		ep.run(o, t.i0, t.i1, j, j1)
 	}
 }
 

@@ -44,7 +44,9 @@ func (g *gemv) run(task int, o *operands, ep *epilogue) {
 			gemvSum(o.c[i*g.n+j0:i*g.n+j1], x[i*g.k:(i+1)*g.k], w[min(j0, len(w)):], g.n)
 		}
 	}
-	e.run(o.c, o.bias, o.residual, g.n, 0, g.m, j0, j1)
+	view := *o
+	view.ldc = g.n
+	e.run(&view, 0, g.m, j0, j1)
 }
 
 // gemvDots computes c[i,j] = x[i]·w[j] for m vectors x and rows j0…j1-1 of w, two rows at a time.

@@ -100,9 +100,9 @@ func requireSame(t require.TestingT, want, got []float32) {
 func refActivate(a Activation, v float64) float64 {
 	switch a.Kind {
 	case Relu:
-		return math.Max(v, 0)
+		return max(v, 0)
 	case Clip:
-		return math.Min(math.Max(v, float64(a.Min)), float64(a.Max))
+		return min(max(v, float64(a.Min)), float64(a.Max))
 	}
 	return v
 }

@@ -1,0 +1,160 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// BinaryOp names a function of two numbers.
+type BinaryOp uint8
+
+const (
+	Add BinaryOp = iota
+	Sub
+	Mul
+	Div
+	Pow
+	Min   // NaN if either is
+	Max   // NaN if either is
+	PRelu // a, multiplied by b where negative
+	numBinary
+)
+
+// BinarySpec describes y = act(a op b) with the broadcasting of NumPy and ONNX.
+type BinarySpec struct {
+	Op             BinaryOp
+	ShapeA, ShapeB []int
+	Act            Activation
+	Split          int
+}
+
+// Binary is a prepared elementwise function of two arrays.
+type Binary struct {
+	op   BinaryOp
+	act  Activation
+	walk *walk
+	chunks
+}
+
+// NewBinary prepares an elementwise function of two arrays.
+func NewBinary(spec BinarySpec) (*Binary, error) {
+	if spec.Op >= numBinary || spec.Act.Kind > Clip {
+		return nil, fmt.Errorf("kernel: binary: unknown operation %d or activation %d", spec.Op, spec.Act.Kind)
+	}
+	rank := max(len(spec.ShapeA), len(spec.ShapeB))
+	a, b := padShape(spec.ShapeA, rank), padShape(spec.ShapeB, rank)
+	shape := make([]int, rank)
+	strideA, strideB := denseStrides(a), denseStrides(b)
+	for d := range shape {
+		shape[d] = a[d]
+		switch {
+		case a[d] == b[d]:
+		case b[d] == 1:
+			strideB[d] = 0
+		case a[d] == 1:
+			shape[d], strideA[d] = b[d], 0
+		default:
+			return nil, fmt.Errorf("kernel: binary: shapes %v and %v do not broadcast", spec.ShapeA, spec.ShapeB)
+		}
+	}
+	w, err := newWalk("binary", shape, strideA, strideB)
+	if err != nil {
+		return nil, err
+	}
+	return &Binary{spec.Op, spec.Act, w, newChunks(w.lines*w.length(), spec.Split, grain)}, nil
+}
+
+// padShape puts ones in front of a shape.
+func padShape(shape []int, rank int) []int {
+	s := make([]int, rank)
+	lead := rank - len(shape)
+	for d := range lead {
+		s[d] = 1
+	}
+	copy(s[lead:], shape)
+	return s
+}
+
+// binaryBlock is the number of elements of a repeated operand that are laid out at once.
+const binaryBlock = 256
+
+// Run computes a part of y, which may be an operand of y's shape.
+func (k *Binary) Run(task int, y, a, b []float32) {
+	lo, hi := k.bounds(task)
+	n := k.walk.length()
+	stepA, stepB := k.walk.steps()
+	at := lo % n
+	var bufA, bufB [binaryBlock]float32
+	for cur := k.walk.seek(lo / n); lo < hi; cur.next() {
+		end := lo + min(n-at, hi-lo)
+		offA, offB := cur.at[0]+at*stepA, cur.at[1]+at*stepB
+		if stepA == 1 && stepB == 1 {
+			k.line(y[lo:end], a[offA:], b[offB:])
+			lo = end
+		}
+		if stepA == 0 {
+			fill(bufA[:min(binaryBlock, end-lo)], a[offA])
+		}
+		if stepB == 0 {
+			fill(bufB[:min(binaryBlock, end-lo)], b[offB])
+		}
+		for lo < end {
+			m := min(binaryBlock, end-lo)
+			lineA, lineB := bufA[:m], bufB[:m]
+			if stepA != 0 {
+				lineA = a[offA : offA+m]
+			}
+			if stepB != 0 {
+				lineB = b[offB : offB+m]
+			}
+			k.line(y[lo:lo+m], lineA, lineB)
+			lo, offA, offB = lo+m, offA+m*stepA, offB+m*stepB
+		}
+		at = 0
+	}
+}
+
+func fill(y []float32, v float32) {
+	for i := range y {
+		y[i] = v
+	}
+}
+
+func (k *Binary) line(y, a, b []float32) {
+	a, b = a[:len(y)], b[:len(y)]
+	switch k.op {
+	case Add:
+		for i := range y {
+			y[i] = a[i] + b[i]
+		}
+	case Sub:
+		for i := range y {
+			y[i] = a[i] - b[i]
+		}
+	case Mul:
+		for i := range y {
+			y[i] = a[i] * b[i]
+		}
+	case Div:
+		for i := range y {
+			y[i] = a[i] / b[i]
+		}
+	case Pow:
+		for i := range y {
+			y[i] = float32(math.Pow(float64(a[i]), float64(b[i])))
+		}
+	case Min:
+		for i := range y {
+			y[i] = min(a[i], b[i])
+		}
+	case Max:
+		for i := range y {
+			y[i] = max(a[i], b[i])
+		}
+	case PRelu:
+		for i := range y {
+			y[i] = leaky(a[i], b[i])
+		}
+	}
+	k.act.apply(y)
+}

@@ -1,0 +1,84 @@
+package kernel
+
+import "math"
+
+// SoftmaxSpec describes softmax, or its logarithm, over the middle axis of arrays Outer×Axis×Inner.
+type SoftmaxSpec struct {
+	Outer, Axis, Inner int
+	Log                bool
+	Split              int
+}
+
+// Softmax is a prepared softmax.
+type Softmax struct {
+	spec SoftmaxSpec
+	chunks
+}
+
+// NewSoftmax prepares a softmax.
+func NewSoftmax(spec SoftmaxSpec) (*Softmax, error) {
+	n, err := count("softmax", spec.Outer, spec.Inner, spec.Axis)
+	if err != nil {
+		return nil, err
+	}
+	return &Softmax{spec, newChunks(min(n, spec.Outer*spec.Inner), spec.Split, max(1, grain/8/max(1, spec.Axis)))}, nil
+}
+
+// softmaxBlock is the number of neighbouring columns that are computed together.
+const softmaxBlock = 64
+
+// Run computes some columns of y, which may be x.
+func (k *Softmax) Run(task int, y, x []float32) {
+	lo, hi := k.bounds(task)
+	inner, size := k.spec.Inner, k.spec.Axis*k.spec.Inner
+	for lo < hi {
+		outer, at := lo/inner, lo%inner
+		n := min(hi-lo, inner-at, softmaxBlock)
+		from := outer*size + at
+		k.block(y[from:(outer+1)*size], x[from:(outer+1)*size], n)
+		lo += n
+	}
+}
+
+// block computes n neighbouring columns; successive elements of a column lie inner apart.
+func (k *Softmax) block(y, x []float32, n int) {
+	var greatest [softmaxBlock]float32
+	var sum [softmaxBlock]float64
+	top, total := greatest[:n], sum[:n]
+	for j := range top {
+		top[j] = -inf
+	}
+	step := k.spec.Inner
+	for i := range k.spec.Axis {
+		for j, v := range x[i*step:][:n] {
+			top[j] = max(top[j], v)
+		}
+	}
+	for i := range k.spec.Axis {
+		in, out := x[i*step:][:n], y[i*step:][:n]
+		for j, v := range in {
+			e := math.Exp(float64(v) - float64(top[j]))
+			total[j] += e
+			if !k.spec.Log {
+				out[j] = float32(e)
+			}
+		}
+	}
+	for j := range total {
+		if k.spec.Log {
+			total[j] = math.Log(total[j])
+		} else {
+			total[j] = 1 / total[j]
+		}
+	}
+	for i := range k.spec.Axis {
+		in, out := x[i*step:][:n], y[i*step:][:n]
+		for j := range out {
+			if k.spec.Log {
+				out[j] = float32(float64(in[j]) - float64(top[j]) - total[j])
+			} else {
+				out[j] = float32(float64(out[j]) * total[j])
+			}
+		}
+	}
+}

@@ -1,0 +1,197 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// UnaryOp names a function of one number. Formulas are ONNX's.
+type UnaryOp uint8
+
+const (
+	UnaryRelu        UnaryOp = iota
+	UnaryLeakyRelu           // Alpha·x for x < 0
+	UnaryClip                // min(max(x, Alpha), Beta)
+	UnaryHardSigmoid         // max(0, min(1, Alpha·x + Beta))
+	UnaryHardSwish           // x·max(0, min(1, x/6 + 1/2))
+	UnaryNeg
+	UnaryAbs
+	UnarySqrt
+	UnaryReciprocal
+	UnaryFloor
+	UnaryCeil
+	UnaryRound // to even
+	UnaryExp
+	UnaryLog
+	UnarySigmoid
+	UnaryTanh
+	UnaryErf
+	UnarySin
+	UnaryCos
+	UnarySoftplus
+	UnarySoftsign
+	UnaryElu      // Alpha·(eˣ-1) for x < 0
+	UnarySelu     // Beta·x, and Beta·Alpha·(eˣ-1) for x ≤ 0: Alpha and Beta are ONNX's alpha and gamma
+	UnarySwish    // x·sigmoid(Alpha·x)
+	UnaryMish     // x·tanh(softplus(x))
+	UnaryGelu     // x·Φ(x)
+	UnaryGeluTanh // the tanh approximation of UnaryGelu
+	numUnary
+)
+
+// UnarySpec describes y = op(x) for Len elements.
+type UnarySpec struct {
+	Op          UnaryOp
+	Alpha, Beta float32
+	Len         int
+	Split       int
+}
+
+// Unary is a prepared elementwise function.
+type Unary struct {
+	spec UnarySpec
+	f    func(float64) float64 // nil: a loop of its own
+	chunks
+}
+
+// NewUnary prepares an elementwise function. Transcendental functions are computed in float64 and rounded once.
+func NewUnary(spec UnarySpec) (*Unary, error) {
+	if spec.Op >= numUnary {
+		return nil, fmt.Errorf("kernel: unary: unknown operation %d", spec.Op)
+	}
+	n, err := count("unary", spec.Len)
+	if err != nil {
+		return nil, err
+	}
+	k := &Unary{spec: spec, f: unaryFunc(spec.Op, float64(spec.Alpha), float64(spec.Beta))}
+	k.chunks = newChunks(n, spec.Split, grain)
+	if k.f != nil {
+		k.chunks = newChunks(n, spec.Split, grain/8)
+	}
+	return k, nil
+}
+
+// Run computes a part of y, which may be x.
+func (k *Unary) Run(task int, y, x []float32) {
+	lo, hi := k.bounds(task)
+	y, x = y[lo:hi], x[lo:hi]
+	if k.f != nil {
+		for i, v := range x {
+			y[i] = float32(k.f(float64(v)))
+		}
+		return
+	}
+	unaryLine(k.spec.Op, k.spec.Alpha, k.spec.Beta, y, x)
+}
+
+// unaryLine computes the functions that are a few float32 operations.
+func unaryLine(op UnaryOp, alpha, beta float32, y, x []float32) {
+	y = y[:len(x)]
+	switch op {
+	case UnaryRelu:
+		for i, v := range x {
+			y[i] = max(v, 0)
+		}
+	case UnaryLeakyRelu:
+		for i, v := range x {
+			y[i] = leaky(v, alpha)
+		}
+	case UnaryClip:
+		for i, v := range x {
+			y[i] = min(max(v, alpha), beta)
+		}
+	case UnaryHardSigmoid:
+		for i, v := range x {
+			y[i] = max(0, min(1, alpha*v+beta))
+		}
+	case UnaryHardSwish:
+		for i, v := range x {
+			y[i] = v * max(0, min(1, v/6+0.5))
+		}
+	case UnaryNeg:
+		for i, v := range x {
+			y[i] = -v
+		}
+	case UnaryAbs:
+		for i, v := range x {
+			y[i] = math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
+		}
+	case UnarySqrt:
+		for i, v := range x {
+			y[i] = float32(math.Sqrt(float64(v)))
+		}
+	case UnaryReciprocal:
+		for i, v := range x {
+			y[i] = 1 / v
+		}
+	}
+}
+
+// leaky returns v, multiplied by slope where its sign is set. A branch would be mispredicted half of the time.
+func leaky(v, slope float32) float32 {
+	bits := math.Float32bits(v)
+	negative := uint32(int32(bits) >> 31)
+	return math.Float32frombits(bits&^negative | math.Float32bits(v*slope)&negative)
+}
+
+// unaryFunc returns the function in float64, nil for those of unaryLine.
+func unaryFunc(op UnaryOp, alpha, beta float64) func(float64) float64 {
+	switch op {
+	case UnaryFloor:
+		return math.Floor
+	case UnaryCeil:
+		return math.Ceil
+	case UnaryRound:
+		return math.RoundToEven
+	case UnaryExp:
+		return math.Exp
+	case UnaryLog:
+		return math.Log
+	case UnarySigmoid:
+		return sigmoid
+	case UnaryTanh:
+		return math.Tanh
+	case UnaryErf:
+		return math.Erf
+	case UnarySin:
+		return math.Sin
+	case UnaryCos:
+		return math.Cos
+	case UnarySoftplus:
+		return softplus
+	case UnarySoftsign:
+		return func(x float64) float64 { return x / (1 + math.Abs(x)) }
+	case UnaryElu:
+		return func(x float64) float64 {
+			if x < 0 {
+				return alpha * math.Expm1(x)
+			}
+			return x
+		}
+	case UnarySelu:
+		return func(x float64) float64 {
+			if x <= 0 {
+				return beta * alpha * math.Expm1(x)
+			}
+			return beta * x
+		}
+	case UnarySwish:
+		return func(x float64) float64 { return x * sigmoid(alpha*x) }
+	case UnaryMish:
+		return func(x float64) float64 { return x * math.Tanh(softplus(x)) }
+	case UnaryGelu:
+		return func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }
+	case UnaryGeluTanh:
+		return func(x float64) float64 {
+			return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
+		}
+	}
+	return nil
+}
+
+func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// softplus is ln(1+eˣ) without overflow.
+func softplus(x float64) float64 {
+	return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
+}
