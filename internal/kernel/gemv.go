@@ -70,7 +70,7 @@ func gemvDots(c, x, w []float32, m, n, k, j0, j1 int) {
 func dot2(x, w, v []float32) (float32, float32) {
 	w, v = w[:len(x)], v[:len(x)]
 	var w0, w1, w2, w3, v0, v1, v2, v3 float32
-	for len(x) >= 4 && len(w) >= 4 && len(v) >= 4 {
+	for len(x) >= 8 && len(w) >= 8 && len(v) >= 8 {
 		x0, x1, x2, x3 := x[0], x[1], x[2], x[3]
 		w0 += x0 * w[0]
 		w1 += x1 * w[1]
@@ -80,7 +80,16 @@ func dot2(x, w, v []float32) (float32, float32) {
 		v1 += x1 * v[1]
 		v2 += x2 * v[2]
 		v3 += x3 * v[3]
-		x, w, v = x[4:], w[4:], v[4:]
+		x0, x1, x2, x3 = x[4], x[5], x[6], x[7]
+		w0 += x0 * w[4]
+		w1 += x1 * w[5]
+		w2 += x2 * w[6]
+		w3 += x3 * w[7]
+		v0 += x0 * v[4]
+		v1 += x1 * v[5]
+		v2 += x2 * v[6]
+		v3 += x3 * v[7]
+		x, w, v = x[8:], w[8:], v[8:]
 	}
 	for i := range x {
 		w0 += x[i] * w[i]
