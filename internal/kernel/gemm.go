@@ -15,12 +15,16 @@ type GemmSpec struct {
 	Batch            []int
 	StrideA, StrideB []int
 
-	// ConstA and ConstB are operands known now, nil where they come with Run. They may be copied in packed form, unless
-	// the product is a matrix-vector one: then they are used in place, and nothing is copied.
+	// ConstA and ConstB are operands known now, nil where they come with Run. Small ones may be copied in packed form;
+	// large ones, and those of products with few rows, are used where they lie.
 	ConstA, ConstB []float32
 
 	Split int // tasks wanted
 }
+
+// packLimit is the size of the greatest constant operand that is copied in packed form, 4 MB. Beyond, memory is dearer
+// than the time to pack each block when it is used.
+const packLimit = 1 << 20
 
 // Gemm is a prepared general matrix product.
 type Gemm struct {
@@ -57,10 +61,10 @@ func NewGemm(spec GemmSpec) (*Gemm, error) {
 	if spec.TransB {
 		g.packB = packColumns(kern.nr, spec.K)
 	}
-	if g.a != nil && broadcast(spec.StrideA) {
+	if g.a != nil && spec.M*spec.K <= packLimit && broadcast(spec.StrideA) {
 		g.a, g.packA = g.packAll(g.packA, g.a, kern.mr, spec.M), nil
 	}
-	if g.b != nil && broadcast(spec.StrideB) {
+	if g.b != nil && spec.K*spec.N <= packLimit && broadcast(spec.StrideB) {
 		g.b, g.packB = g.packAll(g.packB, g.b, kern.nr, spec.N), nil
 	}
 	g.split(perMatrix)

@@ -150,6 +150,25 @@ func TestGemmProperty(t *testing.T) {
 	})
 }
 
+// TestGemmLargeConstant has constants that are not copied.
+func TestGemmLargeConstant(t *testing.T) {
+	r := newRand()
+	for _, s := range []GemmSpec{
+		{M: 9, N: 1100, K: 1000, TransB: true, Alpha: 1},
+		{M: 1100, N: 5, K: 1000, Alpha: 1},
+		{M: 1, N: 1100, K: 1000, Alpha: 1},
+	} {
+		s.ConstA, s.ConstB = random(r, s.M*s.K), random(r, s.K*s.N)
+		s.Split = 5
+		g, err := NewGemm(s)
+		require.NoError(t, err)
+		c := newGuarded(s.M * s.N)
+		runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, nil, nil, nil, scratch) })
+		c.check(t)
+		requireClose(t, refGemm(&s, s.ConstA, s.ConstB, nil), c.data, float64(s.K))
+	}
+}
+
 func TestGemmRefusesBadSpecs(t *testing.T) {
 	for name, s := range map[string]GemmSpec{
 		"negative":    {M: -1, N: 2, K: 2},
@@ -175,7 +194,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 
 func BenchmarkGemm(b *testing.B) {
 	for _, s := range []GemmSpec{
-		{M: 64, N: 64, K: 64}, {M: 256, N: 256, K: 256}, {M: 512, N: 512, K: 512}, {M: 32, N: 1000, K: 512, TransB: true},
+		{M: 64, N: 64, K: 64}, {M: 256, N: 256, K: 256}, {M: 512, N: 512, K: 512}, {M: 32, N: 1000, K: 512, TransB: true}, {M: 8, N: 1000, K: 512, TransB: true},
 		{M: 1, N: 4096, K: 4096, TransB: true}, {M: 1, N: 4096, K: 4096}, {M: 1000, N: 1, K: 1000},
 	} {
 		b.Run(fmt.Sprintf("%dx%dx%d", s.M, s.N, s.K), func(b *testing.B) {

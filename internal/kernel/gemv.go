@@ -1,7 +1,11 @@
 package kernel
 
-// gemvRows is the greatest number of rows that are multiplied one by one: packing the matrix would cost more.
-const gemvRows = 3
+// The greatest number of rows that are multiplied one by one, because packing the matrix would cost more: a matrix
+// stored by columns is read once for all rows, one stored by rows once for each.
+const (
+	gemvRows      = 3
+	gemvRowsTrans = 8
+)
 
 // gemvColumns is the unit in which columns are divided among tasks: a cache line of the result.
 const gemvColumns = 16
@@ -19,7 +23,7 @@ type gemv struct {
 func newGemv(s *GemmSpec, split int) *gemv {
 	g := &gemv{m: s.M, n: s.N, k: s.K, trans: s.TransB}
 	switch {
-	case s.M == 1, s.M <= gemvRows && !s.TransA:
+	case s.M == 1, s.M <= gemvRows && !s.TransA, s.M <= gemvRowsTrans && !s.TransA && s.TransB:
 	case s.N == 1:
 		*g = gemv{m: 1, n: s.M, k: s.K, trans: !s.TransA, swap: true}
 	default:
