@@ -17,7 +17,7 @@ func (a *Resize) source(p resizeAxis, o int) float32 {
 	halfPixel := float32(float32(x+0.5)/p.scale) - 0.5
 	switch a.CoordinateTransformationMode {
 	case "half_pixel_symmetric":
-		adjustment := out / float32(p.scale*in)
+		adjustment := out / p.width
 		return float32(in/2*(1-adjustment)) + halfPixel
 	case "pytorch_half_pixel":
 		if p.out == 1 {
@@ -28,7 +28,7 @@ func (a *Resize) source(p resizeAxis, o int) float32 {
 		if p.out == 1 {
 			return 0
 		}
-		return float32(x*(in-1)) / (out - 1)
+		return float32(x*(in-1)) / (p.width - 1)
 	case "asymmetric":
 		return x / p.scale
 	case "tf_half_pixel_for_nn":

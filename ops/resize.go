@@ -129,6 +129,7 @@ func (a *Resize) axes(rank int) ([]int, error) {
 type resizeAxis struct {
 	in, out          int
 	scale            float32
+	width            float32 // the output size that in·scale gives before it is rounded
 	roiStart, roiEnd float32
 }
 
@@ -144,7 +145,7 @@ func (a *Resize) plan(shape []int, roi []float64, scales []float32, sizes []int)
 	}
 	plan := make([]resizeAxis, len(shape))
 	for d, in := range shape {
-		plan[d] = resizeAxis{in: in, out: in, scale: 1, roiEnd: 1}
+		plan[d] = resizeAxis{in: in, out: in, scale: 1, width: float32(in), roiEnd: 1}
 	}
 	if len(roi) == 2*n {
 		for i, d := range axes {
@@ -158,7 +159,7 @@ func (a *Resize) plan(shape []int, roi []float64, scales []float32, sizes []int)
 		if p.out, err = scaledSize(p.in, scale); err != nil {
 			return nil, err
 		}
-		p.scale = scale
+		p.scale, p.width = scale, float32(p.in)*scale
 	}
 	if len(sizes) > 0 {
 		if err := a.planSizes(plan, axes, sizes); err != nil {
@@ -180,7 +181,7 @@ func (a *Resize) planSizes(plan []resizeAxis, axes, sizes []int) error {
 		if p.out = sizes[i]; p.out < 0 {
 			return fmt.Errorf("sizes %v has a negative value", sizes)
 		}
-		p.scale = float32(p.out) / float32(max(p.in, 1))
+		p.scale, p.width = float32(p.out)/float32(max(p.in, 1)), float32(p.out)
 		if i == 0 || (a.KeepAspectRatioPolicy == "not_larger") == (p.scale < common) {
 			common = p.scale
 		}
@@ -189,8 +190,9 @@ func (a *Resize) planSizes(plan []resizeAxis, axes, sizes []int) error {
 		return nil
 	}
 	for _, d := range axes {
-		plan[d].scale = common
-		plan[d].out = int(math.Floor(float64(common*float32(plan[d].in)) + 0.5))
+		width := common * float32(plan[d].in)
+		plan[d].scale, plan[d].width = common, width
+		plan[d].out = int(math.Floor(float64(width) + 0.5))
 	}
 	return nil
 }

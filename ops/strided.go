@@ -20,7 +20,8 @@ func copyStrided(dst, src *tensor.Tensor, shape, strides []int) {
 }
 
 // copyMapped sets dst's element at each index to the one of src, of the same element type whatever it is, that stands at
-// the sum of the index's offsets: one list of them for each dimension of dst.
+// the sum of the index's offsets: one list of them for each dimension of dst. Where an offset is negative, dst is left
+// as it is.
 func copyMapped(dst, src *tensor.Tensor, offsets [][]int) {
 	if dst.Len() == 0 {
 		return
@@ -52,11 +53,16 @@ func moveMapped[E any](dst, src []E, at int, offsets [][]int) {
 		dst[0] = src[at]
 	case 1:
 		for i, o := range offsets[0] {
-			dst[i] = src[at+o]
+			if o >= 0 {
+				dst[i] = src[at+o]
+			}
 		}
 	default:
 		n := len(dst) / len(offsets[0])
 		for i, o := range offsets[0] {
+			if o < 0 {
+				continue
+			}
 			moveMapped(dst[i*n:][:n], src, at+o, offsets[1:])
 		}
 	}
