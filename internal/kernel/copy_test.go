@@ -65,6 +65,8 @@ func TestCopy(t *testing.T) {
 		"concat":    {CopySpec{Shape: []int{3, 4}, DstStrides: []int{10, 1}, SrcStrides: []int{4, 1}, DstOffset: 6}, 30, 12},
 		"expand":    {CopySpec{Shape: []int{3, 4, 5}, DstStrides: []int{20, 5, 1}, SrcStrides: []int{0, 1, 0}}, 60, 4},
 		"scalar":    {CopySpec{DstOffset: 2, SrcOffset: 1}, 4, 2},
+		"columns":   {CopySpec{Shape: []int{3, 4}, DstStrides: []int{1, 3}, SrcStrides: []int{4, 0}}, 12, 12},
+		"spread":    {CopySpec{Shape: []int{7}, DstStrides: []int{2}, SrcStrides: []int{3}, DstOffset: 1}, 15, 19},
 		"empty":     {CopySpec{Shape: []int{3, 0}, DstStrides: []int{0, 1}, SrcStrides: []int{0, 1}}, 3, 3},
 		"long":      {CopySpec{Shape: []int{20000}, DstStrides: []int{1}, SrcStrides: []int{1}}, 20000, 20000},
 		"transpose": {CopySpec{Shape: []int{33, 70}, DstStrides: []int{80, 1}, SrcStrides: []int{1, 40}, DstOffset: 3, SrcOffset: 5}, 2700, 2900},
