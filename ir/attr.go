@@ -33,7 +33,7 @@ func New[T any]() *T {
 	v := reflect.ValueOf(op).Elem()
 	for _, f := range attrFields(v.Type()) {
 		if f.hasDefault {
-			if err := setField(v.Field(f.index), f, parseDefault(v.Field(f.index).Type(), f.def)); err != nil {
+			if err := setField(v.FieldByIndex(f.index), f, parseDefault(v.FieldByIndex(f.index).Type(), f.def)); err != nil {
 				panic(fmt.Sprintf("ir: %T: %v", op, err))
 			}
 		}
@@ -42,7 +42,7 @@ func New[T any]() *T {
 }
 
 type attrField struct {
-	index              int
+	index              []int
 	name, def          string
 	hasDefault         bool
 	required, internal bool
@@ -51,13 +51,13 @@ type attrField struct {
 
 func attrFields(t reflect.Type) []attrField {
 	var fields []attrField
-	for i := range t.NumField() {
-		tag, ok := t.Field(i).Tag.Lookup("attr")
+	for _, sf := range reflect.VisibleFields(t) { // those of embedded structs included
+		tag, ok := sf.Tag.Lookup("attr")
 		if !ok {
 			continue
 		}
 		parts := strings.Split(tag, ",")
-		f := attrField{index: i, name: parts[0]}
+		f := attrField{index: sf.Index, name: parts[0]}
 		for _, p := range parts[1:] {
 			key, val, _ := strings.Cut(p, "=")
 			switch key {
@@ -111,7 +111,7 @@ func DecodeAttrs(op Op, attrs []Attr, internal bool) error {
 			return &AttrError{a.Name, "given twice"}
 		}
 		seen[a.Name] = true
-		if err := setField(v.Field(fields[i].index), fields[i], a.Value); err != nil {
+		if err := setField(v.FieldByIndex(fields[i].index), fields[i], a.Value); err != nil {
 			return err
 		}
 	}
@@ -214,8 +214,8 @@ func encodedFields(op Op, internal bool) iter.Seq2[attrField, reflect.Value] {
 		v := reflect.ValueOf(op).Elem()
 		defaults := reflect.ValueOf(op.Def().New()).Elem()
 		for _, f := range attrFields(v.Type()) {
-			field := v.Field(f.index)
-			if f.internal && !internal || !f.required && sameBits(field.Interface(), defaults.Field(f.index).Interface()) {
+			field := v.FieldByIndex(f.index)
+			if f.internal && !internal || !f.required && sameBits(field.Interface(), defaults.FieldByIndex(f.index).Interface()) {
 				continue
 			}
 			if !yield(f, field) {

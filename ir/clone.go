@@ -82,7 +82,7 @@ func Bodies(op Op) iter.Seq2[string, *Graph] {
 	return func(yield func(string, *Graph) bool) {
 		v := reflect.ValueOf(op).Elem()
 		for _, f := range attrFields(v.Type()) {
-			if g, ok := v.Field(f.index).Interface().(*Graph); ok && g != nil && !yield(f.name, g) {
+			if g, ok := v.FieldByIndex(f.index).Interface().(*Graph); ok && g != nil && !yield(f.name, g) {
 				return
 			}
 		}
@@ -95,8 +95,8 @@ func copyOp(op Op) Op {
 		v := reflect.New(reflect.TypeOf(op).Elem())
 		v.Elem().Set(reflect.ValueOf(op).Elem())
 		for _, f := range attrFields(v.Elem().Type()) {
-			if g, ok := v.Elem().Field(f.index).Interface().(*Graph); ok && g != nil {
-				v.Elem().Field(f.index).Set(reflect.ValueOf(g.Clone()))
+			if g, ok := v.Elem().FieldByIndex(f.index).Interface().(*Graph); ok && g != nil {
+				v.Elem().FieldByIndex(f.index).Set(reflect.ValueOf(g.Clone()))
 			}
 		}
 		return v.Interface().(Op)

@@ -1,0 +1,206 @@
+package ops
+
+import (
+	"fmt"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Pad adds places before and behind the axes, filled with a constant or from the tensor itself; negative pads cut off.
+type Pad struct {
+	Mode string `attr:"mode,default=constant,oneof=constant|reflect|edge|wrap"`
+}
+
+func (*Pad) Def() *ir.Def { return pad }
+
+var pad = &ir.Def{
+	Name: "Pad", Doc: "adds places at the ends of dimensions", Since: []int{1, 2, 11, 13, 18, 19, 21, 23, 24},
+	New: func() ir.Op { return ir.New[Pad]() },
+	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "pads", Type: "int64"},
+		{Name: "constant_value", Type: "T", Kind: ir.Optional}, {Name: "axes", Type: "Tind", Kind: ir.Optional}},
+	Outs:    []ir.Param{{Name: "output", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
+	Upgrade: upgradePad,
+	Infer:   inferPad,
+	Eval:    evalPad,
+}
+
+// Before opset 11 pads (in opset 1 paddings) and value were attributes.
+func upgradePad(l *ir.Legacy) error {
+	if l.Opset >= 11 {
+		return nil
+	}
+	if l.Opset < 2 {
+		if p := l.Take("paddings"); p != nil {
+			l.Set("pads", p)
+		}
+	}
+	if l.Attr("pads") == nil {
+		return &ir.AttrError{Attr: "pads", Msg: "is required"}
+	}
+	value, ok, err := l.TakeFloat("value")
+	if err != nil {
+		return err
+	}
+	if ok && value != 0 {
+		t := tensor.Scalar(value)
+		if dt := l.In(0).Type().DType; dt != tensor.Float32 {
+			if !floatTypes.Has(dt) {
+				return &ir.AttrError{Attr: "value", Msg: fmt.Sprintf("cannot pad %s", dt)}
+			}
+			t = tensor.FromFloat32(t, dt)
+		}
+		l.SetIn(2, l.Const(t))
+	}
+	return l.IntsInput("pads", 1)
+}
+
+// padsOf is the pads before and behind each of rank dimensions; axes is nil for all of them.
+func padsOf(pads, axes []int, rank int) (before, behind []int, err error) {
+	if axes == nil {
+		for d := range rank {
+			axes = append(axes, d)
+		}
+	}
+	if axes, err = axesOf(axes, rank); err != nil {
+		return nil, nil, err
+	}
+	if len(pads) != 2*len(axes) {
+		return nil, nil, fmt.Errorf("%d pads for %d axes, expects two for each", len(pads), len(axes))
+	}
+	before, behind = make([]int, rank), make([]int, rank)
+	for i, d := range axes {
+		before[d], behind[d] = pads[i], pads[len(axes)+i]
+		if max(before[d], -before[d], behind[d], -behind[d]) > maxWindowSize {
+			return nil, nil, fmt.Errorf("pads %v are out of range", pads)
+		}
+	}
+	return before, behind, nil
+}
+
+func inferPad(c *ir.InferCtx) error {
+	x := c.Shape(0)
+	if x == nil {
+		return nil
+	}
+	pads, known := c.Ints(1)
+	axes, axesKnown := c.Ints(3)
+	if !known || c.Has(3) && !axesKnown {
+		c.SetShape(0, ir.UnknownShape(len(x)))
+		return nil
+	}
+	before, behind, err := padsOf(pads, axes, len(x))
+	if err != nil {
+		return err
+	}
+	out := make(ir.Shape, len(x))
+	for d := range x {
+		out[d] = x[d].Add(ir.Known(before[d] + behind[d]))
+		if out[d].IsKnown() && out[d].N < 0 {
+			return fmt.Errorf("pads %v cut more off %v than there is", pads, x)
+		}
+	}
+	c.SetShape(0, out)
+	return nil
+}
+
+func evalPad(c *ir.EvalCtx) error {
+	a, x := c.Op.(*Pad), c.In[0]
+	pads, _ := c.In[1].AsInts()
+	var axes []int
+	if c.Has(3) {
+		axes, _ = c.In[3].AsInts()
+		axes = append([]int{}, axes...)
+	}
+	before, behind, err := padsOf(pads, axes, x.Rank())
+	if err != nil {
+		return err
+	}
+	shape := make([]int, x.Rank())
+	for d, n := range x.Shape() {
+		if shape[d] = n + before[d] + behind[d]; shape[d] < 0 {
+			return fmt.Errorf("pads %v cut more off %v than there is", pads, x)
+		}
+		if a.Mode != "constant" && n == 0 && shape[d] > 0 {
+			return fmt.Errorf("mode %s cannot fill from the empty dimension %d of %v", a.Mode, d, x)
+		}
+	}
+	out, err := c.Output(0, x.DType(), shape...)
+	if err != nil {
+		return err
+	}
+	if a.Mode == "constant" {
+		return padConstant(c, out, x, before)
+	}
+	offsets, strides := make([][]int, x.Rank()), tensor.Strides(x.Shape())
+	for d, n := range x.Shape() {
+		offsets[d] = make([]int, shape[d])
+		for i := range offsets[d] {
+			offsets[d][i] = a.source(i-before[d], n) * strides[d]
+		}
+	}
+	copyMapped(out, x, offsets)
+	return nil
+}
+
+// source is the place from 0 to n-1 that fills place i, which may be outside.
+func (a *Pad) source(i, n int) int {
+	switch a.Mode {
+	case "edge":
+		return min(max(i, 0), n-1)
+	case "wrap":
+		return ((i % n) + n) % n
+	}
+	if n == 1 {
+		return 0
+	}
+	period := 2 * (n - 1)
+	i = ((i % period) + period) % period
+	return min(i, period-i)
+}
+
+// padConstant fills out and copies into it the part of x that stays.
+func padConstant(c *ir.EvalCtx, out, x *tensor.Tensor, before []int) error {
+	if c.Has(2) {
+		if c.In[2].Len() != 1 {
+			return fmt.Errorf("constant_value has %d elements, expects one", c.In[2].Len())
+		}
+		copyStrided(out, c.In[2], out.Shape(), make([]int, out.Rank()))
+	}
+	// The part that stays: of x it begins at -before where that is positive, of out at before.
+	from, to, size := make([]int, x.Rank()), make([]int, x.Rank()), make([]int, x.Rank())
+	for d := range size {
+		from[d], to[d] = max(-before[d], 0), max(before[d], 0)
+		if size[d] = min(x.Dim(d)-from[d], out.Dim(d)-to[d]); size[d] <= 0 {
+			return nil
+		}
+	}
+	copyBox(out, x, to, from, size)
+	return nil
+}
+
+// copyBox copies a box of a size from one place of src to one of dst, line by line.
+func copyBox(dst, src *tensor.Tensor, to, from, size []int) {
+	if len(size) == 0 {
+		dst.CopyFrom(src)
+		return
+	}
+	ds, ss := tensor.Strides(dst.Shape()), tensor.Strides(src.Shape())
+	last := len(size) - 1
+	at, begin := to[last], from[last]
+	for d := range last {
+		at += to[d] * ds[d]
+		begin += from[d] * ss[d]
+	}
+	line := size[last]
+	eachOffset(size[:last], [][]int{ds[:last], ss[:last]}, func(_ int, offs []int) {
+		d, s := at+offs[0], begin+offs[1]
+		if dst.DType() == tensor.String {
+			copy(tensor.Data[string](dst)[d:d+line], tensor.Data[string](src)[s:s+line])
+			return
+		}
+		w := dst.DType().Size()
+		copy(dst.Bytes()[d*w:(d+line)*w], src.Bytes()[s*w:(s+line)*w])
+	})
+}

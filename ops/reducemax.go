@@ -1,0 +1,12 @@
+package ops
+
+import "github.com/onnxrun/onnxrun/ir"
+
+// ReduceMax is the greatest element over axes; NaN if there is one. Of bools true is the greater.
+type ReduceMax struct{ Reducing }
+
+func (*ReduceMax) Def() *ir.Def { return reduceMax }
+
+var reduceMax = reduction("ReduceMax", "the greatest element over axes", []int{1, 11, 12, 13, 18, 20}, 18, extremeTypes,
+	func() ir.Op { return ir.New[ReduceMax]() }, func(op ir.Op) Reducing { return op.(*ReduceMax).Reducing },
+	func(c *ir.EvalCtx, r reducer) error { return reduceExtreme(c, r, true) })
