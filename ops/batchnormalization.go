@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 )
@@ -135,8 +136,7 @@ func channelMoments(x []float64, channels, plane int) (mean, variance []float64)
 	return mean, variance
 }
 
-// Before opset 14 a node trained if it had more than one output. Outputs 3 and 4 were the batch's own mean and
-// variance: what the running ones are for a momentum of 0.
+// Before opset 14 a node trained if it had more than one output.
 func upgradeBatchNormalization(l *ir.Legacy) error {
 	if l.Opset >= 14 {
 		return nil
@@ -149,27 +149,76 @@ func upgradeBatchNormalization(l *ir.Legacy) error {
 			return cmp.Or(err, fmt.Errorf("is_test 1 has one output, not %d", l.NumOuts))
 		}
 	}
-	if l.NumOuts < 2 {
-		return nil
-	}
-	train := ir.New[BatchNormalization]()
-	if err := ir.DecodeAttrs(train, l.Attrs, false); err != nil {
-		return err
-	}
-	train.TrainingMode = true
-	outs, err := l.EmitN(train, 3, l.Inputs...)
-	if err != nil {
-		return err
-	}
-	if l.NumOuts > 3 {
-		own := *train
-		own.Momentum = 0
-		saved, err := l.EmitN(&own, 3, l.Inputs...)
+	perElement := false
+	if l.Opset < 9 {
+		spatial, ok, err := l.TakeInt("spatial")
 		if err != nil {
 			return err
 		}
-		outs = append(outs, saved[1:]...)
+		perElement = ok && spatial == 0
 	}
-	l.Replace(outs[:min(l.NumOuts, len(outs))]...)
-	return nil
+	if l.NumOuts < 2 && !perElement {
+		return nil
+	}
+	op := ir.New[BatchNormalization]()
+	if err := ir.DecodeAttrs(op, l.Attrs, false); err != nil {
+		return err
+	}
+	op.TrainingMode = l.NumOuts > 1
+	emit := emitOldBatchNorm
+	if perElement {
+		emit = emitPerElement
+	}
+	outs, err := emit(l, op, l.Inputs)
+	l.Replace(outs...)
+	return err
+}
+
+// emitOldBatchNorm emits op with the outputs of before opset 14. Outputs 3 and 4 were the batch's own mean and
+// variance: what the running ones are for a momentum of 0.
+func emitOldBatchNorm(l *ir.Legacy, op *BatchNormalization, in []*ir.Value) ([]*ir.Value, error) {
+	outs, err := l.EmitN(op, min(l.NumOuts, 3), in...)
+	if err != nil || l.NumOuts <= 3 {
+		return outs, err
+	}
+	own := *op
+	own.Momentum = 0
+	saved, err := l.EmitN(&own, 3, in...)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Concat(outs, saved[1:])[:min(l.NumOuts, 5)], nil
+}
+
+// emitPerElement emits what spatial 0 meant: statistics for each element of an image, over the batch. Images become
+// vectors of channels on the way.
+func emitPerElement(l *ir.Legacy, op *BatchNormalization, in []*ir.Value) ([]*ir.Value, error) {
+	if len(in) != 5 || slices.Contains(in, nil) {
+		return nil, fmt.Errorf("has %d inputs, expects 5", len(in))
+	}
+	image, ok := in[1].Type().Shape.Ints()
+	if !ok {
+		return nil, fmt.Errorf("spatial 0 needs a scale of known shape, not %v", in[1].Type().Shape)
+	}
+	x, err := l.Emit(ir.New[Flatten](), in[0])
+	if err != nil {
+		return nil, err
+	}
+	flat := []*ir.Value{x}
+	for _, v := range in[1:] {
+		if v, err = l.Emit(ir.New[Reshape](), v, l.Ints(-1)); err != nil {
+			return nil, err
+		}
+		flat = append(flat, v)
+	}
+	outs, err := emitOldBatchNorm(l, op, flat)
+	outs = slices.Clone(outs)
+	for i := 0; i < len(outs) && err == nil; i++ {
+		to := image
+		if i == 0 {
+			to = append([]int{0}, image...) // 0: the batch as it is
+		}
+		outs[i], err = l.Emit(ir.New[Reshape](), outs[i], l.Ints(to...))
+	}
+	return outs, err
 }

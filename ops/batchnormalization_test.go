@@ -30,6 +30,23 @@ func TestBatchNormalizationOldForms(t *testing.T) {
 	}
 }
 
+func TestBatchNormalizationPerElement(t *testing.T) {
+	x := tensor.FromSlice([]float32{1, 2, 3, 4, 3, 6, 9, 12}, 2, 1, 2, 2)
+	image := func(v ...float32) *tensor.Tensor { return tensor.FromSlice(v, 1, 2, 2) }
+	one, zero := image(1, 1, 1, 2), image(0, 0, 1, 0)
+	attrs := []ir.Attr{{Name: "epsilon", Value: float32(0)}, {Name: "spatial", Value: 0}, {Name: "momentum", Value: float32(0.5)}}
+	y := evalOld(t, "BatchNormalization", 7, attrs, 1, x, one, zero, image(1, 2, 3, 4), image(4, 4, 9, 16))[0]
+	require.Equal(t, []int{2, 1, 2, 2}, y.Shape())
+	require.InDeltaSlice(t, []float32{0, 0, 1, 0, 1, 2, 3, 4}, tensor.Data[float32](y), 1e-6)
+	out := evalOld(t, "BatchNormalization", 7, attrs, 5, x, one, zero, image(0, 0, 0, 0), image(1, 1, 1, 1))
+	for i, want := range [][]float32{{-1, -1, 0, -2, 1, 1, 2, 2}, {1, 2, 3, 4}, {1, 2.5, 5, 8.5}, {2, 4, 6, 8}, {1, 4, 9, 16}} {
+		require.InDeltaSlice(t, want, tensor.Data[float32](out[i]), 1e-6, i)
+	}
+	require.Equal(t, []int{1, 2, 2}, out[3].Shape())
+	_, _, err := upgrade(t, "BatchNormalization", 9, attrs, 1, x, one, zero, one, one)
+	require.ErrorContains(t, err, `attribute "spatial": not an attribute`)
+}
+
 func TestBatchNormalizationTypesAndRefusals(t *testing.T) {
 	f := func(shape ...int) *tensor.Tensor { return tensor.New(tensor.Float32, shape...) }
 	op := ir.New[BatchNormalization]()

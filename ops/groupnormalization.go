@@ -20,10 +20,11 @@ func (*GroupNormalization) Def() *ir.Def { return groupNormalization }
 
 var groupNormalization = &ir.Def{
 	Name: "GroupNormalization", Doc: "normalization per image and group of channels", Since: []int{18, 21},
-	New:   func() ir.Op { return ir.New[GroupNormalization]() },
-	Ins:   []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "bias", Type: "T"}},
-	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": floatTypes},
+	New:     func() ir.Op { return ir.New[GroupNormalization]() },
+	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "bias", Type: "T"}},
+	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": floatTypes},
+	Upgrade: upgradeGroupNormalization,
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, c.Shape(0))
 		return c.Node.Op.(*GroupNormalization).check(c.Shape(0), c.Shape(1), c.Shape(2))
@@ -50,4 +51,34 @@ func groupNormOf[T tensor.Float](c *ir.EvalCtx) error {
 		return err
 	}
 	return normalizeGroups[T](c, c.In[0].Dim(0)*g.NumGroups, g.Epsilon)
+}
+
+// Opset 18 had scale and bias per group: they are repeated for the group's channels.
+func upgradeGroupNormalization(l *ir.Legacy) error {
+	groups, ok := l.Attr("num_groups").(int)
+	if l.Opset >= 21 || !ok || groups < 1 || l.In(0) == nil { // the faults are found later
+		return nil
+	}
+	x := l.In(0).Type().Shape
+	if len(x) < 2 || !x[1].IsKnown() {
+		return fmt.Errorf("before opset 21 the number of channels must be known, input has shape %v", x)
+	}
+	if x[1].N%groups != 0 {
+		return &ir.AttrError{Attr: "num_groups", Msg: fmt.Sprintf("%d does not divide the %d channels", groups, x[1].N)}
+	}
+	group := make([]int, x[1].N)
+	for i := range group {
+		group[i] = i / (len(group) / groups)
+	}
+	for i := 1; i <= 2 && l.In(i) != nil; i++ {
+		if err := checkVector([]string{"", "scale", "bias"}[i], l.In(i).Type().Shape, ir.Known(groups)); err != nil {
+			return err
+		}
+		each, err := l.Emit(ir.New[Gather](), l.In(i), l.Ints(group...))
+		if err != nil {
+			return err
+		}
+		l.SetIn(i, each)
+	}
+	return nil
 }

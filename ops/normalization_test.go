@@ -34,6 +34,18 @@ func TestNormalizationRefuses(t *testing.T) {
 	}
 }
 
+func TestGroupNormalizationOpset18(t *testing.T) {
+	x := tensor.FromSlice([]float32{1, 3, 5, 7, 2, 4, 2, 4}, 1, 4, 2)
+	scale, bias := tensor.Vector[float32](1, 2), tensor.Vector[float32](0, 10) // per group
+	attrs := []ir.Attr{{Name: "num_groups", Value: 2}, {Name: "epsilon", Value: float32(0)}}
+	y := evalOld(t, "GroupNormalization", 18, attrs, 1, x, scale, bias)[0]
+	require.InDeltaSlice(t, []float32{-1.341641, -0.447214, 0.447214, 1.341641, 8, 12, 8, 12}, tensor.Data[float32](y), 1e-5)
+	_, _, err := upgrade(t, "GroupNormalization", 18, attrs, 1, x, tensor.New(tensor.Float32, 4), bias)
+	require.ErrorContains(t, err, "scale has shape [4], expects [2]")
+	_, _, err = upgrade(t, "GroupNormalization", 21, attrs, 1, x, scale, bias)
+	require.ErrorContains(t, err, "scale has shape [2], expects [4]")
+}
+
 func TestNormalizationTypes(t *testing.T) {
 	x := tensor.FromSlice([]float32{3, 4}, 1, 2)
 	half := tensor.FromFloat32(x, tensor.Float16)
