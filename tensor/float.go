@@ -57,6 +57,18 @@ func (t *Tensor) AsFloat32() (data []float32, ok bool) {
 		return convert(Data[F16](t), F16.Float32), true
 	case BFloat16:
 		return convert(Data[BF16](t), BF16.Float32), true
+	case Float8E4M3FN:
+		return convert(Data[F8E4M3FN](t), F8E4M3FN.Float32), true
+	case Float8E4M3FNUZ:
+		return convert(Data[F8E4M3FNUZ](t), F8E4M3FNUZ.Float32), true
+	case Float8E5M2:
+		return convert(Data[F8E5M2](t), F8E5M2.Float32), true
+	case Float8E5M2FNUZ:
+		return convert(Data[F8E5M2FNUZ](t), F8E5M2FNUZ.Float32), true
+	case Float8E8M0:
+		return convert(Data[F8E8M0](t), F8E8M0.Float32), true
+	case Float4E2M1:
+		return convert(Data[F4E2M1](t), F4E2M1.Float32), true
 	}
 	return nil, false
 }
@@ -81,6 +93,14 @@ func (t *Tensor) AsInts() (data []int, ok bool) {
 	case Uint64:
 		ok = true
 		return convert(Data[uint64](t), func(v uint64) int { ok = ok && v <= math.MaxInt; return int(v) }), ok
+	case Int4:
+		return convert(Data[I4](t), func(v I4) int { return int(v) }), true
+	case Uint4:
+		return convert(Data[U4](t), func(v U4) int { return int(v) }), true
+	case Int2:
+		return convert(Data[I2](t), func(v I2) int { return int(v) }), true
+	case Uint2:
+		return convert(Data[U2](t), func(v U2) int { return int(v) }), true
 	}
 	return nil, false
 }

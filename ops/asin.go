@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Asin is the inverse of Sin, from -π/2 to π/2.
+type Asin struct{}
+
+func (*Asin) Def() *ir.Def { return asin }
+
+var asin = pointwise("Asin", "arcsine", []int{7, 22}, func(*Asin) func(float64) float64 { return math.Asin })

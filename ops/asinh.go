@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Asinh is the inverse of Sinh.
+type Asinh struct{}
+
+func (*Asinh) Def() *ir.Def { return asinh }
+
+var asinh = pointwise("Asinh", "inverse hyperbolic sine", []int{9, 22}, func(*Asinh) func(float64) float64 { return math.Asinh })

@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Atan is the inverse of Tan, from -π/2 to π/2.
+type Atan struct{}
+
+func (*Atan) Def() *ir.Def { return atan }
+
+var atan = pointwise("Atan", "arctangent", []int{7, 22}, func(*Atan) func(float64) float64 { return math.Atan })

@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Ceil is the least integer not below x.
+type Ceil struct{}
+
+func (*Ceil) Def() *ir.Def { return ceilOp }
+
+var ceilOp = pointwise("Ceil", "rounding up", []int{1, 6, 13}, func(*Ceil) func(float64) float64 { return math.Ceil })

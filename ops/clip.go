@@ -1,0 +1,103 @@
+package ops
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Clip limits elements to the scalars min and max, where present. If min is above max, all are max.
+type Clip struct{}
+
+func (*Clip) Def() *ir.Def { return clipOp }
+
+var clipOp = &ir.Def{
+	Name: "Clip", Doc: "limits elements to min and max", Since: []int{1, 6, 11, 12, 13},
+	New: func() ir.Op { return ir.New[Clip]() },
+	Ins: []ir.Param{{Name: "input", Type: "T"}, {Name: "min", Type: "T", Kind: ir.Optional},
+		{Name: "max", Type: "T", Kind: ir.Optional}},
+	Outs:    []ir.Param{{Name: "output", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": numericTypes},
+	Upgrade: upgradeClip,
+	Infer: func(c *ir.InferCtx) error {
+		for i, name := range []string{"input", "min", "max"} {
+			if s := c.Shape(i); i > 0 && s != nil && differ(s.Count(), ir.Known(1)) {
+				return fmt.Errorf("%s has shape %v, expects a scalar", name, s)
+			}
+		}
+		return sameShape(c)
+	},
+	Eval: viaFloat32(evalClip),
+}
+
+// Before opset 11 min and max were attributes.
+func upgradeClip(l *ir.Legacy) error {
+	if err := dropConsumedInputs(l); err != nil || l.Opset >= 11 || l.In(0) == nil {
+		return err
+	}
+	for i, name := range []string{"min", "max"} {
+		v, ok, err := l.TakeFloat(name)
+		if err != nil {
+			return err
+		}
+		if !ok || math.Abs(float64(v)) >= math.MaxFloat32 { // limits nothing
+			continue
+		}
+		bound := tensor.Scalar(v)
+		if dt := l.In(0).Type().DType; floatTypes.Has(dt) {
+			bound = tensor.FromFloat32(bound, dt)
+		}
+		l.SetIn(i+1, l.Const(bound))
+	}
+	return nil
+}
+
+func evalClip(c *ir.EvalCtx) error {
+	switch c.In[0].DType() {
+	case tensor.Float32:
+		return clipOf[float32](c)
+	case tensor.Float64:
+		return clipOf[float64](c)
+	case tensor.Int8:
+		return clipOf[int8](c)
+	case tensor.Int16:
+		return clipOf[int16](c)
+	case tensor.Int32:
+		return clipOf[int32](c)
+	case tensor.Int64:
+		return clipOf[int64](c)
+	case tensor.Uint8:
+		return clipOf[uint8](c)
+	case tensor.Uint16:
+		return clipOf[uint16](c)
+	case tensor.Uint32:
+		return clipOf[uint32](c)
+	default:
+		return clipOf[uint64](c)
+	}
+}
+
+func clipOf[T tensor.Real](c *ir.EvalCtx) error {
+	var bounds [3]*T
+	for i := 1; i < 3; i++ {
+		if !c.Has(i) {
+			continue
+		}
+		if c.In[i].Len() != 1 {
+			return fmt.Errorf("input %d has shape %v, expects a scalar", i, c.In[i].Shape())
+		}
+		bounds[i] = &tensor.Data[T](c.In[i])[0]
+	}
+	low, high := bounds[1], bounds[2]
+	return mapElements(c, func(x T) T {
+		if low != nil && x < *low {
+			x = *low
+		}
+		if high != nil && x > *high {
+			x = *high
+		}
+		return x
+	})
+}

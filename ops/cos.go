@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Cos is the cosine of an angle in radians.
+type Cos struct{}
+
+func (*Cos) Def() *ir.Def { return cos }
+
+var cos = pointwise("Cos", "cosine", []int{7, 22}, func(*Cos) func(float64) float64 { return math.Cos })

@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Exp is e to the power of x.
+type Exp struct{}
+
+func (*Exp) Def() *ir.Def { return expOp }
+
+var expOp = pointwise("Exp", "exponential function", []int{1, 6, 13}, func(*Exp) func(float64) float64 { return math.Exp })

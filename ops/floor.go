@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Floor is the greatest integer not above x.
+type Floor struct{}
+
+func (*Floor) Def() *ir.Def { return floorOp }
+
+var floorOp = pointwise("Floor", "rounding down", []int{1, 6, 13}, func(*Floor) func(float64) float64 { return math.Floor })

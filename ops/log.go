@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Log is the natural logarithm.
+type Log struct{}
+
+func (*Log) Def() *ir.Def { return logOp }
+
+var logOp = pointwise("Log", "natural logarithm", []int{1, 6, 13}, func(*Log) func(float64) float64 { return math.Log })

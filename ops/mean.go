@@ -1,0 +1,22 @@
+package ops
+
+import (
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Mean is the mean of its inputs.
+type Mean struct{}
+
+func (*Mean) Def() *ir.Def { return meanOp }
+
+var meanOp = variadic[Mean]("Mean", "mean of tensors", floatTypes, inferBroadcast, evalMean)
+
+func evalMean(c *ir.EvalCtx) error {
+	if err := sumOp.Eval(c); err != nil || len(c.In) == 1 {
+		return err
+	}
+	n := tensor.FromFloat32(tensor.Scalar(float32(len(c.In))), c.In[0].DType())
+	arithmetic{float: func(a, b float64) float64 { return a / b }}.apply(c.Out[0], c.Out[0], n)
+	return nil
+}

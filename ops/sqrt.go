@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Sqrt is the square root; NaN for negative numbers.
+type Sqrt struct{}
+
+func (*Sqrt) Def() *ir.Def { return sqrt }
+
+var sqrt = pointwise("Sqrt", "square root", []int{1, 6, 13}, func(*Sqrt) func(float64) float64 { return math.Sqrt })

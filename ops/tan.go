@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Tan is the tangent of an angle in radians.
+type Tan struct{}
+
+func (*Tan) Def() *ir.Def { return tan }
+
+var tan = pointwise("Tan", "tangent", []int{7, 22}, func(*Tan) func(float64) float64 { return math.Tan })

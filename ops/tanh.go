@@ -1,0 +1,14 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Tanh is the hyperbolic tangent.
+type Tanh struct{}
+
+func (*Tanh) Def() *ir.Def { return tanh }
+
+var tanh = pointwise("Tanh", "hyperbolic tangent", []int{1, 6, 13}, func(*Tanh) func(float64) float64 { return math.Tanh })
