@@ -8,7 +8,7 @@ import (
 // alias lets a node's output lie where its input lies, if the operator only gives the elements another shape.
 func (p *plan) alias(n *ir.Node) bool {
 	switch n.Op.(type) {
-	case *ops.Squeeze:
+	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Identity:
 	default:
 		return false
 	}

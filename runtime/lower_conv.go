@@ -27,3 +27,25 @@ func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (func(f *frame) error, error)
 		k.Run(task, f.float32s(y), f.float32s(x), f.float32s(wt), f.float32s(bias), nil, f.scratch[worker])
 	}), nil
 }
+
+func (p *plan) lowerConvTranspose(n *ir.Node, op *ops.ConvTranspose) (func(f *frame) error, error) {
+	in, weights := sizes(n.In(0)), sizes(n.In(1))
+	if !allFloat32(n) || len(in) < 3 || len(in)-2 > maxSpatial {
+		return nil, nil
+	}
+	w, err := op.Window(in[2:], weights[2:])
+	if err != nil {
+		return nil, err
+	}
+	k, err := kernel.NewConvTranspose(kernel.ConvTransposeSpec{
+		N: in[0], C: in[1], OutC: weights[1] * op.Group, Group: op.Group, Spatial: spatial(w),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.split(),
+	})
+	if err != nil { // strides beyond what the kernel takes
+		return nil, nil
+	}
+	y, x, wt, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
+	return p.kernelStep(k, func(f *frame, task, worker int) {
+		k.Run(task, f.float32s(y), f.float32s(x), f.float32s(wt), f.float32s(bias), f.scratch[worker])
+	}), nil
+}

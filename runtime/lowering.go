@@ -13,12 +13,46 @@ func (p *plan) lowering(n *ir.Node) (func(f *frame) error, error) {
 	switch op := n.Op.(type) {
 	case *ops.Conv:
 		return p.lowerConv(n, op)
+	case *ops.ConvTranspose:
+		return p.lowerConvTranspose(n, op)
 	case *ops.Gemm:
 		return p.lowerGemm(n, op)
 	case *ops.MatMul:
 		return p.lowerMatMul(n)
+	case *ops.MaxPool:
+		return p.lowerMaxPool(n, op)
+	case *ops.AveragePool:
+		return p.lowerAveragePool(n, op)
+	case *ops.GlobalAveragePool:
+		return p.lowerGlobalPool(n, kernel.ReduceMean)
+	case *ops.GlobalMaxPool:
+		return p.lowerGlobalPool(n, kernel.ReduceMax)
+	case *ops.BatchNormalization:
+		return p.lowerBatchNorm(n, op)
+	case *ops.LayerNormalization:
+		return p.lowerLayerNorm(n, op)
+	case *ops.InstanceNormalization:
+		return p.lowerInstanceNorm(n, op)
+	case *ops.LRN:
+		return p.lowerLRN(n, op)
+	case *ops.Softmax:
+		return p.lowerSoftmax(n, op.Axis, false)
+	case *ops.LogSoftmax:
+		return p.lowerSoftmax(n, op.Axis, true)
+	case *ops.Add:
+		return p.lowerBinary(n, kernel.Add)
+	case *ops.Sub:
+		return p.lowerBinary(n, kernel.Sub)
+	case *ops.Mul:
+		return p.lowerBinary(n, kernel.Mul)
+	case *ops.Div:
+		return p.lowerBinary(n, kernel.Div)
+	case *ops.Transpose:
+		return p.lowerTranspose(n, op)
+	case *ops.Concat:
+		return p.lowerConcat(n, op)
 	}
-	return nil, nil
+	return p.lowerUnary(n)
 }
 
 // tasked is what prepared kernels have in common.

@@ -1,0 +1,74 @@
+package runtime
+
+import (
+	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+func (p *plan) lowerTranspose(n *ir.Node, op *ops.Transpose) (func(f *frame) error, error) {
+	if !allFloat32(n) {
+		return nil, nil
+	}
+	in := sizes(n.In(0))
+	perm, err := op.Permutation(len(in))
+	if err != nil {
+		return nil, err
+	}
+	spec, err := kernel.PermuteSpec(in, perm, p.split())
+	if err != nil {
+		return nil, nil
+	}
+	k, err := kernel.NewCopy(spec)
+	if err != nil { // more dimensions than the kernel takes
+		return nil, nil
+	}
+	y, x := id(n.Out(0)), id(n.In(0))
+	return p.kernelStep(k, func(f *frame, task, _ int) { kernel.RunCopy(k, task, f.float32s(y), f.float32s(x)) }), nil
+}
+
+// lowerConcat copies each input into its part of the output; all copies together are the step's tasks.
+func (p *plan) lowerConcat(n *ir.Node, op *ops.Concat) (func(f *frame) error, error) {
+	if !allFloat32(n) {
+		return nil, nil
+	}
+	out := sizes(n.Out(0))
+	axis := op.Axis
+	if axis < 0 {
+		axis += len(out)
+	}
+	strides := tensor.Strides(out)
+	var parts copies
+	at := 0
+	for _, v := range n.Inputs() {
+		in := sizes(v)
+		k, err := kernel.NewCopy(kernel.CopySpec{
+			Shape: in, DstStrides: strides, SrcStrides: tensor.Strides(in), DstOffset: at * strides[axis], Split: p.split(),
+		})
+		if err != nil {
+			return nil, nil
+		}
+		at += in[axis]
+		for task := range k.Tasks() {
+			parts = append(parts, copyTask{k, task, id(v)})
+		}
+	}
+	y := id(n.Out(0))
+	return p.kernelStep(parts, func(f *frame, task, _ int) {
+		c := parts[task]
+		kernel.RunCopy(c.k, c.task, f.float32s(y), f.float32s(c.src))
+	}), nil
+}
+
+// copies is tasks of several copies.
+type copies []copyTask
+
+type copyTask struct {
+	k    *kernel.Copy
+	task int
+	src  int // value id
+}
+
+func (c copies) Tasks() int       { return len(c) }
+func (c copies) ScratchSize() int { return 0 }

@@ -1,0 +1,58 @@
+package runtime
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+)
+
+func (p *plan) lowerMaxPool(n *ir.Node, op *ops.MaxPool) (func(f *frame) error, error) {
+	if n.Out(1) != nil { // indices
+		return nil, nil
+	}
+	return p.poolStep(n, kernel.PoolSpec{Kind: kernel.MaxPool}, op.Window)
+}
+
+func (p *plan) lowerAveragePool(n *ir.Node, op *ops.AveragePool) (func(f *frame) error, error) {
+	return p.poolStep(n, kernel.PoolSpec{Kind: kernel.AveragePool, CountIncludePad: op.CountIncludePad}, op.Window)
+}
+
+func (p *plan) poolStep(n *ir.Node, spec kernel.PoolSpec, window func(in []int) (ops.Window, error)) (func(f *frame) error, error) {
+	in := sizes(n.In(0))
+	if !allFloat32(n) || len(in) < 3 || len(in)-2 > maxSpatial {
+		return nil, nil
+	}
+	w, err := window(in[2:])
+	if err != nil {
+		return nil, err
+	}
+	spec.Planes, spec.Spatial, spec.PadsEnd, spec.Split = in[0]*in[1], spatial(w), w.PadEnd, p.split()
+	k, err := kernel.NewPool(spec)
+	if err != nil {
+		return nil, err
+	}
+	y, x := id(n.Out(0)), id(n.In(0))
+	return p.kernelStep(k, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) }), nil
+}
+
+// lowerGlobalPool reduces over all spatial dimensions.
+func (p *plan) lowerGlobalPool(n *ir.Node, op kernel.ReduceOp) (func(f *frame) error, error) {
+	in := sizes(n.In(0))
+	reduced := slices.Repeat([]bool{true}, len(in))
+	reduced[0], reduced[1] = false, false
+	return p.reduceStep(n, op, reduced)
+}
+
+func (p *plan) reduceStep(n *ir.Node, op kernel.ReduceOp, reduced []bool) (func(f *frame) error, error) {
+	if !allFloat32(n) {
+		return nil, nil
+	}
+	k, err := kernel.NewReduce(kernel.ReduceSpec{Op: op, Shape: sizes(n.In(0)), Reduced: reduced, Split: p.split()})
+	if err != nil {
+		return nil, err
+	}
+	y, x := id(n.Out(0)), id(n.In(0))
+	return p.kernelStep(k, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) }), nil
+}
