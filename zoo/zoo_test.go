@@ -1,0 +1,171 @@
+package zoo
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Parameters and multiply-accumulates of one image as published: parameters in the papers' or the authors' models and in
+// torchvision, MACs by torchvision's own layers where it has the network, else by the papers' tables of layers.
+var published = map[string]struct {
+	parameters, macs int64
+	image            []int
+	preprocess       string
+	layers           []string // some names, in order
+}{
+	"lenet5":        {61706, 416520, []int{1, 28, 28}, `{"preset":"mnist"}`, []string{"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT", "prob"}},
+	"lenet5-relu":   {61706, 416520, []int{1, 28, 28}, `{"preset":"mnist"}`, []string{"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT", "prob"}},
+	"alexnet":       {60965224, 724406816, []int{3, 227, 227}, `{"preset":"imagenet","size":227}`, []string{"conv1", "relu1", "norm1", "pool1", "conv2", "norm2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8", "prob"}},
+	"alexnet-torch": {61100840, 714188480, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8", "prob"}},
+	"all-cnn-c":     {1369738, 270798336, []int{3, 32, 32}, `{"preset":"unit","size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616]}`, []string{"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "conv8", "conv9", "pool", "prob"}},
+	"vgg16":         {138357544, 15470264320, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1_1", "pool1", "conv2_2", "conv5_3", "pool5", "fc6", "fc7", "fc8", "prob"}},
+	"googlenet":     {6998552, 1582671872, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1/7x7_s2", "conv2/3x3", "inception_3a/output", "inception_4e/5x5_reduce", "inception_5b/output", "pool5/7x7_s1", "loss3/classifier", "prob"}},
+	"squeezenet1_1": {1235496, 349151936, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1", "fire2/squeeze1x1", "fire9/concat", "conv10", "pool10", "prob"}},
+	"resnet18":      {11689512, 1814073344, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1", "bn1", "conv2_1/conv1", "conv3_1/conv_shortcut", "conv5_2/add", "pool5", "fc", "prob"}},
+	"resnet50":      {25557032, 4089184256, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1", "bn1", "conv2_1/conv3", "conv3_4/add", "conv5_3/bn3", "pool5", "fc", "prob"}},
+	"mobilenet_v2":  {3504872, 300774272, []int{3, 224, 224}, `{"preset":"imagenet"}`, []string{"conv1", "bottleneck1_1/conv_depthwise", "bottleneck2_2/add", "bottleneck7_1/conv_project", "conv2", "pool", "fc", "prob"}},
+}
+
+func TestArchitecturesAreAsPublished(t *testing.T) {
+	require.Len(t, published, len(Names()))
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			want := published[name]
+			require.NotEmpty(t, Doc(name))
+			g, err := Build(name, Options{})
+			require.NoError(t, err)
+			require.NoError(t, ir.Verify(g))
+
+			image := append(ir.Shape{ir.Symbol("N")}, ir.Dims(want.image...)...)
+			require.Len(t, g.Inputs(), 1)
+			require.Equal(t, "%image: float32"+image.String(), g.Inputs()[0].String())
+			require.Len(t, g.Outputs(), 1)
+			classes := map[int]string{1: "10", 3: "1000"}[want.image[0]]
+			if want.image[1] == 32 {
+				classes = "10"
+			}
+			require.Equal(t, "%prob: float32[N,"+classes+"]", g.Outputs()[0].String())
+
+			require.Equal(t, want.parameters, parameters(g))
+			require.NoError(t, g.SetInputType(g.Inputs()[0], ir.Type{DType: tensor.Float32, Shape: ir.Dims(append([]int{1}, want.image...)...)}))
+			require.NoError(t, g.InferAll())
+			require.Equal(t, want.macs, macs(g))
+
+			pre, ok := g.Meta("onnxrun.preprocess")
+			require.True(t, ok)
+			require.JSONEq(t, want.preprocess, pre)
+			labels, ok := g.Meta("onnxrun.labels")
+			require.True(t, ok)
+			require.True(t, json.Valid([]byte(labels)))
+
+			next := 0
+			for _, n := range g.Nodes() {
+				require.NotNil(t, g.Value(n.Name), "the output of %s has its name", n.Name)
+				if next < len(want.layers) && n.Name == want.layers[next] {
+					next++
+				}
+			}
+			require.Equal(t, len(want.layers), next, "layers %v", want.layers)
+		})
+	}
+}
+
+// parameters counts what training changes: no running statistics, no settings.
+func parameters(g *ir.Graph) (count int64) {
+	for _, v := range g.Values() {
+		if v.Const() == nil || v.Const().Rank() == 0 {
+			continue
+		}
+		use := v.Uses()[0]
+		if _, norm := use.Node.Op.(*ops.BatchNormalization); !norm || use.Index < 3 {
+			count += int64(v.Const().Len())
+		}
+	}
+	return count
+}
+
+func macs(g *ir.Graph) (count int64) {
+	for _, n := range g.Nodes() {
+		if f := n.Op.Def().MACs; f != nil {
+			count += f(n)
+		}
+	}
+	return count
+}
+
+func TestClassesAndSeed(t *testing.T) {
+	a, err := Build("lenet5", Options{Classes: 3, Seed: 1})
+	require.NoError(t, err)
+	require.Equal(t, "float32[N,3]", a.Outputs()[0].Type().String())
+	_, labelled := a.Meta("onnxrun.labels")
+	require.False(t, labelled)
+	again, err := Build("lenet5", Options{Classes: 3, Seed: 1})
+	require.NoError(t, err)
+	other, err := Build("lenet5", Options{Classes: 3, Seed: 2})
+	require.NoError(t, err)
+	for _, v := range a.Values() {
+		if v.Const() != nil && v.Type().Shape.Count() != ir.Known(0) {
+			require.True(t, v.Const().Equal(again.Value(v.Name()).Const()))
+			require.Equal(t, v.Name()[len(v.Name())-4:] == "bias", v.Const().Equal(other.Value(v.Name()).Const()), v.Name())
+		}
+	}
+	_, err = Build("alexnet", Options{Classes: -1})
+	require.EqualError(t, err, "zoo: alexnet: -1 classes, expects 1 to 1048576")
+	_, err = Build("lenet", Options{})
+	require.ErrorContains(t, err, `zoo: unknown architecture "lenet", expects one of lenet5, lenet5-relu, `)
+}
+
+// The first numbers are the same on every machine, and the distribution is uniform.
+func TestFillUniform(t *testing.T) {
+	x := make([]float32, 100000)
+	fillUniform(x, 0, "conv1.weight", 2)
+	require.Equal(t, []float32{-0.39074302, 1.8017492, 0.8775432, 0.39743423}, x[:4])
+	var sum, squares float64
+	for _, v := range x {
+		sum += float64(v)
+		squares += float64(v) * float64(v)
+	}
+	require.InDelta(t, 0, sum/float64(len(x)), 0.02)
+	require.InDelta(t, 4./3, squares/float64(len(x)), 0.02)
+	require.GreaterOrEqual(t, slices.Min(x), float32(-2))
+	require.Less(t, slices.Max(x), float32(2))
+	y := make([]float32, 1)
+	fillUniform(y, 0, "conv2.weight", 2)
+	require.NotEqual(t, x[0], y[0])
+}
+
+// Fresh weights keep the scale of the signal: the scores of an image of noise neither vanish nor explode, and the
+// probabilities add up to 1.
+func TestFreshWeightsKeepTheScale(t *testing.T) {
+	for _, name := range []string{"lenet5", "lenet5-relu", "all-cnn-c", "squeezenet1_1"} {
+		g, err := Build(name, Options{})
+		require.NoError(t, err)
+		x := tensor.New(tensor.Float32, append([]int{2}, published[name].image...)...)
+		fillUniform(tensor.Data[float32](x), 1, "image", float32(math.Sqrt(3)))
+		s, err := runtime.Compile(g, runtime.Options{Outputs: []string{"prob", g.Value("prob").Def().In(0).Name()}})
+		require.NoError(t, err)
+		out, err := s.Run(context.Background(), x)
+		require.NoError(t, err)
+		s.Close()
+		prob, scores := tensor.Data[float32](out[0]), tensor.Data[float32](out[1])
+		var sum, squares float64
+		for i, v := range scores {
+			sum += float64(prob[i])
+			squares += float64(v) * float64(v)
+		}
+		require.InDelta(t, 2, sum, 1e-4, name)
+		scale := math.Sqrt(squares / float64(len(scores)))
+		require.Greater(t, scale, 0.01, name) // averages of noise are small
+		require.Less(t, scale, 10., name)
+	}
+}
