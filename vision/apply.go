@@ -49,13 +49,14 @@ func (s Spec) shape(m *Image) *Image {
 	}
 	switch s.Resize {
 	case "shorter":
+		m = limited(m)
 		w, h := s.ResizeTo, s.ResizeTo
 		if m.Width <= m.Height {
 			h = max(1, s.ResizeTo*m.Height/m.Width)
 		} else {
 			w = max(1, s.ResizeTo*m.Width/m.Height)
 		}
-		m = limited(m, w, h).Resize(w, h, s.Filter).CenterCrop(s.Width, s.Height)
+		m = m.Resize(w, h, s.Filter).CenterCrop(s.Width, s.Height)
 	case "exact":
 		m = m.Resize(s.Width, s.Height, s.Filter)
 	default:
@@ -75,11 +76,11 @@ func (s Spec) shape(m *Image) *Image {
 // first: the memory of resizing must not grow with the ratio.
 const maxAspect = 64
 
-func limited(m *Image, w, h int) *Image {
+func limited(m *Image) *Image {
 	switch {
-	case h > maxAspect*w:
+	case m.Height > maxAspect*m.Width:
 		return m.CenterCrop(m.Width, maxAspect*m.Width)
-	case w > maxAspect*h:
+	case m.Width > maxAspect*m.Height:
 		return m.CenterCrop(maxAspect*m.Height, m.Height)
 	}
 	return m
