@@ -77,7 +77,7 @@ func Build(name string, opt Options) (*ir.Graph, error) {
 func (a *architecture) graph(opt Options) (*ir.Graph, error) {
 	published := opt.Classes == 0
 	if published {
-		opt.Classes = a.data.classes
+		opt.Classes = len(a.data.labels())
 	}
 	if opt.Classes < 1 || opt.Classes > maxClasses {
 		return nil, fmt.Errorf("zoo: %s: %d classes, expects 1 to %d", a.name, opt.Classes, maxClasses)
