@@ -58,12 +58,12 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 }
 
 func (a *app) rootCommand() *cobra.Command {
-	root := &cobra.Command{Use: "onnxrun"}
+	root := a.classifyCommand()
 	flags := root.PersistentFlags()
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, and nothing else there")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	flags.IntVar(&a.threads, "threads", 0, "how many threads compute; 0 is all cores")
-	root.AddCommand(a.runCommand(), a.testCommand())
+	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand())
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.CompletionOptions.HiddenDefaultCmd = true

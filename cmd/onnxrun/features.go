@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+func (a *app) featuresCommand() *cobra.Command {
+	var flags imageFlags
+	var layer, out string
+	cmd := &cobra.Command{
+		Use:   "features MODEL IMAGE… --layer NAME -o FILE",
+		Short: "Write what a model computes at a layer for each image",
+		Long: `Write the activations at any named value or node, for each image, as .npy, .csv
+or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.`,
+		Example: `  onnxrun features alexnet.onnx *.jpg --layer fc7 -o features.parquet
+  onnxrun features lenet5.onnx testdata/seven.png --layer F6 -o f6.npy`,
+		Args: cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := flags.open(a, cmd, args[0])
+			if err != nil {
+				return err
+			}
+			defer m.Close()
+			var images []*vision.Image
+			for _, path := range args[1:] {
+				img, err := vision.DecodeFile(path)
+				if err != nil {
+					return err
+				}
+				images = append(images, img)
+			}
+			set, err := m.Features(cmd.Context(), layer, args[1:], images...)
+			if err != nil {
+				return err
+			}
+			if err := set.Save(out); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]any{"file": out, "layer": layer, "shape": set.Data.Shape()})
+			}
+			fmt.Fprintf(a.out, "%s  %v\n", out, set.Data)
+			return nil
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringVar(&layer, "layer", "", "the value or node whose activations are written")
+	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write: .npy, .csv or .parquet")
+	cmd.MarkFlagRequired("layer")
+	cmd.MarkFlagRequired("output")
+	return cmd
+}

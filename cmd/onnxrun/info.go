@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+)
+
+func (a *app) infoCommand() *cobra.Command {
+	var nodes bool
+	cmd := &cobra.Command{
+		Use:     "info MODEL",
+		Short:   "Say what a model is: inputs, outputs, parameters, multiply-accumulates",
+		Example: "  onnxrun info resnet50.onnx\n  onnxrun info resnet50.onnx --json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := a.loadGraph(args[0])
+			if err != nil {
+				return err
+			}
+			info, err := onnxrun.Inspect(g)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(info)
+			}
+			return a.printInfo(info, nodes && !a.quiet)
+		},
+	}
+	cmd.Flags().BoolVar(&nodes, "nodes", true, "print the table of nodes")
+	return cmd
+}
+
+func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
+	fmt.Fprintf(a.out, "model       %s (opset %d)\n", info.Name, info.Opset)
+	for _, v := range info.Inputs {
+		fmt.Fprintf(a.out, "input       %s\n", describe(v))
+	}
+	for _, v := range info.Outputs {
+		fmt.Fprintf(a.out, "output      %s\n", describe(v))
+	}
+	fmt.Fprintf(a.out, "parameters  %s\n", grouped(info.Parameters))
+	fmt.Fprintf(a.out, "MACs        %s\n", grouped(info.MACs))
+	for _, key := range sortedKeys(info.Metadata) {
+		fmt.Fprintf(a.out, "metadata    %s = %s\n", key, shorten(info.Metadata[key], 100))
+	}
+	if !nodes {
+		return nil
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\nNODE\tOPERATOR\tOUTPUT\tPARAMETERS\tMACS")
+	for _, n := range info.Nodes {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Op, shapeText(n.Shape), blankZero(n.Parameters), blankZero(n.MACs))
+	}
+	return w.Flush()
+}
+
+func describe(v onnxrun.ValueInfo) string {
+	return v.Name + ": " + v.Type + shapeText(v.Shape)
+}
+
+func shapeText(shape []string) string {
+	if shape == nil {
+		return "[…]"
+	}
+	return "[" + strings.Join(shape, "×") + "]"
+}
+
+func blankZero(n int64) string {
+	if n == 0 {
+		return ""
+	}
+	return grouped(n)
+}
+
+// grouped writes 60965224 as 60,965,224.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// shorten cuts a text to at most n runes, on one line.
+func shorten(s string, n int) string {
+	r := []rune(strings.ReplaceAll(s, "\n", " "))
+	if len(r) <= n {
+		return string(r)
+	}
+	return string(r[:n-1]) + "…"
+}
