@@ -1,0 +1,93 @@
+package ops
+
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Pow is X to the power of Y, of X's type. Integer powers of integers wrap, negative ones are truncated.
+type Pow struct{}
+
+func (*Pow) Def() *ir.Def { return powOp }
+
+var powOp = &ir.Def{
+	Name: "Pow", Doc: "X to the power of Y, elementwise with broadcasting", Since: []int{1, 7, 12, 13, 15},
+	New:     func() ir.Op { return ir.New[Pow]() },
+	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "Y", Type: "T1"}},
+	Outs:    []ir.Param{{Name: "Z", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": floatTypes | indexTypes, "T1": numericTypes},
+	Upgrade: upgradeBroadcast,
+	Infer:   inferBroadcast,
+	Eval:    viaFloat32(evalPow),
+}
+
+func evalPow(c *ir.EvalCtx) error {
+	out, err := broadcastOutput(c, c.In[0].DType())
+	if err != nil {
+		return err
+	}
+	switch out.DType() {
+	case tensor.Float32:
+		return powFloats[float32](out, c.In[0], c.In[1])
+	case tensor.Float64:
+		return powFloats[float64](out, c.In[0], c.In[1])
+	case tensor.Int32:
+		return powInts[int32](out, c.In[0], c.In[1])
+	default:
+		return powInts[int64](out, c.In[0], c.In[1])
+	}
+}
+
+func powFloats[T tensor.Float](out, x, y *tensor.Tensor) error {
+	exponent := tensor.New(tensor.Float64, y.Shape()...)
+	if err := (converter{}).convert(exponent, y); err != nil {
+		return err
+	}
+	combine(out, x, exponent, eachPair(func(x T, y float64) T {
+		if y == 2 {
+			return x * x
+		}
+		return T(math.Pow(float64(x), y))
+	}))
+	return nil
+}
+
+func powInts[T int32 | int64](out, x, y *tensor.Tensor) error {
+	if floatTypes.Has(y.DType()) {
+		exponent := tensor.New(tensor.Float64, y.Shape()...)
+		if err := (converter{}).convert(exponent, y); err != nil {
+			return err
+		}
+		combine(out, x, exponent, eachPair(func(x T, y float64) T { return T(math.Pow(float64(x), y)) }))
+		return nil
+	}
+	exponent := tensor.New(tensor.Int64, y.Shape()...)
+	if err := (converter{}).convert(exponent, y); err != nil {
+		return err
+	}
+	combine(out, x, exponent, eachPair(powInt[T]))
+	return nil
+}
+
+// powInt is x to the power of y by repeated squaring.
+func powInt[T int32 | int64](x T, y int64) T {
+	if y < 0 { // 1/x^-y, truncated
+		switch {
+		case x == 1, x == -1 && y%2 == 0:
+			return 1
+		case x == -1:
+			return -1
+		}
+		return 0
+	}
+	result := T(1)
+	for ; y > 0; y >>= 1 {
+		if y&1 != 0 {
+			result *= x
+		}
+		x *= x
+	}
+	return result
+}
