@@ -15,7 +15,11 @@ func RunAll(ctx context.Context, root string, names []string, opts Options) []Re
 	results := make([]Result, len(names))
 	var wg sync.WaitGroup
 	next := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
+	workers := opts.AtOnce
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	for range workers {
 		wg.Go(func() {
 			for i := range next {
 				results[i] = Run(ctx, filepath.Join(root, filepath.FromSlash(names[i])), names[i], opts)
