@@ -15,7 +15,7 @@ import (
 )
 
 // ErrUnsupported is what a valid model asks for and this project does not have; errors.Is finds it.
-var ErrUnsupported = errors.New("not supported")
+var ErrUnsupported = ir.ErrUnsupported
 
 // Open reads a model file. Its constants alias the mapped file, which must not change while the graph is in use.
 func Open(path string) (*ir.Graph, error) {

@@ -1,6 +1,12 @@
 package ir
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnsupported is what is valid and this project does not have; errors.Is finds it.
+var ErrUnsupported = errors.New("not supported")
 
 // Error is a fault found at a node. Its text has the form of all errors of the project without the package's name,
 // which the caller's package puts before it: `node "conv1" (Conv): attribute "dilations": unsupported value [2 2]`.

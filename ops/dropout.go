@@ -1,7 +1,7 @@
 package ops
 
 import (
-	"errors"
+	"fmt"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -72,7 +72,7 @@ func refuseTraining(ratio, training *tensor.Tensor) error {
 	if ratio != nil && ratio.Len() == 1 && asFloat64(ratio)[0] == 0 {
 		return nil
 	}
-	return errors.New("training_mode with a ratio other than 0 is not supported: elements are not dropped at random")
+	return fmt.Errorf("training_mode with a ratio other than 0, which drops elements at random, is %w", ir.ErrUnsupported)
 }
 
 func evalDropout(c *ir.EvalCtx) error {

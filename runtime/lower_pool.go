@@ -6,6 +6,7 @@ import (
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 func (p *plan) lowerMaxPool(n *ir.Node, op *ops.MaxPool) (func(f *frame) error, error) {
@@ -45,8 +46,24 @@ func (p *plan) lowerGlobalPool(n *ir.Node, op kernel.ReduceOp) (func(f *frame) e
 	return p.reduceStep(n, op, reduced)
 }
 
+// lowerReduce takes reductions whose axes are known.
+func (p *plan) lowerReduce(n *ir.Node, op kernel.ReduceOp, a ops.Reducing) (func(f *frame) error, error) {
+	var axes []int
+	if v := n.In(1); v != nil {
+		if v.Const() == nil {
+			return nil, nil
+		}
+		axes, _ = v.Const().AsInts()
+	}
+	reduced, err := a.Reduced(axes, len(n.In(0).Type().Shape))
+	if err != nil || !slices.Contains(reduced, true) {
+		return nil, err
+	}
+	return p.reduceStep(n, op, reduced)
+}
+
 func (p *plan) reduceStep(n *ir.Node, op kernel.ReduceOp, reduced []bool) (func(f *frame) error, error) {
-	if !allFloat32(n) {
+	if n.In(0).Type().DType != tensor.Float32 {
 		return nil, nil
 	}
 	k, err := kernel.NewReduce(kernel.ReduceSpec{Op: op, Shape: sizes(n.In(0)), Reduced: reduced, Split: p.split()})

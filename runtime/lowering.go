@@ -47,6 +47,16 @@ func (p *plan) lowering(n *ir.Node) (func(f *frame) error, error) {
 		return p.lowerBinary(n, kernel.Mul)
 	case *ops.Div:
 		return p.lowerBinary(n, kernel.Div)
+	case *ops.Pow:
+		return p.lowerBinary(n, kernel.Pow)
+	case *ops.PRelu:
+		return p.lowerBinary(n, kernel.PRelu)
+	case *ops.ReduceMean:
+		return p.lowerReduce(n, kernel.ReduceMean, op.Reducing)
+	case *ops.ReduceSum:
+		return p.lowerReduce(n, kernel.ReduceSum, op.Reducing)
+	case *ops.ReduceMax:
+		return p.lowerReduce(n, kernel.ReduceMax, op.Reducing)
 	case *ops.Transpose:
 		return p.lowerTranspose(n, op)
 	case *ops.Concat:
