@@ -187,9 +187,12 @@ func (im *importer) nodes(s *scope, nodes []*onnxpb.NodeProto) {
 		im.node(s, p)
 	}
 	for _, p := range cycle {
+		im.poison(s, p)
+	}
+	for _, p := range cycle {
 		missing := ""
 		for _, in := range p.Input {
-			if in != "" && s.values[in] == nil && !s.poisoned[in] {
+			if in != "" && s.values[in] == nil && (!s.poisoned[in] || producedBy(cycle, in)) {
 				missing = in
 				break
 			}
