@@ -35,6 +35,7 @@ var architectures = [...]architecture{
 	{"lenet5", "LeNet-5 (1998): tanh, average pooling", mnist, lenet5},
 	{"lenet5-relu", "LeNet-5 with rectifiers and max pooling", mnist, lenet5Relu},
 	{"alexnet", "AlexNet (2012): two towers, response normalization, overlapping pooling", imagenet, alexnet},
+	{"cuda-convnet", "the CIFAR-10 network of cuda-convnet (2012)", cifar10, cudaConvnet},
 	{"alexnet-torch", "AlexNet (2014): one tower, as torchvision has it", imagenet, alexnetTorch},
 	{"vgg16", "VGG-16 (2014)", imagenet, vgg16},
 	{"googlenet", "GoogLeNet, Inception v1 (2014)", imagenet, googlenet},

@@ -27,6 +27,7 @@ var published = map[string]struct {
 	"lenet5-relu":   {61706, 416520, []int{1, 28, 28}, []string{"C1", "S2", "C3", "S4", "C5", "F6", "OUTPUT", "prob"}},
 	"alexnet":       {60965224, 724406816, []int{3, 227, 227}, []string{"conv1", "relu1", "norm1", "pool1", "conv2", "norm2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8", "prob"}},
 	"alexnet-torch": {61100840, 714188480, []int{3, 224, 224}, []string{"conv1", "pool1", "conv2", "pool2", "conv3", "conv4", "conv5", "pool5", "fc6", "fc7", "fc8", "prob"}},
+	"cuda-convnet":  {89578, 12298240, []int{3, 32, 32}, []string{"conv1", "pool1", "rnorm1", "conv2", "pool2", "rnorm2", "conv3", "pool3", "fc10", "prob"}},
 	"all-cnn-c":     {1369738, 270798336, []int{3, 32, 32}, []string{"conv1", "conv2", "conv3", "conv4", "conv5", "conv6", "conv7", "conv8", "conv9", "pool", "prob"}},
 	"vgg16":         {138357544, 15470264320, []int{3, 224, 224}, []string{"conv1_1", "pool1", "conv2_2", "conv5_3", "pool5", "fc6", "fc7", "fc8", "prob"}},
 	"googlenet":     {6998552, 1582671872, []int{3, 224, 224}, []string{"conv1/7x7_s2", "conv2/3x3", "inception_3a/output", "inception_4e/5x5_reduce", "inception_5b/output", "pool5/7x7_s1", "loss3/classifier", "prob"}},
@@ -149,7 +150,7 @@ func TestFillUniform(t *testing.T) {
 // Fresh weights keep the scale of the signal: the scores of an image of noise neither vanish nor explode, and the
 // probabilities add up to 1.
 func TestFreshWeightsKeepTheScale(t *testing.T) {
-	for _, name := range []string{"lenet5", "lenet5-relu", "all-cnn-c", "squeezenet1_1"} {
+	for _, name := range []string{"lenet5", "lenet5-relu", "cuda-convnet", "all-cnn-c", "squeezenet1_1"} {
 		g, err := Build(name, Options{})
 		require.NoError(t, err)
 		x := tensor.New(tensor.Float32, append([]int{2}, published[name].image...)...)
