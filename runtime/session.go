@@ -158,11 +158,24 @@ func (s *Session) checkInputs(inputs []*tensor.Tensor) error {
 		switch t := v.Type(); {
 		case i >= len(inputs) || inputs[i] == nil:
 			return &InputError{v.Name(), fmt.Sprintf("is missing, expects %v", t)}
-		case !t.Accepts(ir.TensorType(inputs[i])):
+		case !accepts(t, inputs[i]):
 			return &InputError{v.Name(), fmt.Sprintf("%v does not fit %v", inputs[i], t)}
 		}
 	}
 	return nil
+}
+
+// accepts is t.Accepts without allocating.
+func accepts(t ir.Type, x *tensor.Tensor) bool {
+	if t.DType != x.DType() || t.Shape != nil && len(t.Shape) != x.Rank() {
+		return false
+	}
+	for i, d := range t.Shape {
+		if d.IsKnown() && d.N != x.Shape()[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // planFor is the plan of these input shapes, made where there is none yet.

@@ -1,0 +1,121 @@
+package runtime_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// digitInputs is the digit pictures of testdata, ready for lenet5, by digit.
+func digitInputs(t testing.TB) []*tensor.Tensor {
+	spec, err := vision.Preset("mnist")
+	require.NoError(t, err)
+	var inputs []*tensor.Tensor
+	for _, name := range []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"} {
+		img, err := vision.DecodeFile("../testdata/" + name + ".png")
+		require.NoError(t, err)
+		x, err := spec.Apply(img)
+		require.NoError(t, err)
+		inputs = append(inputs, x)
+	}
+	return inputs
+}
+
+func lenet(t testing.TB, opts runtime.Options) *runtime.Session {
+	g, err := importer.Open("../testdata/lenet5.onnx")
+	require.NoError(t, err)
+	s, err := runtime.Compile(g, opts)
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func argmax(t *tensor.Tensor) (best int) {
+	p := tensor.Data[float32](t)
+	for i, v := range p {
+		if v > p[best] {
+			best = i
+		}
+	}
+	return best
+}
+
+// Sixteen goroutines run one session on different images, and each gets its own right answer.
+func TestConcurrentRuns(t *testing.T) {
+	inputs := digitInputs(t)
+	for _, threads := range []int{1, 4} {
+		s := lenet(t, runtime.Options{Threads: threads})
+		want := make([]*tensor.Tensor, len(inputs))
+		for digit, x := range inputs {
+			out, err := s.Run(context.Background(), x)
+			require.NoError(t, err)
+			require.Equal(t, digit, argmax(out[0]))
+			want[digit] = out[0]
+		}
+		var wg sync.WaitGroup
+		for g := range 16 {
+			wg.Go(func() {
+				var out [1]*tensor.Tensor
+				for k := range 20 {
+					digit := (g + k) % 10
+					if err := s.RunInto(context.Background(), inputs[digit:digit+1], out[:]); err != nil {
+						t.Error(err)
+						return
+					}
+					if !out[0].Equal(want[digit]) {
+						t.Errorf("digit %d: not the bits of a run alone", digit)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+	}
+}
+
+// The result does not depend on the number of threads, to the bit.
+func TestThreadsDoNotChangeResults(t *testing.T) {
+	x := digitInputs(t)[7]
+	var want *tensor.Tensor
+	for threads := 1; threads <= 5; threads++ {
+		out, err := lenet(t, runtime.Options{Threads: threads}).Run(context.Background(), x)
+		require.NoError(t, err)
+		if want == nil {
+			want = out[0]
+		}
+		require.True(t, want.Equal(out[0]), "%d threads", threads)
+	}
+}
+
+// After the first Run of a shape nothing is allocated.
+func TestRunIntoAllocatesNothing(t *testing.T) {
+	s := lenet(t, runtime.Options{Threads: 1})
+	in := digitInputs(t)[:1]
+	out := make([]*tensor.Tensor, 1)
+	require.NoError(t, s.RunInto(context.Background(), in, out))
+	allocs := testing.AllocsPerRun(100, func() {
+		if err := s.RunInto(context.Background(), in, out); err != nil {
+			t.Fatal(err)
+		}
+	})
+	require.Zero(t, allocs)
+}
+
+func BenchmarkLeNet5(b *testing.B) {
+	s := lenet(b, runtime.Options{})
+	in := digitInputs(b)[:1]
+	out := make([]*tensor.Tensor, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := s.RunInto(context.Background(), in, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
