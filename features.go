@@ -1,17 +1,16 @@
 package onnxrun
 
 import (
-	"bufio"
 	"encoding/csv"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -36,7 +35,10 @@ func (f *FeatureSet) Save(path string) error {
 	default:
 		return fmt.Errorf("onnxrun: %s: unknown kind of file %q, expects .npy, .csv or .parquet", path, ext)
 	}
-	return replaceFile(path, write)
+	if err := atomicfile.Write(path, write); err != nil {
+		return fmt.Errorf("onnxrun: %w", err)
+	}
+	return nil
 }
 
 // WriteCSV writes a header line and a line for each image.
@@ -87,32 +89,4 @@ func (f *FeatureSet) rows() (data []float32, width int) {
 		width = len(data) / n
 	}
 	return data, width
-}
-
-// replaceFile writes a file through a temporary one beside it, so that it appears whole or not at all.
-func replaceFile(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".onnxrun-*")
-	if err != nil {
-		return fmt.Errorf("onnxrun: %w", err)
-	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	b := bufio.NewWriter(f)
-	if err := write(b); err != nil {
-		return err
-	}
-	if err := b.Flush(); err != nil {
-		return fmt.Errorf("onnxrun: %w", err)
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("onnxrun: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("onnxrun: %w", err)
-	}
-	return os.Rename(f.Name(), path)
 }

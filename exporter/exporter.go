@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -36,30 +36,12 @@ const maxFile = math.MaxInt32
 var ErrTooLarge = errors.New("the model has more than 2 GB of weights, which do not fit into one ONNX file")
 
 // WriteFile writes a model through a temporary file that is renamed, so that path is the whole model or what it was.
-func WriteFile(g *ir.Graph, path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".onnxrun-*")
-	if err != nil {
-		return fmt.Errorf("exporter: %w", err)
+func WriteFile(g *ir.Graph, path string) error {
+	err := atomicfile.Write(path, func(w io.Writer) error { return Write(w, g) })
+	if err != nil && !strings.HasPrefix(err.Error(), "exporter: ") {
+		err = fmt.Errorf("exporter: %w", err)
 	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := Write(f, g); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("exporter: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("exporter: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("exporter: %w", err)
-	}
-	return nil
+	return err
 }
 
 // Write writes a model. Weights go straight from their tensors to w.

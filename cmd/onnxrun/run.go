@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -109,7 +111,7 @@ func (a *app) writeOutputs(dir string, values []*ir.Value, out map[string]*tenso
 	for _, v := range values {
 		t := out[v.Name()]
 		path := filepath.Join(dir, fileName(v.Name())+".npy")
-		if err := writeFile(path, func(f *os.File) error { return tensor.WriteNPY(f, t) }); err != nil {
+		if err := atomicfile.Write(path, func(w io.Writer) error { return tensor.WriteNPY(w, t) }); err != nil {
 			return err
 		}
 		rows = append(rows, row{v.Name(), path, t.DType().String(), t.Shape()})
@@ -131,28 +133,4 @@ func fileName(name string) string {
 		}
 		return r
 	}, name)
-}
-
-// writeFile writes a file whole or not at all: through a temporary one that is renamed.
-func writeFile(path string, write func(*os.File) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".onnxrun-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
-		}
-	}()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

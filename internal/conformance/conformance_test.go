@@ -68,7 +68,7 @@ func TestCompare(t *testing.T) {
 	require.NoError(t, err)
 	require.InDelta(t, 0.5, worst, 1e-6)
 	_, err = Compare(tensor.Vector[float32](1, 2e-6, 1000), want, tol)
-	require.ErrorContains(t, err, "element [1]: got 2e-06, want 0")
+	require.ErrorContains(t, err, "element [1]: got 1.99")
 	_, err = Compare(tensor.Vector[float32](1, 0), want, tol)
 	require.ErrorContains(t, err, "got float32[2], want float32[3]")
 	_, err = Compare(tensor.Vector[int64](1, 3), tensor.Vector[int64](1, 2), tol)

@@ -1,0 +1,151 @@
+package onnxrun
+
+import (
+	"bytes"
+	"context"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+	"github.com/onnxrun/onnxrun/vision"
+	"github.com/onnxrun/onnxrun/zoo"
+)
+
+func lenet(t *testing.T, opts ...Option) *Model {
+	m, err := Open("testdata/lenet5.onnx", opts...)
+	require.NoError(t, err)
+	t.Cleanup(m.Close)
+	return m
+}
+
+func digit(t *testing.T, name string) *vision.Image {
+	img, err := vision.DecodeFile("testdata/" + name + ".png")
+	require.NoError(t, err)
+	return img
+}
+
+func TestSelfDescribingModel(t *testing.T) {
+	m := lenet(t)
+	require.Empty(t, m.Notes())
+	require.Equal(t, vision.DigitLabels(), m.Labels())
+	require.Equal(t, 28, m.Preprocess().Width)
+	answers, err := m.Classify(context.Background(), 3, digit(t, "three"), digit(t, "nine"))
+	require.NoError(t, err)
+	require.Equal(t, "3", answers[0][0].Label)
+	require.Equal(t, "9", answers[1][0].Label)
+	require.Len(t, answers[0], 3)
+	require.Greater(t, answers[0][0].Probability, float32(0.9))
+}
+
+func TestOptionsOverrideMetadata(t *testing.T) {
+	unit, err := vision.Preset("unit")
+	require.NoError(t, err)
+	m := lenet(t, WithPreprocess(unit), WithLabels([]string{"a", "b"}), WithThreads(1))
+	require.Equal(t, 1, m.Preprocess().Channels)
+	require.Empty(t, m.Preprocess().Mean)
+	require.Equal(t, []string{"a", "b"}, m.Labels())
+}
+
+func TestGuesses(t *testing.T) {
+	g, err := zoo.Build("squeezenet1_1", zoo.Options{})
+	require.NoError(t, err)
+	g.Metadata = nil
+	m, err := NewModel(g)
+	require.NoError(t, err)
+	require.Len(t, m.Notes(), 2)
+	require.Contains(t, m.Notes()[0], "preprocessing is a guess (preset imagenet")
+	require.Equal(t, "tench", m.Labels()[0])
+	g.SetMeta(PreprocessKey, "{")
+	_, err = NewModel(g)
+	require.ErrorContains(t, err, `onnxrun: metadata "onnxrun.preprocess": vision: preprocessing: `)
+	g.Metadata = nil
+	g.SetMeta(LabelsKey, "[")
+	_, err = NewModel(g)
+	require.ErrorContains(t, err, `onnxrun: metadata "onnxrun.labels": vision: labels: `)
+}
+
+// Features computes a layer named by its node or its value, and nothing behind it.
+func TestFeatures(t *testing.T) {
+	m := lenet(t)
+	for layer, shape := range map[string][]int{"C1": {2, 6, 28, 28}, "F6/tanh": {2, 84}, "prob": {2, 10}} {
+		set, err := m.Features(context.Background(), layer, []string{"a", "b"}, digit(t, "one"), digit(t, "two"))
+		require.NoError(t, err)
+		require.Equal(t, shape, set.Data.Shape())
+	}
+	s, err := m.session(m.graph.Value("C1"))
+	require.NoError(t, err)
+	require.Len(t, s.Outputs(), 1)
+	_, err = m.Features(context.Background(), "F7", nil, digit(t, "one"))
+	var name *runtime.NameError
+	require.ErrorAs(t, err, &name)
+	require.ErrorContains(t, err, `layer "F7": not found; nearest: "F6"`)
+}
+
+func TestFeatureFiles(t *testing.T) {
+	set := &FeatureSet{Layer: "x", Images: []string{"a.png", "b,c.png"}, Data: tensor.FromSlice([]float32{1, 0.5, -2, 3e-8}, 2, 2)}
+	dir := t.TempDir()
+	for _, ext := range []string{".npy", ".csv", ".parquet"} {
+		require.NoError(t, set.Save(filepath.Join(dir, "f"+ext)))
+	}
+	f, err := os.Open(filepath.Join(dir, "f.npy"))
+	require.NoError(t, err)
+	defer f.Close()
+	x, err := tensor.ReadNPY(f)
+	require.NoError(t, err)
+	require.True(t, set.Data.Equal(x))
+	text, err := os.ReadFile(filepath.Join(dir, "f.csv"))
+	require.NoError(t, err)
+	rows, err := csv.NewReader(bytes.NewReader(text)).ReadAll()
+	require.NoError(t, err)
+	require.Equal(t, [][]string{{"image", "f0", "f1"}, {"a.png", "1", "0.5"}, {"b,c.png", "-2", "3e-08"}}, rows)
+	read, err := parquet.ReadFile[parquetRow](filepath.Join(dir, "f.parquet"))
+	require.NoError(t, err)
+	require.Equal(t, []parquetRow{{"a.png", []float32{1, 0.5}}, {"b,c.png", []float32{-2, 3e-8}}}, read)
+	require.ErrorContains(t, set.Save(filepath.Join(dir, "f.txt")), `unknown kind of file ".txt"`)
+	require.Error(t, set.Save(filepath.Join(dir, "no", "f.npy")))
+}
+
+func TestModelsThatTakeNoImage(t *testing.T) {
+	g := ir.NewGraph("g")
+	x, err := g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Dims(2, 3)})
+	require.NoError(t, err)
+	n, err := g.Append("r", ir.New[ops.Relu](), []*ir.Value{x}, []string{"y"})
+	require.NoError(t, err)
+	g.SetOutputs(n.Out(0))
+	_, err = NewModel(g)
+	require.ErrorContains(t, err, "the model does not take one image: its inputs are [%x: float32[2,3]]")
+}
+
+func TestInspectCountsAsPublished(t *testing.T) {
+	for name, want := range map[string]int64{"lenet5": 61706, "squeezenet1_1": 1235496, "resnet18": 11689512, "mobilenet_v2": 3504872} {
+		g, err := zoo.Build(name, zoo.Options{})
+		require.NoError(t, err)
+		info, err := Inspect(g)
+		require.NoError(t, err)
+		require.Equal(t, want, info.Parameters, name)
+		require.Positive(t, info.MACs)
+		require.Len(t, info.Nodes, len(g.Nodes()))
+	}
+}
+
+func BenchmarkAlexNet(b *testing.B) {
+	g, err := zoo.Build("alexnet", zoo.Options{})
+	require.NoError(b, err)
+	s, err := runtime.Compile(g, runtime.Options{})
+	require.NoError(b, err)
+	defer s.Close()
+	in, out := []*tensor.Tensor{tensor.New(tensor.Float32, 1, 3, 227, 227)}, make([]*tensor.Tensor, 1)
+	for b.Loop() {
+		if err := s.RunInto(context.Background(), in, out); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
