@@ -136,16 +136,28 @@ func TestInspectCountsAsPublished(t *testing.T) {
 	}
 }
 
-func BenchmarkAlexNet(b *testing.B) {
-	g, err := zoo.Build("alexnet", zoo.Options{})
-	require.NoError(b, err)
-	s, err := runtime.Compile(g, runtime.Options{})
-	require.NoError(b, err)
-	defer s.Close()
-	in, out := []*tensor.Tensor{tensor.New(tensor.Float32, 1, 3, 227, 227)}, make([]*tensor.Tensor, 1)
-	for b.Loop() {
-		if err := s.RunInto(context.Background(), in, out); err != nil {
-			b.Fatal(err)
-		}
+// BenchmarkZoo is one image through each network, without decoding.
+func BenchmarkZoo(b *testing.B) {
+	for _, name := range []string{"lenet5", "alexnet", "vgg16", "googlenet", "squeezenet1_1", "resnet18", "resnet50", "mobilenet_v2"} {
+		b.Run(name, func(b *testing.B) {
+			g, err := zoo.Build(name, zoo.Options{})
+			require.NoError(b, err)
+			s, err := runtime.Compile(g, runtime.Options{})
+			require.NoError(b, err)
+			defer s.Close()
+			shape := inputShape(s.Inputs()[0])
+			shape[0] = 1
+			in, out := []*tensor.Tensor{tensor.New(tensor.Float32, shape...)}, make([]*tensor.Tensor, 1)
+			require.NoError(b, s.RunInto(context.Background(), in, out))
+			info, err := Inspect(g)
+			require.NoError(b, err)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := s.RunInto(context.Background(), in, out); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(2*float64(info.MACs)/float64(b.Elapsed().Nanoseconds())*float64(b.N), "GFLOP/s")
+		})
 	}
 }

@@ -65,11 +65,11 @@ func (g *Gemm) shape(a, b, bias ir.Shape) (ir.Shape, error) {
 		return nil, fmt.Errorf("shapes %v (transA %v) and %v (transB %v): inner dimensions %v and %v differ", a, g.TransA, b, g.TransB, inner[0], inner[1])
 	}
 	if len(bias) > 2 {
-		return nil, fmt.Errorf("C has shape %v, which cannot be broadcast to %v", bias, out)
+		return nil, fmt.Errorf("input C has shape %v, which cannot be broadcast to %v", bias, out)
 	}
 	for i, d := range bias {
 		if o := out[2-len(bias)+i]; differ(d, o) && d.N != 1 {
-			return nil, fmt.Errorf("C has shape %v, which cannot be broadcast to %v", bias, out)
+			return nil, fmt.Errorf("input C has shape %v, which cannot be broadcast to %v", bias, out)
 		}
 	}
 	return out, nil

@@ -68,10 +68,10 @@ func upgradeTopK(l *ir.Legacy) error {
 
 func checkTopK(k []int, size ir.Dim) error {
 	if len(k) != 1 {
-		return fmt.Errorf("K has %d elements, expects one", len(k))
+		return fmt.Errorf("input K has %d elements, expects one", len(k))
 	}
 	if k[0] < 0 || size.IsKnown() && k[0] > size.N {
-		return fmt.Errorf("K is %d, the axis has %v places", k[0], size)
+		return fmt.Errorf("input K is %d, the axis has %v places", k[0], size)
 	}
 	return nil
 }

@@ -9,6 +9,10 @@ import (
 func (p *plan) alias(n *ir.Node) bool {
 	switch n.Op.(type) {
 	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Identity:
+	case *ops.Dropout: // which does nothing but in training
+		if n.Out(1) != nil || n.In(2) != nil {
+			return false
+		}
 	default:
 		return false
 	}
