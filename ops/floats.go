@@ -15,13 +15,20 @@ func floatEval(f32, f64 func(*ir.EvalCtx) error) func(*ir.EvalCtx) error {
 	})
 }
 
-// asFloat64 is the elements of a floating-point tensor as float64: for evaluations whose inputs differ in type.
+// asFloat64 is the elements of a numeric tensor as float64: for evaluations whose inputs differ in type.
 func asFloat64(t *tensor.Tensor) []float64 {
 	if t == nil {
 		return nil
 	}
 	if t.DType() == tensor.Float64 {
 		return tensor.Data[float64](t)
+	}
+	if ints, ok := t.AsInts(); ok {
+		out := make([]float64, len(ints))
+		for i, v := range ints {
+			out[i] = float64(v)
+		}
+		return out
 	}
 	data, _ := t.AsFloat32()
 	out := make([]float64, len(data))
