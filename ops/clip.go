@@ -42,7 +42,7 @@ func upgradeClip(l *ir.Legacy) error {
 		if err != nil {
 			return err
 		}
-		if !ok || math.Abs(float64(v)) >= math.MaxFloat32 { // limits nothing
+		if !ok || i == 0 && v <= -math.MaxFloat32 || i == 1 && v >= math.MaxFloat32 { // limits nothing
 			continue
 		}
 		bound := tensor.Scalar(v)

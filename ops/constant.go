@@ -22,7 +22,11 @@ var constantOp = &ir.Def{
 	Types:   map[string]ir.TypeSet{"T": anyType},
 	Upgrade: upgradeConstant,
 	Infer: func(c *ir.InferCtx) error {
-		t := ir.TensorType(c.Node.Op.(*Constant).Value)
+		value := c.Node.Op.(*Constant).Value
+		if value == nil {
+			return &ir.AttrError{Attr: "value", Msg: "is required"}
+		}
+		t := ir.TensorType(value)
 		c.SetDType(0, t.DType)
 		c.SetShape(0, t.Shape)
 		return nil

@@ -28,7 +28,7 @@ var scaleTypes = floatTypes&^ir.TypesOf(tensor.Float64) | ir.TypesOf(tensor.Floa
 
 // check refuses shapes of x, scale and zero point, nil where absent or unknown, that do not fit together.
 func (a quantAttrs) check(x, scale, zero ir.Shape) error {
-	if a.BlockSize < 0 {
+	if a.BlockSize < 0 || a.BlockSize > maxWindowSize {
 		return ir.Unsupported("block_size", a.BlockSize)
 	}
 	if scale == nil {
