@@ -108,7 +108,7 @@ func loopStart(c *ir.EvalCtx) (limit int64, first bool, err error) {
 	limit, first = -1, true
 	if c.Has(0) {
 		if c.In[0].Len() != 1 {
-			return 0, false, fmt.Errorf("M has %d elements, expects one", c.In[0].Len())
+			return 0, false, fmt.Errorf("input M has %d elements, expects one", c.In[0].Len())
 		}
 		limit = max(tensor.Data[int64](c.In[0])[0], 0)
 	}
