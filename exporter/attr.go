@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/ir"
@@ -62,12 +63,26 @@ func (e *encoder) body(n *ir.Node, body *ir.Graph, around *names) (*onnxpb.Graph
 // captured is the inputs of a control-flow node that it hands to its bodies only.
 func captured(n *ir.Node) []*ir.Value {
 	for _, a := range ir.EncodeAttrs(n.Op, true) {
-		if count, ok := a.Value.(int); ok && a.Name == "captures" {
-			return n.Inputs()[len(n.Inputs())-count:]
+		if count, ok := a.Value.(int); ok && a.Name == capturesAttr {
+			return n.Inputs()[max(0, len(n.Inputs())-count):]
 		}
 	}
 	if n.Op.Def().Name == "If" {
 		return n.Inputs()[1:]
+	}
+	return nil
+}
+
+// capturesAttr is the internal attribute that counts the captured values of Loop and Scan. In a file they are implicit.
+const capturesAttr = "captures"
+
+// refuseInternal refuses attributes that ONNX does not have: without them the node would be another function.
+func refuseInternal(op ir.Op) error {
+	known := ir.AttrNames(op)
+	for _, a := range ir.EncodeAttrs(op, true) {
+		if a.Name != capturesAttr && !slices.Contains(known, a.Name) {
+			return &ir.AttrError{Attr: a.Name, Msg: fmt.Sprintf("value %v is not part of ONNX and cannot be written", a.Value)}
+		}
 	}
 	return nil
 }

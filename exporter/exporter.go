@@ -19,13 +19,6 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Opset is the operator set that files are written in: the newest in which every operator has the form that graphs hold
-// and that runtimes in use know.
-const Opset = 21
-
-// irVersion is the file format's version that goes with Opset.
-const irVersion = 10
-
 // producer names the project in the files that it writes.
 const producer = "onnxrun"
 
@@ -52,7 +45,7 @@ func Write(w io.Writer, g *ir.Graph) error {
 		return fmt.Errorf("exporter: %w", err)
 	}
 	head := &onnxpb.ModelProto{
-		IrVersion: irVersion, ProducerName: producer, DocString: g.Doc,
+		IrVersion: irVersion(e.opset()), ProducerName: producer, DocString: g.Doc,
 		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: int64(e.opset())}},
 	}
 	for _, kv := range g.Metadata {
@@ -79,7 +72,9 @@ func writeModel(w io.Writer, head *onnxpb.ModelProto, p *onnxpb.GraphProto, weig
 	size := len(graphBytes)
 	heads := make([][]byte, len(weights))
 	for i, wt := range weights {
-		heads[i] = wt.header()
+		if heads[i], err = wt.header(); err != nil {
+			return err
+		}
 		size += len(heads[i]) + len(wt.raw)
 		if size > maxFile-len(headBytes) {
 			return ErrTooLarge
@@ -110,25 +105,25 @@ type weight struct {
 }
 
 // header is what stands before the elements.
-func (w weight) header() []byte {
+func (w weight) header() ([]byte, error) {
 	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(w.proto)
 	if err != nil {
-		panic(err) // a message of numbers and a valid string
+		return nil, fmt.Errorf("initializer %q: %w", w.proto.Name, err)
 	}
 	body = protowire.AppendTag(body, fieldRawData, protowire.BytesType)
 	body = protowire.AppendVarint(body, uint64(len(w.raw)))
 	out := protowire.AppendTag(nil, fieldInitializer, protowire.BytesType)
 	out = protowire.AppendVarint(out, uint64(len(body)+len(w.raw)))
-	return append(out, body...)
+	return append(out, body...), nil
 }
 
 // encoder turns a graph into a message.
 type encoder struct {
 	weights []weight
-	newest  int // opset that some operator needs
+	newest  int // opset that some node needs
 }
 
-// opset is the one to write: Opset, or a newer one that an operator needs.
+// opset is the one to write: Opset, or a newer one that a node needs.
 func (e *encoder) opset() int { return max(Opset, e.newest) }
 
 // graph encodes a graph. outer is nil, or for a body its captured inputs, which are none in the file.
@@ -204,7 +199,10 @@ func (e *encoder) node(n *ir.Node, names *names) (*onnxpb.NodeProto, error) {
 	if ops.Lookup(def.Domain, def.Name) != def {
 		return nil, fmt.Errorf("the operator is not part of ONNX")
 	}
-	e.newest = max(e.newest, introduced(def))
+	if err := refuseInternal(n.Op); err != nil {
+		return nil, err
+	}
+	e.newest = max(e.newest, needs(n))
 	p := &onnxpb.NodeProto{Name: n.Name, OpType: def.Name, Domain: def.Domain}
 	inputs := n.Inputs()
 	if captures := len(captured(n)); captures > 0 {
@@ -225,9 +223,6 @@ func (e *encoder) node(n *ir.Node, names *names) (*onnxpb.NodeProto, error) {
 	}
 	return p, nil
 }
-
-// introduced is the opset that brought the operator.
-func introduced(def *ir.Def) int { return def.Since[0] }
 
 func valueInfo(v *ir.Value, name string) *onnxpb.ValueInfoProto {
 	t := &onnxpb.TypeProto_Tensor{ElemType: int32(v.Type().DType)}

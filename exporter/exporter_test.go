@@ -137,3 +137,38 @@ func text(t *testing.T, g *ir.Graph) []string {
 	}
 	return lines
 }
+
+// The opset is raised for what it does not have: late operators, attributes and element types.
+func TestOpset(t *testing.T) {
+	for _, c := range []struct {
+		op    ir.Op
+		dtype tensor.DType
+		want  int
+	}{
+		{ir.New[ops.Relu](), tensor.Float32, 21},
+		{ir.New[ops.Relu](), tensor.BFloat16, 22},
+		{ir.New[ops.Swish](), tensor.Float32, 24},
+		{&ops.Cast{To: tensor.Float8E8M0, Saturate: true, RoundMode: "up"}, tensor.Float32, 24},
+	} {
+		g := ir.NewGraph("g")
+		x, err := g.AddInput("x", ir.Type{DType: c.dtype, Shape: ir.Shape{ir.Known(2)}})
+		require.NoError(t, err)
+		n, err := g.Append("n", c.op, []*ir.Value{x}, []string{"y"})
+		require.NoError(t, err)
+		g.SetOutputs(n.Out(0))
+		var buf bytes.Buffer
+		require.NoError(t, Write(&buf, g))
+		h, err := importer.Read(&buf)
+		require.NoError(t, err)
+		require.Equal(t, c.want, h.Opset)
+		require.Equal(t, n.String(), h.Nodes()[0].String())
+	}
+}
+
+func TestNamesThatAreNoText(t *testing.T) {
+	g := ir.NewGraph("g")
+	v, err := g.AddConst("\xff", tensor.Vector[float32](1))
+	require.NoError(t, err)
+	g.SetOutputs(v)
+	require.ErrorContains(t, Write(&bytes.Buffer{}, g), "exporter: ")
+}

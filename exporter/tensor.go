@@ -2,11 +2,12 @@ package exporter
 
 import (
 	"fmt"
-	"os"
+	"io"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -20,7 +21,11 @@ func WriteTensor(path, name string, t *tensor.Tensor) error {
 	if err != nil {
 		return fmt.Errorf("exporter: %w", err)
 	}
-	if err := os.WriteFile(path, data, 0o644); err != nil {
+	err = atomicfile.Write(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("exporter: %w", err)
 	}
 	return nil

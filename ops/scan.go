@@ -18,8 +18,6 @@ type Scan struct {
 	OutputAxes       []int     `attr:"scan_output_axes"`
 	OutputDirections []int     `attr:"scan_output_directions"`
 	Captures         int       `attr:"captures,internal"`
-	// Batched is the form of opset 8: all inputs have a batch in front, over which the scan goes one by one.
-	Batched bool `attr:"batched,internal"`
 }
 
 func (*Scan) Def() *ir.Def { return scan }
@@ -35,7 +33,8 @@ var scan = &ir.Def{
 	Eval:    evalScan,
 }
 
-// Opset 8 had lengths of the sequences as first input, a batch in front of all, and directions by another name.
+// Opset 8 had lengths of the sequences as first input, a batch in front of all, and directions by another name. It
+// becomes a Scan over the batch whose body is a Scan over the sequence.
 func upgradeScan(l *ir.Legacy) error {
 	if l.Opset >= 9 {
 		return nil
@@ -43,14 +42,57 @@ func upgradeScan(l *ir.Legacy) error {
 	if l.In(0) != nil {
 		return fmt.Errorf("input 0 (sequence_lens) is %w", ir.ErrUnsupported)
 	}
-	if len(l.Inputs) > 0 {
-		l.Inputs = l.Inputs[1:]
-	}
 	if d := l.Take("directions"); d != nil {
 		l.Set("scan_input_directions", d)
 	}
-	l.Set("batched", 1)
+	inner := ir.New[Scan]()
+	if err := ir.DecodeAttrs(inner, l.Attrs, true); err != nil {
+		return err
+	}
+	ins := l.Inputs[min(1, len(l.Inputs)):]
+	sliced := len(ins) - inner.Captures
+	if sliced < 1 || slices.Contains(ins, nil) {
+		return fmt.Errorf("has no inputs, or absent ones")
+	}
+	body, err := batchBody(inner, l.Name, ins, sliced)
+	if err != nil {
+		return err
+	}
+	outs, err := l.EmitN(&Scan{Body: body, NumScanInputs: sliced, Captures: inner.Captures}, l.NumOuts, ins...)
+	if err != nil {
+		return err
+	}
+	l.Replace(outs...)
 	return nil
+}
+
+// batchBody is a graph that runs scan on one element of a batch; the first sliced inputs have the batch in front.
+func batchBody(scan *Scan, name string, ins []*ir.Value, sliced int) (*ir.Graph, error) {
+	g := ir.NewGraph(scan.Body.Name + "_batch")
+	formals := make([]*ir.Value, len(ins))
+	for i, v := range ins {
+		t := ir.Type{DType: v.Type().DType, Shape: v.Type().Shape.Clone()}
+		if i < sliced && t.Shape != nil {
+			if len(t.Shape) == 0 {
+				return nil, fmt.Errorf("input %d is %v, expects a batch in front", i, v.Type())
+			}
+			t.Shape = t.Shape[1:]
+		}
+		var err error
+		if formals[i], err = g.AddInput(g.FreshName(v.Name()), t); err != nil {
+			return nil, err
+		}
+	}
+	outs := make([]string, len(scan.Body.Outputs()))
+	for i, v := range scan.Body.Outputs() {
+		outs[i] = g.FreshName(fmt.Sprintf("%s_%d", v.Name(), i))
+	}
+	n, err := g.Append(name, scan, formals, outs)
+	if err != nil {
+		return nil, err
+	}
+	g.SetOutputs(n.Outputs()...)
+	return g, nil
 }
 
 // counts is how many states, scanned inputs and scanned outputs there are.
@@ -93,7 +135,7 @@ func inferScan(c *ir.InferCtx) error {
 	}
 	length := ir.UnknownDim
 	for i := range scans {
-		if x := c.Shape(states + i); x != nil && !a.Batched {
+		if x := c.Shape(states + i); x != nil {
 			axis, err := axisOf(nth(a.InputAxes, i), len(x))
 			if err != nil {
 				return &ir.AttrError{Attr: "scan_input_axes", Msg: err.Error()}
@@ -105,7 +147,7 @@ func inferScan(c *ir.InferCtx) error {
 		t := a.Body.Outputs()[o].Type()
 		c.SetDType(o, t.DType)
 		switch {
-		case t.Shape == nil || a.Batched:
+		case t.Shape == nil:
 		case o < states:
 			c.SetShape(o, commonShape(t.Shape, c.Shape(o)))
 		default:
@@ -114,42 +156,6 @@ func inferScan(c *ir.InferCtx) error {
 				return &ir.AttrError{Attr: "scan_output_axes", Msg: err.Error()}
 			}
 			c.SetShape(o, slices.Insert(t.Shape.Clone(), axis, length))
-		}
-	}
-	return nil
-}
-
-func evalScan(c *ir.EvalCtx) error {
-	a := c.Op.(*Scan)
-	states, scans, _, err := a.counts(len(c.In))
-	if err != nil {
-		return err
-	}
-	if !a.Batched {
-		return a.run(c, c.In)
-	}
-	batch := c.In[states].Dim(0)
-	parts := make([][]*tensor.Tensor, len(a.Body.Outputs()))
-	for b := range batch {
-		in := slices.Clone(c.In)
-		for i := range states + scans {
-			if in[i].Rank() == 0 || in[i].Dim(0) != batch {
-				return fmt.Errorf("input %d is %v, expects a batch of %d", i, in[i], batch)
-			}
-			in[i] = slab(in[i], 0, b)
-		}
-		one := &ir.EvalCtx{Ctx: c.Ctx, Op: a, Host: c.Host}
-		one.Host.Alloc = nil
-		if err := a.run(one, in); err != nil {
-			return err
-		}
-		for o, t := range one.Out {
-			parts[o] = append(parts[o], t)
-		}
-	}
-	for o, p := range parts {
-		if err := stack(c, o, p, a.Body.Outputs()[o].Type(), 0, false); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -164,7 +170,8 @@ func slab(x *tensor.Tensor, axis, i int) *tensor.Tensor {
 	return out.Reshaped(slices.Delete(shape, axis, axis+1)...)
 }
 
-func (a *Scan) run(c *ir.EvalCtx, in []*tensor.Tensor) error {
+func evalScan(c *ir.EvalCtx) error {
+	a, in := c.Op.(*Scan), c.In
 	states, scans, outs, err := a.counts(len(in))
 	if err != nil {
 		return err
