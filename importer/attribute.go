@@ -159,9 +159,8 @@ func clampInt(n int64) int { return int(min(max(n, math.MinInt), math.MaxInt)) }
 // them that are not constants.
 func (im *importer) body(s *scope, p *onnxpb.NodeProto, g *onnxpb.GraphProto, inputs []*ir.Value, free, names []string) (*ir.Graph, error) {
 	body := ir.NewGraph(g.Name)
-	inner := &scope{
-		g: body, values: map[string]*ir.Value{}, poisoned: map[string]bool{}, opsets: s.opsets, attrs: s.attrs, depth: s.depth + 1,
-	}
+	inner := newScope(body, s.opsets)
+	inner.attrs, inner.depth = s.attrs, s.depth+1
 	if inner.depth > maxCallDepth {
 		return nil, fmt.Errorf("bodies lie more than %d deep in one another", maxCallDepth)
 	}

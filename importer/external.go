@@ -16,8 +16,8 @@ type external struct {
 	files map[string]*file
 }
 
-// data is the bytes that a tensor's external_data entries describe; size is what its type and shape need.
-func (e *external) data(entries []*onnxpb.StringStringEntryProto, size int) ([]byte, error) {
+// data is the bytes that a tensor's external_data entries describe, and the file that they lie in; size is what its type and shape need.
+func (e *external) data(entries []*onnxpb.StringStringEntryProto, size int) ([]byte, *file, error) {
 	var location string
 	offset, length := 0, -1
 	for _, kv := range entries {
@@ -31,20 +31,20 @@ func (e *external) data(entries []*onnxpb.StringStringEntryProto, size int) ([]b
 			length, err = strconv.Atoi(kv.Value)
 		}
 		if err != nil || offset < 0 || length < -1 {
-			return nil, fmt.Errorf("external data: %s: unsupported value %q", kv.Key, kv.Value)
+			return nil, nil, fmt.Errorf("external data: %s: unsupported value %q", kv.Key, kv.Value)
 		}
 	}
 	if length >= 0 && length != size {
-		return nil, fmt.Errorf("external data: length is %d, the type and shape need %d", length, size)
+		return nil, nil, fmt.Errorf("external data: length is %d, the type and shape need %d", length, size)
 	}
 	f, err := e.open(location)
 	if err != nil {
-		return nil, fmt.Errorf("external data: %w", err)
+		return nil, nil, fmt.Errorf("external data: %w", err)
 	}
 	if offset > len(f.data) || size > len(f.data)-offset {
-		return nil, fmt.Errorf("external data: %q has %d bytes, %d at offset %d were promised", location, len(f.data), size, offset)
+		return nil, nil, fmt.Errorf("external data: %q has %d bytes, %d at offset %d were promised", location, len(f.data), size, offset)
 	}
-	return f.data[offset : offset+size : offset+size], nil
+	return f.data[offset : offset+size : offset+size], f, nil
 }
 
 func (e *external) open(location string) (*file, error) {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -64,7 +66,7 @@ func decode(f *file, dir string) (*ir.Graph, []Problem, error) {
 	if len(f.data) == 0 {
 		return nil, nil, errors.New("the file is empty")
 	}
-	im := &importer{decoder: decoder{external: external{dir: dir}}}
+	im := &importer{decoder: decoder{file: f, external: external{dir: dir}}}
 	skel, err := skeleton(modelShape, f.data, &im.decoder.cuts)
 	if err != nil {
 		return nil, nil, notAModel(f.data, err)
@@ -83,7 +85,7 @@ func decode(f *file, dir string) (*ir.Graph, []Problem, error) {
 	if g != nil {
 		g.KeepAlive([]any{f, im.decoder.external.files})
 	}
-	return g, im.problems, nil
+	return g, append(im.problems, im.warnings...), nil
 }
 
 // notAModel says what the bytes seem to be instead.
@@ -97,5 +99,14 @@ func notAModel(data []byte, err error) error {
 			return fmt.Errorf("not an ONNX model but %s", m.kind)
 		}
 	}
+	if isText(data) {
+		return errors.New("not an ONNX model but a text file")
+	}
 	return fmt.Errorf("not an ONNX model, or a damaged one: %w", err)
+}
+
+// isText reports whether data begins as text does, which no model does: that has bytes below a space, tags, at once.
+func isText(data []byte) bool {
+	head := data[:min(len(data), 512)]
+	return !slices.ContainsFunc(head, func(b byte) bool { return b < ' ' && !strings.ContainsRune("\t\n\r", rune(b)) })
 }

@@ -4,11 +4,14 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -134,12 +137,17 @@ func TestNamesAndLinks(t *testing.T) {
 			[]string{`node "n_a" (Add): input "b" depends on the node's own output: a cycle`, `node "n_b" (Relu)`}},
 		"own":       {model(17, node("Relu", "y", "y")), []string{`node "n_y" (Relu): input "y" depends on the node's own output`}},
 		"twice":     {model(17, node("Relu", "x", "y"), node("Abs", "x", "y")), []string{`node "n_y" (Abs): output "y": the name is given twice`}},
-		"no output": {model(17), []string{`output "y": no node, input or initializer has that name`}},
+		"same node": {model(17, node("Dropout", "x", "y,y")), []string{`node "n_y,y" (Dropout): output "y": the name is given twice`}},
+		"by call": {withFunction(model(17, node("Relu", "x", "y"), call("F", "x", "y")), "F", node("Abs", "i", "o")),
+			[]string{`node "y" (mine.F): output "y": the name is given twice`}},
+		"two cycles": {model(17, node("Relu", "b", "a"), node("Relu", "a", "b"), node("Relu", "b", "c"), node("Abs", "d", "d"), node("Relu", "q", "y")),
+			[]string{"4 problems", `"n_a" (Relu): input "b" depends`, `"n_b" (Relu): input "a" depends`, `"n_d" (Abs): input "d" depends`, `"n_y" (Relu): input "q": no node`}},
+		"function twice": {withFunction(withFunction(model(17, node("Relu", "x", "y")), "F"), "F"), []string{`function "F" of domain "mine" is given twice`}},
+		"no output":      {model(17), []string{`output "y": no node, input or initializer has that name`}},
 		"unknown": {model(17, node("Foo", "x", "a"), node("Bar", "a", "b"), node("Relu", "b", "y")),
 			[]string{`node "n_a" (Foo): unknown operator Foo`, `node "n_b" (Bar): unknown operator Bar`}},
 		"attribute": {model(17, node("Relu", "x", "y", ints("alpha", 1))), []string{`node "n_y" (Relu): attribute "alpha": not an attribute of this operator`}},
 		"kind":      {model(17, node("Softmax", "x", "y", ints("axis", 1))), []string{`node "n_y" (Softmax): attribute "axis": has a value of kind []int, expects int`}},
-		"too new":   {model(99, node("Relu", "x", "y")), []string{"opset 99 is not supported, 24 is the newest"}},
 		"too old":   {model(9, node("Clip", "x", "y"), node("Celu", "x", "z")), []string{`node "n_z" (Celu): the operator is not in opset 9, it came with 12`}},
 		"type":      {model(17, node("And", "x,x", "y")), []string{`node "n_y" (And): input 0`, "float32 is not supported"}},
 		"domain":    {model(17, &onnxpb.NodeProto{OpType: "Relu", Domain: "com.example", Input: []string{"x"}, Output: []string{"y"}}), []string{`node "y" (com.example.Relu): unknown operator`}},
@@ -151,6 +159,107 @@ func TestNamesAndLinks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// call is a node that calls a function of domain "mine".
+func call(function, input, output string) *onnxpb.NodeProto {
+	return &onnxpb.NodeProto{OpType: function, Domain: "mine", Input: []string{input}, Output: []string{output}}
+}
+
+// withFunction adds a function of input i and output o to a model.
+func withFunction(m *onnxpb.ModelProto, name string, nodes ...*onnxpb.NodeProto) *onnxpb.ModelProto {
+	m.Functions = append(m.Functions, &onnxpb.FunctionProto{Name: name, Domain: "mine", Input: []string{"i"}, Output: []string{"o"}, Node: nodes})
+	return m
+}
+
+// What a file asks for grows with its size only.
+func TestExpansionIsBounded(t *testing.T) {
+	m := model(17, call("F0", "x", "y")) // each function calls the next one twice
+	for i := range 30 {
+		next := fmt.Sprintf("F%d", i+1)
+		withFunction(m, fmt.Sprintf("F%d", i), call(next, "i", "t"), call(next, "t", "o"))
+	}
+	withFunction(m, "F30", node("Relu", "i", "o"))
+	_, err := read(t, m)
+	require.ErrorContains(t, err, "takes more memory than a file of this size may")
+
+	m = model(17, node("Relu", "x", "y"))
+	for i := range 100 {
+		m.Graph.SparseInitializer = append(m.Graph.SparseInitializer, &onnxpb.SparseTensorProto{
+			Values:  rawTensor(fmt.Sprintf("s%d", i), tensor.Float32, make([]byte, 4), 1),
+			Indices: rawTensor("", tensor.Int64, make([]byte, 8), 1), Dims: []int64{1 << 20},
+		})
+	}
+	_, err = read(t, m)
+	require.ErrorContains(t, err, "takes more memory than a file of this size may")
+}
+
+// Files of many nodes take time in proportion, whatever is wrong with them.
+func TestManyNodes(t *testing.T) {
+	const n = 30000
+	var cycle, constants []*onnxpb.NodeProto
+	for i := range n {
+		cycle = append(cycle, node("Relu", fmt.Sprint("v", (i+1)%n), fmt.Sprint("v", i)))
+		constants = append(constants, node("Constant", "", fmt.Sprint("v", i), &onnxpb.AttributeProto{Name: "value_float", Type: onnxpb.AttributeProto_FLOAT, F: proto.Float32(1)}))
+		constants[i].Input = nil
+	}
+	_, err := read(t, model(17, append(cycle, node("Relu", "x", "y"))...))
+	require.ErrorContains(t, err, "30000 problems")
+	g, err := Read(bytes.NewReader(encode(t, model(17, append(constants, node("Relu", "x", "y"))...))))
+	require.NoError(t, err)
+	require.NotNil(t, g.Value("v7").Const())
+}
+
+// A model's outputs have the names that the file gives them, even where an operator passes its input on.
+func TestOutputsKeepTheirNames(t *testing.T) {
+	m := withFunction(model(17, call("F", "x", "y"), node("Relu", "x", "r"), call("F", "r", "z")), "F")
+	m.Functions[0].Output = []string{"i"}
+	m.Graph.Output = append(m.Graph.Output, value("z", tensor.Float32), value("r", tensor.Float32), value("x", tensor.Float32))
+	g, err := read(t, m)
+	require.NoError(t, err)
+	var names []string
+	for _, v := range g.Outputs() {
+		names = append(names, v.Name())
+	}
+	require.Equal(t, []string{"y", "z", "r", "x"}, names)
+}
+
+func TestOpsets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	m := model(99, node("Relu", "x", "y"))
+	require.NoError(t, os.WriteFile(path, encode(t, m), 0o644))
+	problems, err := Check(path)
+	require.NoError(t, err)
+	require.Len(t, problems, 1)
+	require.Contains(t, problems[0].String(), "warning: opset 99 is newer than 24, the newest known")
+	_, err = Open(path)
+	require.NoError(t, err)
+	m.OpsetImport = nil
+	_, err = read(t, m)
+	require.ErrorContains(t, err, "does not say which opset it uses")
+	m.OpsetImport = []*onnxpb.OperatorSetIdProto{{Domain: "com.example", Version: 1}}
+	_, err = read(t, m)
+	require.ErrorContains(t, err, `node "n_y" (Relu): the model imports no opset of domain ""`)
+}
+
+// Constants outlive the graph that they were read into.
+func TestConstantsKeepTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	m := model(17, node("Add", "x,w", "y"))
+	m.Graph.Initializer = []*onnxpb.TensorProto{rawTensor("w", tensor.Float32, bytes.Repeat([]byte{0, 0, 128, 63}, 4096), 2048, 2)}
+	require.NoError(t, os.WriteFile(path, encode(t, m), 0o644))
+	g, err := Open(path)
+	require.NoError(t, err)
+	w := g.Value("w").Const().Reshaped(4096)
+	g = nil
+	for range 3 {
+		runtime.GC()
+	}
+	time.Sleep(10 * time.Millisecond) // for the cleanups
+	for _, v := range tensor.Data[float32](w) {
+		require.Equal(t, float32(1), v)
+	}
+	runtime.KeepAlive(w)
 }
 
 func TestErrorsAreTyped(t *testing.T) {
@@ -259,7 +368,7 @@ func TestExternalData(t *testing.T) {
 func TestNotAModel(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "the file is empty", "\xff\xd8\xff\xe0JFIF": "not an ONNX model but a JPEG image", "<html>": "not an ONNX model but a text file",
-		"hello, world, this is text": "not an ONNX model, or a damaged one", "\x08\x08": "no graph or no IR version",
+		"hello, world, this is text": "not an ONNX model but a text file", "\x00\x01\x02": "not an ONNX model, or a damaged one", "\x08\x08": "no graph or no IR version",
 		"version https://git-lfs.github.com/spec/v1": "a Git LFS pointer",
 	} {
 		_, err := Read(strings.NewReader(text))
@@ -383,6 +492,27 @@ func TestCheckReportsEverythingAtOnce(t *testing.T) {
 	require.Equal(t, `warning: constant "w": 1 elements are NaN and 0 infinite`, problems[0].String())
 	_, err = Open(path) // allowed
 	require.NoError(t, err)
+}
+
+func TestCheckLooksIntoBodies(t *testing.T) {
+	nan := make([]byte, 8)
+	binary.LittleEndian.PutUint32(nan, math.Float32bits(float32(math.NaN())))
+	branch := &onnxpb.GraphProto{
+		Name: "b", Node: []*onnxpb.NodeProto{node("Add", "x,w", "o")}, Output: []*onnxpb.ValueInfoProto{value("o", tensor.Float32)},
+		Initializer: []*onnxpb.TensorProto{rawTensor("w", tensor.Float32, nan, 2)},
+	}
+	var attrs []*onnxpb.AttributeProto
+	for _, name := range []string{"then_branch", "else_branch"} {
+		attrs = append(attrs, &onnxpb.AttributeProto{Name: name, Type: onnxpb.AttributeProto_GRAPH, G: branch})
+	}
+	m := model(17, node("If", "c", "y", attrs...))
+	m.Graph.Input = append(m.Graph.Input, value("c", tensor.Bool))
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	require.NoError(t, os.WriteFile(path, encode(t, m), 0o644))
+	problems, err := Check(path)
+	require.NoError(t, err)
+	require.Len(t, problems, 2)
+	require.Equal(t, `warning: node "n_y" (If): constant "w": 1 elements are NaN and 0 infinite`, problems[0].String())
 }
 
 func TestSequencesAreUnsupported(t *testing.T) {

@@ -2,8 +2,8 @@ package importer
 
 import (
 	"fmt"
+	"maps"
 	"math"
-	"slices"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/ir"
@@ -18,7 +18,8 @@ const minIRVersion = 3
 type importer struct {
 	decoder   decoder
 	functions map[functionKey]*onnxpb.FunctionProto
-	problems  []Problem
+	problems  []Problem // faults
+	warnings  []Problem
 }
 
 type functionKey struct{ domain, name, overload string }
@@ -32,37 +33,78 @@ func (im *importer) problem(node, op string, err error) {
 type scope struct {
 	g        *ir.Graph
 	values   map[string]*ir.Value
-	poisoned map[string]bool // names whose node could not be built; who reads them is not at fault
+	names    map[*ir.Value]int // how many names of the file a value goes by
+	poisoned map[string]bool   // names whose node could not be built; who reads them is not at fault
 	opsets   map[string]int
 	prefix   string                            // of the names of what a function call makes
 	attrs    map[string]*onnxpb.AttributeProto // of the function call; nil outside of functions
 	depth    int
 }
 
+func newScope(g *ir.Graph, opsets map[string]int) *scope {
+	return &scope{g: g, values: map[string]*ir.Value{}, names: map[*ir.Value]int{}, poisoned: map[string]bool{}, opsets: opsets}
+}
+
+// bind lets name stand for v from here on.
+func (s *scope) bind(name string, v *ir.Value) {
+	s.values[name] = v
+	s.names[v]++
+}
+
+// rename gives v the name that the file has for it, unless it goes by another one or is a graph input.
+func (s *scope) rename(v *ir.Value, name string) error {
+	if s.names[v] > 1 || v.Def() == nil && v.Const() == nil {
+		return nil
+	}
+	return s.g.Rename(v, s.g.FreshName(s.prefix+name))
+}
+
 func (im *importer) model(p *onnxpb.ModelProto) (*ir.Graph, error) {
 	if p.IrVersion < minIRVersion {
 		return nil, fmt.Errorf("IR version %d is %w, %d is the oldest that is", p.IrVersion, ErrUnsupported, minIRVersion)
 	}
-	opsets, err := opsetMap(p.OpsetImport)
+	if len(p.OpsetImport) == 0 {
+		return nil, fmt.Errorf("the model does not say which opset it uses: a damaged file?")
+	}
+	opsets, err := opsetMap(p.OpsetImport, nil)
 	if err != nil {
 		return nil, err
 	}
+	if n := opsets[""]; n > ops.Opset {
+		im.warnings = append(im.warnings, Problem{Warning, "", "", fmt.Errorf("opset %d is newer than %d, the newest known: operators are taken as they are in that", n, ops.Opset)})
+	}
 	im.functions = map[functionKey]*onnxpb.FunctionProto{}
 	for _, f := range p.Functions {
-		im.functions[functionKey{domain(f.Domain), f.Name, f.Overload}] = f
+		key := functionKey{domain(f.Domain), f.Name, f.Overload}
+		if im.functions[key] != nil {
+			im.problem("", "", fmt.Errorf("function %q of domain %q is given twice", f.Name, f.Domain))
+		}
+		im.functions[key] = f
 	}
 	g := ir.NewGraph(p.Graph.Name)
 	g.Opset = opsets[""]
 	g.Doc = p.DocString
-	for _, kv := range p.MetadataProps {
-		g.SetMeta(kv.Key, kv.Value)
-	}
-	s := &scope{g: g, values: map[string]*ir.Value{}, poisoned: map[string]bool{}, opsets: opsets}
-	im.graph(s, p.Graph, nil)
+	g.Metadata = metadata(p.MetadataProps)
+	im.graph(newScope(g, opsets), p.Graph, nil)
 	if len(im.problems) > 0 {
 		return nil, nil
 	}
 	return g, nil
+}
+
+// metadata is the entries of a file, the last one of each key.
+func metadata(entries []*onnxpb.StringStringEntryProto) []ir.KeyValue {
+	var list []ir.KeyValue
+	at := map[string]int{}
+	for _, kv := range entries {
+		if i, twice := at[kv.Key]; twice {
+			list[i].Value = kv.Value
+			continue
+		}
+		at[kv.Key] = len(list)
+		list = append(list, ir.KeyValue{Key: kv.Key, Value: kv.Value})
+	}
+	return list
 }
 
 // domain is the name by which a domain is looked up: the default one has two.
@@ -73,16 +115,17 @@ func domain(name string) string {
 	return name
 }
 
-func opsetMap(imports []*onnxpb.OperatorSetIdProto) (map[string]int, error) {
-	opsets := map[string]int{}
+// opsetMap is the opset of each domain; what imports leaves out is taken from around.
+func opsetMap(imports []*onnxpb.OperatorSetIdProto, around map[string]int) (map[string]int, error) {
+	opsets := maps.Clone(around)
+	if opsets == nil {
+		opsets = map[string]int{}
+	}
 	for _, o := range imports {
 		if o.Version < 1 || o.Version > math.MaxInt32 {
 			return nil, fmt.Errorf("opset %d of domain %q is %w", o.Version, o.Domain, ErrUnsupported)
 		}
 		opsets[domain(o.Domain)] = int(o.Version)
-	}
-	if opsets[""] == 0 {
-		opsets[""] = 1 // what IR version 3 says of a file that imports nothing
 	}
 	return opsets, nil
 }
@@ -136,7 +179,7 @@ func (im *importer) define(s *scope, name string, make func(string) (*ir.Value, 
 	}
 	v, err := make(s.g.FreshName(s.prefix + name))
 	if err == nil {
-		s.values[name] = v
+		s.bind(name, v)
 	}
 	return v, err
 }
@@ -175,124 +218,26 @@ func (im *importer) outputs(s *scope, outputs []*onnxpb.ValueInfoProto) {
 			im.problem("", "", fmt.Errorf("output %q: %w", o.Name, err))
 			continue
 		}
-		values = append(values, v)
+		if v, err := im.output(s, o.Name, v); err != nil {
+			im.problem("", "", fmt.Errorf("output %q: %w", o.Name, err))
+		} else {
+			values = append(values, v)
+		}
 	}
 	s.g.SetOutputs(values...)
 }
 
-// nodes builds nodes in topological order, which files should have but need not.
-func (im *importer) nodes(s *scope, nodes []*onnxpb.NodeProto) {
-	order, cycle := sortNodes(s, nodes)
-	for _, p := range order {
-		im.node(s, p)
+// output is v as a graph output. A model's outputs are asked for by name: one that goes by another name, since an operator
+// passes its input on, gets its own through an Identity.
+func (im *importer) output(s *scope, name string, v *ir.Value) (*ir.Value, error) {
+	if s.depth > 0 || v.Name() == name || s.g.Value(name) != nil {
+		return v, nil
 	}
-	for _, p := range cycle {
-		im.poison(s, p)
+	n, err := s.g.Append(name, ir.New[ops.Identity](), []*ir.Value{v}, []string{name})
+	if err != nil {
+		return nil, err
 	}
-	for _, p := range cycle {
-		missing := ""
-		for _, in := range p.Input {
-			if in != "" && s.values[in] == nil && (!s.poisoned[in] || producedBy(cycle, in)) {
-				missing = in
-				break
-			}
-		}
-		if !producedBy(nodes, missing) {
-			im.problem(nodeName(s, p), opName(p), fmt.Errorf("input %q: no node, input or initializer has that name", missing))
-			continue
-		}
-		if reaches(cycle, p, p) {
-			im.problem(nodeName(s, p), opName(p), fmt.Errorf("input %q depends on the node's own output: a cycle", missing))
-		}
-	}
-}
-
-// sortNodes returns the nodes in an order in which each stands behind those it reads from, keeping the file's order
-// where that is one, and the nodes for which there is none: on a cycle, behind one, or with an input that nobody makes.
-func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeProto) {
-	known := map[string]bool{"": true}
-	for name := range s.values {
-		known[name] = true
-	}
-	for name := range s.poisoned {
-		known[name] = true
-	}
-	waiting := map[string][]int{} // by the missing name
-	missing := make([]int, len(nodes))
-	var ready []int
-	add := func(i int) {
-		order = append(order, nodes[i])
-		for _, out := range nodes[i].Output {
-			if known[out] {
-				continue
-			}
-			known[out] = true
-			for _, j := range waiting[out] {
-				if missing[j]--; missing[j] == 0 {
-					ready = append(ready, j)
-				}
-			}
-		}
-	}
-	for i, p := range nodes {
-		for _, in := range slices.Compact(slices.Sorted(slices.Values(readNames(p)))) {
-			if !known[in] {
-				missing[i]++
-				waiting[in] = append(waiting[in], i)
-			}
-		}
-		if missing[i] == 0 {
-			ready = append(ready, i)
-		}
-		for len(ready) > 0 {
-			j := ready[0]
-			ready = ready[1:]
-			add(j)
-		}
-	}
-	for i, p := range nodes {
-		if missing[i] > 0 {
-			rest = append(rest, p)
-		}
-	}
-	return order, rest
-}
-
-// readNames is the names that a node reads in its graph: its inputs and what its bodies capture.
-func readNames(p *onnxpb.NodeProto) []string {
-	return append(slices.Clone(p.Input), freeNames(p)...)
-}
-
-func producedBy(nodes []*onnxpb.NodeProto, name string) bool {
-	return slices.ContainsFunc(nodes, func(p *onnxpb.NodeProto) bool { return slices.Contains(p.Output, name) })
-}
-
-// reaches reports whether to reads, over any number of nodes, what from makes.
-func reaches(nodes []*onnxpb.NodeProto, from, to *onnxpb.NodeProto) bool {
-	readers := map[string][]*onnxpb.NodeProto{}
-	for _, p := range nodes {
-		for _, in := range readNames(p) {
-			readers[in] = append(readers[in], p)
-		}
-	}
-	seen := map[*onnxpb.NodeProto]bool{}
-	work := []*onnxpb.NodeProto{from}
-	for len(work) > 0 {
-		p := work[len(work)-1]
-		work = work[:len(work)-1]
-		for _, out := range p.Output {
-			for _, r := range readers[out] {
-				if r == to && out != "" {
-					return true
-				}
-				if !seen[r] {
-					seen[r] = true
-					work = append(work, r)
-				}
-			}
-		}
-	}
-	return false
+	return n.Out(0), nil
 }
 
 func nodeName(s *scope, p *onnxpb.NodeProto) string {

@@ -3,11 +3,12 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/ir"
-	"github.com/onnxrun/onnxrun/ops"
-	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // maxCallDepth bounds how deep functions call one another.
@@ -15,6 +16,12 @@ const maxCallDepth = 32
 
 // node builds a node, or records why it cannot.
 func (im *importer) node(s *scope, p *onnxpb.NodeProto) {
+	for i, out := range p.Output {
+		if out != "" && (s.values[out] != nil || slices.Contains(p.Output[:i], out)) {
+			im.fail(s, p, fmt.Errorf("output %q: the name is given twice", out))
+			return
+		}
+	}
 	if f := im.functions[functionKey{domain(p.Domain), p.OpType, p.Overload}]; f != nil {
 		if err := im.call(s, p, f); err != nil {
 			im.fail(s, p, err)
@@ -61,14 +68,6 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	if opset < def.Since[0] {
 		return fmt.Errorf("the operator is not in opset %d, it came with %d", opset, def.Since[0])
 	}
-	if opset > ops.Opset && def.Domain == "" {
-		return fmt.Errorf("opset %d is %w, %d is the newest that is", opset, ErrUnsupported, ops.Opset)
-	}
-	for _, out := range p.Output {
-		if s.values[out] != nil {
-			return fmt.Errorf("output %q: the name is given twice", out)
-		}
-	}
 	inputs, err := lookupInputs(s, p.Input)
 	if err != nil {
 		return err
@@ -106,7 +105,7 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	}
 	for i, v := range n.Outputs() {
 		if v != nil {
-			s.values[p.Output[i]] = v
+			s.bind(p.Output[i], v)
 		}
 	}
 	return nil
@@ -121,26 +120,12 @@ func (im *importer) adopt(s *scope, p *onnxpb.NodeProto, values []*ir.Value) err
 		if i >= len(values) || values[i] == nil {
 			return fmt.Errorf("output %d is %w in this form of the operator", i, ErrUnsupported)
 		}
-		v := values[i]
-		s.values[out] = v
-		if v.Def() == nil && v.Const() == nil || isNamed(s, v, out) { // an input, or another output: it keeps its name
-			continue
-		}
-		if err := s.g.Rename(v, s.g.FreshName(s.prefix+out)); err != nil {
+		s.bind(out, values[i])
+		if err := s.rename(values[i], out); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// isNamed reports whether v goes by another name of the file.
-func isNamed(s *scope, v *ir.Value, except string) bool {
-	for name, w := range s.values {
-		if w == v && name != except {
-			return true
-		}
-	}
-	return false
 }
 
 func lookupInputs(s *scope, names []string) ([]*ir.Value, error) {
@@ -161,17 +146,18 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 	if s.depth >= maxCallDepth {
 		return fmt.Errorf("functions call one another more than %d deep", maxCallDepth)
 	}
-	opsets, err := opsetMap(f.OpsetImport)
+	if err := im.decoder.spend(inlineCost(f)); err != nil {
+		return fmt.Errorf("functions call one another: %w", err)
+	}
+	opsets, err := opsetMap(f.OpsetImport, s.opsets)
 	if err != nil {
 		return err
 	}
 	if len(p.Input) > len(f.Input) || len(p.Output) > len(f.Output) {
 		return fmt.Errorf("the function has %d inputs and %d outputs, the node %d and %d", len(f.Input), len(f.Output), len(p.Input), len(p.Output))
 	}
-	inner := &scope{
-		g: s.g, values: map[string]*ir.Value{}, poisoned: map[string]bool{}, opsets: opsets, depth: s.depth + 1,
-		prefix: nodeName(s, p) + "/", attrs: map[string]*onnxpb.AttributeProto{},
-	}
+	inner := newScope(s.g, opsets)
+	inner.depth, inner.prefix, inner.attrs = s.depth+1, nodeName(s, p)+"/", map[string]*onnxpb.AttributeProto{}
 	for _, a := range f.AttributeProto { // defaults
 		inner.attrs[a.Name] = a
 	}
@@ -191,7 +177,7 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 	absent := map[string]bool{}
 	for i, name := range f.Input {
 		if i < len(inputs) && inputs[i] != nil {
-			inner.values[name] = inputs[i]
+			inner.bind(name, inputs[i])
 		} else {
 			absent[name] = true
 		}
@@ -208,11 +194,12 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 			}
 			return fmt.Errorf("the function computes no %q", f.Output[i])
 		}
-		s.values[out] = v
-		if v.Def() != nil && !isNamed(s, v, out) {
-			if err := s.g.Rename(v, s.g.FreshName(s.prefix+out)); err != nil {
-				return err
-			}
+		s.bind(out, v)
+		if v.Def() == nil {
+			continue
+		}
+		if err := s.rename(v, out); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -239,59 +226,12 @@ func withoutAbsent(nodes []*onnxpb.NodeProto, absent map[string]bool) []*onnxpb.
 	return out
 }
 
-// sparse makes a sparse tensor dense: indices are linear, or one row of coordinates for each value.
-func (d *decoder) sparse(p *onnxpb.SparseTensorProto) (*tensor.Tensor, error) {
-	if p.Values == nil || p.Indices == nil {
-		return nil, errors.New("a sparse tensor lacks values or indices")
+// inlineCost is roughly the bytes that a call of f adds to the graph.
+func inlineCost(f *onnxpb.FunctionProto) int {
+	const perNode = 256
+	cost := perNode
+	for _, p := range f.Node {
+		cost += perNode + proto.Size(p)
 	}
-	values, err := d.tensor(p.Values)
-	if err != nil {
-		return nil, err
-	}
-	indices, err := d.tensor(p.Indices)
-	if err != nil {
-		return nil, err
-	}
-	shape := make([]int, len(p.Dims))
-	for i, n := range p.Dims {
-		shape[i] = int(n)
-	}
-	dt := values.DType()
-	n, err := tensor.Count(dt, shape)
-	if err != nil {
-		return nil, err
-	}
-	if dt == tensor.String || indices.DType() != tensor.Int64 || values.Rank() != 1 || n > maxSparse {
-		return nil, fmt.Errorf("a sparse tensor of %v with indices %v and shape %v is %w", values, indices, shape, ErrUnsupported)
-	}
-	at, _ := indices.AsInts()
-	width := 1
-	if indices.Rank() == 2 {
-		width = indices.Dim(1)
-	}
-	if len(at) != values.Len()*width || width != 1 && width != len(shape) {
-		return nil, fmt.Errorf("a sparse tensor has %d values and indices %v", values.Len(), indices)
-	}
-	dense, size, strides := tensor.New(dt, shape...), dt.Size(), tensor.Strides(shape)
-	for i := range values.Len() {
-		to := 0
-		for d := range width {
-			if k := at[i*width+d]; width > 1 {
-				if k < 0 || k >= shape[d] {
-					return nil, fmt.Errorf("a sparse tensor's index %d is out of range", k)
-				}
-				to += k * strides[d]
-			} else {
-				to = k
-			}
-		}
-		if to < 0 || to >= n {
-			return nil, fmt.Errorf("a sparse tensor's index %d is out of range", to)
-		}
-		copy(dense.Bytes()[to*size:(to+1)*size], values.Bytes()[i*size:])
-	}
-	return dense, nil
+	return cost
 }
-
-// maxSparse bounds the elements of a sparse tensor made dense: its size in the file justifies none.
-const maxSparse = 1 << 26

@@ -119,20 +119,33 @@ func Check(path string) ([]Problem, error) {
 	if g == nil {
 		return problems, nil
 	}
+	return append(problems, weights(g)...), nil
+}
+
+// weights warns of constants that are not finite, those of bodies included. A scalar may be infinite: bounds are.
+func weights(g *ir.Graph) []Problem {
+	var list []Problem
 	for _, v := range g.Values() {
-		if t := v.Const(); t != nil {
-			if nan, inf := notFinite(t); nan+inf > 0 {
-				problems = append(problems, Problem{Warning, "", "", fmt.Errorf("constant %q: %d elements are NaN and %d infinite", v.Name(), nan, inf)})
+		t := v.Const()
+		if t == nil {
+			continue
+		}
+		nan, inf := notFinite(t)
+		if nan > 0 || inf > 0 && t.Rank() > 0 {
+			list = append(list, Problem{Warning, "", "", fmt.Errorf("constant %q: %d elements are NaN and %d infinite", v.Name(), nan, inf)})
+		}
+	}
+	for _, n := range g.Nodes() {
+		for _, body := range ir.Bodies(n.Op) {
+			for _, p := range weights(body) {
+				list = append(list, Problem{p.Severity, n.Name, n.OpName(), p.Err})
 			}
 		}
 	}
-	return problems, nil
+	return list
 }
 
 func notFinite(t *tensor.Tensor) (nan, inf int) {
-	if t.Rank() == 0 { // bounds of Clip and the like are infinite on purpose
-		return 0, 0
-	}
 	data, ok := t.AsFloat32()
 	if !ok {
 		return 0, 0

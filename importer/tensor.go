@@ -43,8 +43,30 @@ func DecodeTensor(data []byte) (t *tensor.Tensor, name string, err error) {
 
 // decoder turns the tensors of skeletons into tensors.
 type decoder struct {
+	file     *file // that the cuts are slices of; nil where their memory is not a mapping
 	cuts     []cut
 	external external
+	spent    int
+}
+
+// What a file makes of few bytes, dense tensors of sparse ones and the nodes of functions, takes at most a fixed size and
+// a multiple of the file's own.
+const (
+	maxExpansion  = 64 << 20
+	expansionRate = 16
+)
+
+// spend counts n bytes that the file does not have.
+func (d *decoder) spend(n int) error {
+	limit := maxExpansion
+	if d.file != nil {
+		limit += expansionRate * min(len(d.file.data), math.MaxInt/expansionRate-maxExpansion)
+	}
+	if n > limit-d.spent {
+		return fmt.Errorf("takes more memory than a file of this size may: %w", ErrUnsupported)
+	}
+	d.spent += n
+	return nil
 }
 
 func (d *decoder) tensor(p *onnxpb.TensorProto) (*tensor.Tensor, error) {
@@ -66,24 +88,29 @@ func (d *decoder) tensor(p *onnxpb.TensorProto) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, isRaw, err := d.raw(p, dt, n)
+	raw, from, isRaw, err := d.raw(p, dt, n)
 	switch {
 	case err != nil:
 		return nil, err
-	case isRaw:
-		return fromRaw(dt, raw, n, shape)
+	case !isRaw:
+		return fromFields(p, dt, n, shape)
 	}
-	return fromFields(p, dt, n, shape)
+	t, err := fromRaw(dt, raw, n, shape)
+	if err == nil && from != nil {
+		t.KeepAlive(from)
+	}
+	return t, err
 }
 
-// raw is the tensor's elements as bytes in the layout of raw_data, if that is how the file has them.
-func (d *decoder) raw(p *onnxpb.TensorProto, dt tensor.DType, n int) (data []byte, ok bool, err error) {
+// raw is the tensor's elements as bytes in the layout of raw_data, if that is how the file has them, and the file that
+// they lie in, if that is mapped.
+func (d *decoder) raw(p *onnxpb.TensorProto, dt tensor.DType, n int) (data []byte, from *file, ok bool, err error) {
 	if p.DataLocation == onnxpb.TensorProto_EXTERNAL {
 		if dt == tensor.String {
-			return nil, false, fmt.Errorf("strings cannot lie in an external file")
+			return nil, nil, false, fmt.Errorf("strings cannot lie in an external file")
 		}
-		data, err := d.external.data(p.ExternalData, rawSize(dt, n))
-		return data, true, err
+		data, from, err := d.external.data(p.ExternalData, rawSize(dt, n))
+		return data, from, true, err
 	}
 	if p.Cut > 0 && p.Cut <= uint64(len(d.cuts)) {
 		c := d.cuts[p.Cut-1]
@@ -91,11 +118,11 @@ func (d *decoder) raw(p *onnxpb.TensorProto, dt tensor.DType, n int) (data []byt
 		case c.field == fieldRawData,
 			c.field == fieldFloatData && (dt == tensor.Float32 || dt == tensor.Complex64),
 			c.field == fieldDoubleData && (dt == tensor.Float64 || dt == tensor.Complex128):
-			return c.data, true, nil
+			return c.data, d.file, true, nil
 		}
-		return nil, false, fmt.Errorf("%s elements stand in the field of another type", dt)
+		return nil, nil, false, fmt.Errorf("%s elements stand in the field of another type", dt)
 	}
-	return p.RawData, p.RawData != nil, nil
+	return p.RawData, nil, p.RawData != nil, nil
 }
 
 // perByte is how many elements of a sub-byte type files pack into a byte.

@@ -19,7 +19,12 @@ type Tensor struct {
 	n     int
 	data  []byte   // n elements; every type but String
 	strs  []string // String only
+	owner any      // keeps data alive where that is not Go's memory
 }
+
+// KeepAlive makes the tensor, and those that are Reshaped from it, hold on to owner, whose memory they share. A slice of
+// their elements does not: it is good as long as one of them is in use.
+func (t *Tensor) KeepAlive(owner any) { t.owner = owner }
 
 // SizeError is a shape that has a negative dimension, or more elements than memory can address.
 type SizeError struct {

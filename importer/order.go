@@ -1,0 +1,124 @@
+package importer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/importer/onnxpb"
+)
+
+// nodes builds nodes in topological order, which files should have but need not.
+func (im *importer) nodes(s *scope, nodes []*onnxpb.NodeProto) {
+	order, rest := sortNodes(s, nodes)
+	for _, p := range order {
+		im.node(s, p)
+	}
+	im.unordered(s, rest)
+	for _, p := range rest {
+		im.poison(s, p)
+	}
+}
+
+// sortNodes returns the nodes in an order in which each stands behind those it reads from, keeping the file's order
+// where that is one, and the nodes for which there is none: on a cycle, behind one, or with an input that nobody makes.
+func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeProto) {
+	known := map[string]bool{"": true}
+	for name := range s.values {
+		known[name] = true
+	}
+	for name := range s.poisoned {
+		known[name] = true
+	}
+	waiting := map[string][]int{} // by the missing name
+	missing := make([]int, len(nodes))
+	var ready []int
+	add := func(i int) {
+		order = append(order, nodes[i])
+		for _, out := range nodes[i].Output {
+			if known[out] {
+				continue
+			}
+			known[out] = true
+			for _, j := range waiting[out] {
+				if missing[j]--; missing[j] == 0 {
+					ready = append(ready, j)
+				}
+			}
+		}
+	}
+	for i, p := range nodes {
+		for _, in := range slices.Compact(slices.Sorted(slices.Values(readNames(p)))) {
+			if !known[in] {
+				missing[i]++
+				waiting[in] = append(waiting[in], i)
+			}
+		}
+		if missing[i] == 0 {
+			ready = append(ready, i)
+		}
+		for len(ready) > 0 {
+			j := ready[0]
+			ready = ready[1:]
+			add(j)
+		}
+	}
+	for i, p := range nodes {
+		if missing[i] > 0 {
+			rest = append(rest, p)
+		}
+	}
+	return order, rest
+}
+
+// need is an input for which a node waits, and the node that would make it; nil: nobody does.
+type need struct {
+	name string
+	from *onnxpb.NodeProto
+}
+
+// unordered records why the nodes of rest stand in no order: inputs that nobody makes, and cycles. Following from each
+// node one input that it waits for ends at a node with a missing input or on a cycle.
+func (im *importer) unordered(s *scope, rest []*onnxpb.NodeProto) {
+	makers := map[string]*onnxpb.NodeProto{}
+	for _, p := range rest {
+		for _, out := range p.Output {
+			makers[out] = p
+		}
+	}
+	needs := map[*onnxpb.NodeProto]need{}
+	for _, p := range rest {
+		for _, name := range readNames(p) {
+			if name == "" || s.values[name] != nil || s.poisoned[name] {
+				continue
+			}
+			if n, ok := needs[p]; !ok || n.from != nil {
+				needs[p] = need{name, makers[name]}
+			}
+		}
+		if n := needs[p]; n.from == nil {
+			im.problem(nodeName(s, p), opName(p), fmt.Errorf("input %q: no node, input or initializer has that name", n.name))
+		}
+	}
+	walk := map[*onnxpb.NodeProto]int{} // in which walk a node was met
+	for i, start := range rest {
+		p := start
+		for ; p != nil && walk[p] == 0; p = needs[p].from {
+			walk[p] = i + 1
+		}
+		if p == nil || walk[p] != i+1 {
+			continue
+		}
+		for q := p; ; {
+			n := needs[q]
+			im.problem(nodeName(s, q), opName(q), fmt.Errorf("input %q depends on the node's own output: a cycle", n.name))
+			if q = n.from; q == p {
+				break
+			}
+		}
+	}
+}
+
+// readNames is the names that a node reads in its graph: its inputs and what its bodies capture.
+func readNames(p *onnxpb.NodeProto) []string {
+	return append(slices.Clone(p.Input), freeNames(p)...)
+}
