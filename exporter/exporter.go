@@ -40,7 +40,7 @@ func WriteFile(g *ir.Graph, path string) error {
 // Write writes a model. Weights go straight from their tensors to w.
 func Write(w io.Writer, g *ir.Graph) error {
 	e := &encoder{}
-	p, err := e.graph(g, nil, newNames(g, nil, nil))
+	p, err := e.graph(g, newNames(g, nil, nil), false)
 	if err != nil {
 		return fmt.Errorf("exporter: %w", err)
 	}
@@ -126,23 +126,23 @@ type encoder struct {
 // opset is the one to write: Opset, or a newer one that a node needs.
 func (e *encoder) opset() int { return max(Opset, e.newest) }
 
-// graph encodes a graph. outer is nil, or for a body its captured inputs, which are none in the file.
-func (e *encoder) graph(g *ir.Graph, outer map[*ir.Value]string, names *names) (*onnxpb.GraphProto, error) {
+// graph encodes a graph, or a body, without what the file has further out.
+func (e *encoder) graph(g *ir.Graph, names *names, isBody bool) (*onnxpb.GraphProto, error) {
 	name := g.Name
 	if name == "" {
 		name = "graph"
 	}
 	p := &onnxpb.GraphProto{Name: name}
 	for _, v := range g.Inputs() {
-		if _, captured := outer[v]; !captured {
+		if !names.outer[v] {
 			p.Input = append(p.Input, valueInfo(v, names.of(v)))
 		}
 	}
 	for _, v := range g.Values() {
-		if v.Const() == nil {
+		if v.Const() == nil || names.outer[v] {
 			continue
 		}
-		if err := e.initializer(p, v, names.of(v), outer != nil); err != nil {
+		if err := e.initializer(p, v, names.of(v), isBody); err != nil {
 			return nil, err
 		}
 	}

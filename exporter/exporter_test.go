@@ -172,3 +172,47 @@ func TestNamesThatAreNoText(t *testing.T) {
 	g.SetOutputs(v)
 	require.ErrorContains(t, Write(&bytes.Buffer{}, g), "exporter: ")
 }
+
+// What a body takes from the graph around it, constants too, is written once and goes by the outer name.
+func TestBodiesSeeOuterNames(t *testing.T) {
+	g := ir.NewGraph("g")
+	c, err := g.AddInput("c", ir.Type{DType: tensor.Bool, Shape: ir.Shape{}})
+	require.NoError(t, err)
+	x, err := g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Shape{ir.Known(1000)}})
+	require.NoError(t, err)
+	weights := tensor.New(tensor.Float32, 1000)
+	w, err := g.AddConst("w", weights)
+	require.NoError(t, err)
+	branch := func(op ir.Op) *ir.Graph {
+		b := ir.NewGraph("b")
+		in, err := b.AddInput("x", x.Type())
+		require.NoError(t, err)
+		k, err := b.AddConst("k", weights)
+		require.NoError(t, err)
+		own, err := b.AddConst("w", tensor.Vector[float32](2)) // another one than that around
+		require.NoError(t, err)
+		n, err := b.Append("n", op, []*ir.Value{in, k}, []string{"y"})
+		require.NoError(t, err)
+		n, err = b.Append("m", ir.New[ops.Mul](), []*ir.Value{n.Out(0), own}, []string{"z"})
+		require.NoError(t, err)
+		b.SetOutputs(n.Out(0))
+		return b
+	}
+	n, err := g.Append("if", &ops.If{Then: branch(ir.New[ops.Add]()), Else: branch(ir.New[ops.Sub]())}, []*ir.Value{c, x}, []string{"y"})
+	require.NoError(t, err)
+	n, err = g.Append("mul", ir.New[ops.Mul](), []*ir.Value{n.Out(0), w}, []string{"out"})
+	require.NoError(t, err)
+	g.SetOutputs(n.Out(0))
+	var buf bytes.Buffer
+	require.NoError(t, Write(&buf, g))
+	require.Less(t, buf.Len(), 6000) // the 4000 bytes of w once
+	h, err := importer.Read(&buf)
+	require.NoError(t, err)
+	require.NoError(t, ir.Verify(h))
+	for _, body := range ir.Bodies(h.Nodes()[0].Op) {
+		add, mul := body.Nodes()[0], body.Nodes()[1]
+		require.Same(t, h.Value("w").Const(), add.In(1).Const())
+		require.Equal(t, "w_1", mul.In(1).Name())
+		require.Len(t, body.Inputs(), 1)
+	}
+}

@@ -542,3 +542,50 @@ func FuzzImport(f *testing.F) {
 		require.NoError(t, ir.Verify(g))
 	})
 }
+
+// Each of ONNX's own cases is imported, or refused for what it is known not to be supported.
+func TestConformanceCasesAreImportedOrUnsupported(t *testing.T) {
+	root, err := filepath.EvalSymlinks("/usr/include/onnx/backend/test/data") // Debian's libonnx-testdata
+	if err != nil {
+		t.Skip("ONNX's backend cases are not installed (Debian's libonnx-testdata)")
+	}
+	imported := 0
+	require.NoError(t, filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.Name() != "model.onnx" {
+			return err
+		}
+		g, err := Open(path)
+		if err != nil {
+			require.ErrorIs(t, err, ErrUnsupported, path)
+			require.ErrorContains(t, err, "importer: ", path)
+			return nil
+		}
+		imported++
+		require.NoError(t, ir.Verify(g), path)
+		return nil
+	}))
+	require.Greater(t, imported, 900)
+}
+
+// Whatever the place where a tensor file ends, or the byte that is wrong, it is an error or a tensor.
+func TestDamagedTensors(t *testing.T) {
+	for _, p := range []*onnxpb.TensorProto{
+		rawTensor("raw", tensor.Float32, make([]byte, 80), 20),
+		{Name: "typed", DataType: int32(tensor.Int64), Dims: []int64{3}, Int64Data: []int64{1, -1, 1 << 40}},
+		{Name: "text", DataType: int32(tensor.String), Dims: []int64{2}, StringData: [][]byte{[]byte("a"), nil}},
+	} {
+		data := encode(t, p)
+		whole, _, err := DecodeTensor(data)
+		require.NoError(t, err)
+		for n := range data {
+			if cut, _, err := DecodeTensor(data[:n]); err == nil {
+				require.True(t, whole.Equal(cut)) // only the name is gone
+			}
+			for _, b := range []byte{0, 0x7f, 0xff, data[n] ^ 1} {
+				bad := bytes.Clone(data)
+				bad[n] = b
+				DecodeTensor(bad)
+			}
+		}
+	}
+}
