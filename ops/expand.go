@@ -17,7 +17,13 @@ var expand = &ir.Def{
 	Types: map[string]ir.TypeSet{"T": anyType},
 	Infer: func(c *ir.InferCtx) error {
 		want := c.Dims(1)
-		if want == nil || c.Shape(0) == nil {
+		if c.Shape(0) == nil {
+			return nil
+		}
+		if want == nil {
+			if n, ok := length(c, 1); ok {
+				c.SetShape(0, ir.UnknownShape(max(n, len(c.Shape(0)))))
+			}
 			return nil
 		}
 		if err := checkSizes("shape", want); err != nil {

@@ -53,3 +53,16 @@ func checkChannels(x ir.Shape) error {
 	}
 	return nil
 }
+
+// maxRank bounds the rank that inference follows.
+const maxRank = 64
+
+// length is the number of elements of input i, a vector such as a shape or a list of axes, where that is known: it tells
+// the output's rank even where the elements are not known.
+func length(c *ir.InferCtx, i int) (n int, ok bool) {
+	s := c.Shape(i)
+	if len(s) != 1 || !s[0].IsKnown() || s[0].N > maxRank {
+		return 0, false
+	}
+	return s[0].N, true
+}

@@ -49,6 +49,8 @@ func inferReduction(c *ir.InferCtx, a Reducing) error {
 	if c.Has(1) && !known {
 		if a.KeepDims {
 			c.SetShape(0, ir.UnknownShape(len(x)))
+		} else if n, ok := length(c, 1); ok && 0 < n && n <= len(x) {
+			c.SetShape(0, ir.UnknownShape(len(x)-n))
 		}
 		return nil
 	}

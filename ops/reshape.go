@@ -38,8 +38,8 @@ func upgradeReshape(l *ir.Legacy) error {
 func inferReshape(c *ir.InferCtx) error {
 	want := c.Dims(1)
 	if want == nil {
-		if s := c.Shape(1); len(s) == 1 && s[0].IsKnown() && s[0].N <= maxRank {
-			c.SetShape(0, ir.UnknownShape(s[0].N))
+		if n, ok := length(c, 1); ok {
+			c.SetShape(0, ir.UnknownShape(n))
 		}
 		return nil
 	}
@@ -53,9 +53,6 @@ func inferReshape(c *ir.InferCtx) error {
 	}
 	return nil
 }
-
-// maxRank bounds the rank that inference follows.
-const maxRank = 64
 
 // shape is the output's shape as far as it is known; in may be nil.
 func (a *Reshape) shape(in ir.Shape, want []ir.Dim) (ir.Shape, error) {

@@ -34,7 +34,13 @@ func upgradeSqueeze(l *ir.Legacy) error {
 func inferSqueeze(c *ir.InferCtx) error {
 	in := c.Shape(0)
 	axes, known := c.Ints(1)
-	if in == nil || c.Has(1) && !known {
+	if in == nil {
+		return nil
+	}
+	if c.Has(1) && !known {
+		if n, ok := length(c, 1); ok && 0 < n && n <= len(in) {
+			c.SetShape(0, ir.UnknownShape(len(in)-n))
+		}
 		return nil
 	}
 	if !c.Has(1) {

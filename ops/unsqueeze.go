@@ -20,7 +20,13 @@ var unsqueeze = &ir.Def{
 	Upgrade: upgradeSqueeze,
 	Infer: func(c *ir.InferCtx) error {
 		axes, known := c.Ints(1)
-		if !known || c.Shape(0) == nil {
+		if c.Shape(0) == nil {
+			return nil
+		}
+		if !known {
+			if n, ok := length(c, 1); ok {
+				c.SetShape(0, ir.UnknownShape(len(c.Shape(0))+n))
+			}
 			return nil
 		}
 		out, err := unsqueezed(c.Shape(0), axes)
