@@ -66,8 +66,7 @@ func decode(f *file, dir string) (*ir.Graph, []Problem, error) {
 	if len(f.data) == 0 {
 		return nil, nil, errors.New("the file is empty")
 	}
-	im := &importer{decoder: decoder{file: f, external: external{dir: dir}}}
-	skel, err := skeleton(modelShape, f.data, &im.decoder.cuts)
+	skel, cuts, err := skeleton(modelShape, f.data)
 	if err != nil {
 		return nil, nil, notAModel(f.data, err)
 	}
@@ -78,6 +77,7 @@ func decode(f *file, dir string) (*ir.Graph, []Problem, error) {
 	if model.Graph == nil || model.IrVersion == 0 {
 		return nil, nil, notAModel(f.data, errors.New("no graph or no IR version in it"))
 	}
+	im := &importer{decoder: decoder{file: f, cuts: cuts, external: external{dir: dir}}}
 	g, err := im.model(&model)
 	if err != nil {
 		return nil, nil, err

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
@@ -192,6 +193,17 @@ func TestExpansionIsBounded(t *testing.T) {
 	}
 	_, err = read(t, m)
 	require.ErrorContains(t, err, "takes more memory than a file of this size may")
+}
+
+// A file that is all messages of no content is refused before they are made.
+func TestManyEmptyMessages(t *testing.T) {
+	var graph []byte
+	for range maxMessages + maxMessages/4 {
+		graph = append(graph, 1<<3|2, 0) // a node of no bytes
+	}
+	file := protowire.AppendBytes([]byte{1 << 3, 8, 7<<3 | 2}, graph)
+	_, err := Read(bytes.NewReader(file))
+	require.ErrorContains(t, err, "has more nodes, attributes and tensors than a file of this size may")
 }
 
 // Files of many nodes take time in proportion, whatever is wrong with them.

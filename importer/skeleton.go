@@ -42,23 +42,38 @@ var (
 		attr[5], attr[10], attr[6], attr[11], attr[22], attr[23] = &tensorShape, &tensorShape, &graph, &graph, &sparse, &sparse
 		graph[1], graph[5], graph[15] = &node, &tensorShape, &sparse
 		function := shape{7: &node, 11: &attr}
-		return &shape{7: &graph, 25: &function}
+		training := shape{1: &graph, 2: &graph}
+		return &shape{7: &graph, 20: &training, 25: &function}
 	}()
 )
 
 var errWire = errors.New("not a protobuf message")
 
-// skeleton copies message in without the elements of tensors, which it appends to cuts.
-func skeleton(s *shape, in []byte, cuts *[]cut) ([]byte, error) {
-	return appendSkeleton(nil, s, in, cuts, 0)
+// A message in a message takes two bytes in a file and some hundred in memory. Files have at most this many, and one for
+// so many bytes of theirs.
+const (
+	maxMessages     = 1 << 20
+	bytesPerMessage = 16
+)
+
+// skeleton copies message in without the elements of tensors, which are cuts.
+func skeleton(s *shape, in []byte) (out []byte, cuts []cut, err error) {
+	w := &walker{left: maxMessages + len(in)/bytesPerMessage}
+	out, err = w.message(nil, s, in, 0)
+	return out, w.cuts, err
 }
 
-func appendSkeleton(out []byte, s *shape, in []byte, cuts *[]cut, depth int) ([]byte, error) {
+type walker struct {
+	cuts []cut
+	left int // messages that may come
+}
+
+func (w *walker) message(out []byte, s *shape, in []byte, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("graphs lie more than %d deep in one another", maxDepth)
 	}
 	if s == &tensorShape {
-		return appendTensor(out, in, cuts)
+		return w.tensor(out, in)
 	}
 	for len(in) > 0 {
 		num, typ, n := protowire.ConsumeTag(in)
@@ -75,8 +90,11 @@ func appendSkeleton(out []byte, s *shape, in []byte, cuts *[]cut, depth int) ([]
 			in = in[n+m:]
 			continue
 		}
+		if w.left--; w.left < 0 {
+			return nil, errors.New("has more nodes, attributes and tensors than a file of this size may")
+		}
 		body, _ := protowire.ConsumeBytes(in[n:])
-		inner, err := appendSkeleton(nil, sub, body, cuts, depth+1)
+		inner, err := w.message(nil, sub, body, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -87,8 +105,8 @@ func appendSkeleton(out []byte, s *shape, in []byte, cuts *[]cut, depth int) ([]
 	return out, nil
 }
 
-// appendTensor copies a TensorProto. A field that comes in several pieces is not cut; protobuf joins the pieces.
-func appendTensor(out, in []byte, cuts *[]cut) ([]byte, error) {
+// tensor copies a TensorProto. A field that comes in several pieces is not cut; protobuf joins the pieces.
+func (w *walker) tensor(out, in []byte) ([]byte, error) {
 	pieces := map[protowire.Number]int{}
 	for b := in; len(b) > 0; {
 		num, _, n := protowire.ConsumeField(b)
@@ -106,9 +124,9 @@ func appendTensor(out, in []byte, cuts *[]cut) ([]byte, error) {
 		case typ == protowire.BytesType && m >= minCut && pieces[num] == 1 &&
 			(num == fieldRawData || num == fieldFloatData || num == fieldDoubleData):
 			data, _ := protowire.ConsumeBytes(in[n:])
-			*cuts = append(*cuts, cut{num, data[:len(data):len(data)]})
+			w.cuts = append(w.cuts, cut{num, data[:len(data):len(data)]})
 			out = protowire.AppendTag(out, fieldCut, protowire.VarintType)
-			out = protowire.AppendVarint(out, uint64(len(*cuts)))
+			out = protowire.AppendVarint(out, uint64(len(w.cuts)))
 		default:
 			out = append(out, in[:n+m]...)
 		}

@@ -28,8 +28,7 @@ func ReadTensor(path string) (t *tensor.Tensor, name string, err error) {
 
 // DecodeTensor decodes a TensorProto, which the tensor then shares memory with.
 func DecodeTensor(data []byte) (t *tensor.Tensor, name string, err error) {
-	d := &decoder{}
-	skel, err := skeleton(&tensorShape, data, &d.cuts)
+	skel, cuts, err := skeleton(&tensorShape, data)
 	if err != nil {
 		return nil, "", err
 	}
@@ -37,7 +36,7 @@ func DecodeTensor(data []byte) (t *tensor.Tensor, name string, err error) {
 	if err := proto.Unmarshal(skel, &p); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errWire, err)
 	}
-	t, err = d.tensor(&p)
+	t, err = (&decoder{cuts: cuts}).tensor(&p)
 	return t, p.Name, err
 }
 
