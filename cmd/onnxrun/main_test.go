@@ -82,7 +82,7 @@ func TestBadInput(t *testing.T) {
 	cutImage, noImage := write("cut.png", string(png[:len(png)/2])), write("no.png", "no image")
 	for want, args := range map[string][]string{
 		"the file is empty":                           {"info", empty},
-		"not an ONNX model but a text file":         {"info", text},
+		"not an ONNX model but a text file":           {"info", text},
 		"not an ONNX model but a JPEG image":          {"info", jpeg},
 		"or a damaged one: not a protobuf message":    {"check", cut},
 		"no such file":                                {"info", "none.onnx"},
