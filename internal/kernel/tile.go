@@ -1,0 +1,110 @@
+package kernel
+
+import "unsafe"
+
+// Block is how many channels lie together in the blocked layout NCHW16c: N×C×H×W is stored as [N][⌈C/16⌉][H][W][16],
+// with zeros for the channels beyond C.
+const Block = 16
+
+// Blocks is the number of blocks of c channels.
+func Blocks(c int) int { return ceilDiv(c, Block) }
+
+const (
+	floatBytes = 4
+	blockBytes = Block * floatBytes
+)
+
+// tileArgs describes the product that all fast convolutions and matrix products are made of: p pixels by nb blocks of
+// output channels,
+//
+//	y[i][b] = clamp(bias[b] + Σ_t Σ_c x[t.off + i·px + 4c] · w[t][c][b] + res[i][b])
+//
+// where t goes over taps, c over t.depth consecutive input channels, b over nb·16 output channels. Distances are in bytes.
+// _gen/tile knows the offsets of the fields.
+type tileArgs struct {
+	x     unsafe.Pointer
+	taps  *tileTap
+	w     *float32
+	y     unsafe.Pointer
+	bias  *float32 // nb·16
+	res   unsafe.Pointer
+	count int // of taps, ≥ 1
+	px    int // from one pixel of x to the next
+	ypx   int // the same of y and res
+	yb    int // from one block of y and res to the next
+	shape int // p + 16·nb
+	clamp int // 0: lo and hi are not read
+	lo    float32
+	hi    float32
+}
+
+// tileTap is a run of input channels: where they lie, in bytes from x, and how many, ≥ 1.
+type tileTap struct{ off, depth int }
+
+// tileKernel is an implementation of tileArgs.
+type tileKernel struct {
+	impl   Impl
+	pixels int // at most, in one tile
+	blocks int // of output channels: the weights of so many are packed together
+}
+
+func newTileKernel(impl Impl) tileKernel {
+	switch impl.resolve() {
+	case AVX512:
+		return tileKernel{AVX512, 14, 2}
+	case AVX2:
+		return tileKernel{AVX2, 6, 1}
+	}
+	return tileKernel{Generic, 4, 1}
+}
+
+// setActivation sets the clamp.
+func (a *tileArgs) setActivation(act Activation) {
+	a.clamp = 1
+	switch act.Kind {
+	case Relu:
+		a.lo, a.hi = 0, inf
+	case Clip:
+		a.lo, a.hi = act.Min, act.Max
+	default:
+		a.clamp = 0
+	}
+}
+
+// tileGeneric is the reference.
+func tileGeneric(a *tileArgs) {
+	p, nb := a.shape%16, a.shape/16
+	if p == 0 { // 16 pixels do not occur
+		return
+	}
+	taps := unsafe.Slice(a.taps, a.count)
+	bias := unsafe.Slice(a.bias, nb*Block)
+	for i := range p {
+		for b := range nb {
+			var acc [Block]float32
+			copy(acc[:], bias[b*Block:])
+			w := unsafe.Add(unsafe.Pointer(a.w), b*blockBytes)
+			for _, t := range taps {
+				for _, v := range unsafe.Slice((*float32)(unsafe.Add(a.x, t.off+i*a.px)), t.depth) {
+					for j, u := range (*[Block]float32)(w) {
+						acc[j] += v * u
+					}
+					w = unsafe.Add(w, nb*blockBytes)
+				}
+			}
+			at := i*a.ypx + b*a.yb
+			if a.res != nil {
+				res := (*[Block]float32)(unsafe.Add(a.res, at))
+				for j := range acc {
+					acc[j] += res[j]
+				}
+			}
+			if a.clamp != 0 {
+				for j := range acc {
+					acc[j] = min(max(acc[j], a.lo), a.hi)
+				}
+			}
+			*(*[Block]float32)(unsafe.Add(a.y, at)) = acc
+		}
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+func (k tileKernel) run(a *tileArgs) { tileGeneric(a) }
