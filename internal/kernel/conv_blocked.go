@@ -1,0 +1,364 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// BlockedConvSpec describes a two-dimensional convolution whose output, and input unless Plain is set, are in the
+// blocked layout. The fields of ConvSpec mean what they mean there; Weights are required.
+type BlockedConvSpec struct {
+	N, C, OutC, Group int
+	Spatial
+	Weights, Bias []float32 // Bias may be nil
+	Act           Activation
+	Plain         bool // the input is plain NCHW: for few channels, of which no block would be full
+	Strict        bool // sums in order of input channels and taps: no Winograd
+	Split         int
+	Impl          Impl
+}
+
+// BlockedConv is a prepared convolution y = act(x ∗ w + bias + residual): a direct convolution, computed as a product of
+// the weights with tiles of pixels that are read where they lie, or from a copy with borders where there is padding.
+type BlockedConv struct {
+	spec    BlockedConvSpec
+	kern    tileKernel
+	win     window
+	weights [][]float32 // by group: [⌈blocks/kern.blocks⌉][taps][depth][blocks]
+	bias    []float32   // padded to whole blocks
+	taps    []tileTap
+	px      int // bytes from one output pixel's input to the next one's
+
+	padded         bool // input comes from a copy with borders in scratch
+	padH, padW     int  // its size, of the rows for one band
+	flat           bool // pixels of all rows are one run
+	inPlane        int  // elements of an input plane of a block (or a channel, if plain)
+	inPlanes       int  // of a group
+	outBlocks      int  // of a group
+	columns        chunks
+	rows, channels chunks // how tasks divide the output: rows (or pixels, if flat) and groups of output blocks
+	band           int    // rows, or pixels, done at once
+}
+
+// NewBlockedConv prepares a convolution. Groups need channel counts, in and out, that are multiples of Block.
+func NewBlockedConv(spec BlockedConvSpec) (*BlockedConv, error) {
+	if err := checkBlockedConv(&spec); err != nil {
+		return nil, err
+	}
+	c := &BlockedConv{spec: spec, kern: newTileKernel(spec.Impl), win: spec.window()}
+	s := &c.spec
+	c.outBlocks = Blocks(s.OutC / s.Group)
+	c.inPlane = c.win.inputs()
+	c.flat = c.win.pointwise() && !s.Plain
+	c.padded = c.needsBorder()
+	c.layout()
+	c.pack()
+	c.divide()
+	s.Weights, s.Bias = nil, nil
+	return c, nil
+}
+
+func checkBlockedConv(s *BlockedConvSpec) error {
+	const what = "blocked conv"
+	if err := s.complete(what); err != nil {
+		return err
+	}
+	full := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial, Weights: s.Weights, Act: s.Act}
+	if err := full.check(what); err != nil {
+		return err
+	}
+	switch {
+	case len(s.In) != 2:
+		return fmt.Errorf("kernel: %s: %d spatial axes, want 2", what, len(s.In))
+	case s.Weights == nil && s.OutC*s.C > 0:
+		return fmt.Errorf("kernel: %s: no weights", what)
+	case s.Bias != nil && len(s.Bias) != s.OutC:
+		return fmt.Errorf("kernel: %s: bias of %d elements for %d channels", what, len(s.Bias), s.OutC)
+	case s.Group > 1 && (s.C/s.Group%Block != 0 || s.OutC/s.Group%Block != 0):
+		return fmt.Errorf("kernel: %s: unsupported %d groups of %d to %d channels", what, s.Group, s.C/s.Group, s.OutC/s.Group)
+	case s.Group > 1 && s.Plain:
+		return fmt.Errorf("kernel: %s: unsupported plain input in groups", what)
+	}
+	return nil
+}
+
+// needsBorder reports whether some window reaches outside of the input.
+func (c *BlockedConv) needsBorder() bool {
+	for _, a := range c.win[1:] {
+		for t := range a.off {
+			if a.lo[t] > 0 || a.hi[t] < a.out {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// layout makes the list of taps: for every window position, of every block of input channels, where its channels lie.
+func (c *BlockedConv) layout() {
+	s, h, w := &c.spec, &c.win[1], &c.win[2]
+	cg, pixel := s.C/s.Group, blockBytes
+	c.inPlanes = Blocks(cg)
+	if s.Plain {
+		c.inPlanes, pixel = cg, floatBytes
+	}
+	c.px = w.stride * pixel
+	rowStride, y0, x0 := w.in, 0, 0
+	c.padH, c.padW = h.in, w.in
+	if c.padded { // the copy begins where the first window does
+		y0, x0 = h.off[0], w.off[0]
+		c.padW = (w.out-1)*w.stride + w.off[len(w.off)-1] - x0 + 1
+		rowStride = c.padW
+	}
+	c.band = h.out
+	if c.padded {
+		c.setBand(cg)
+	}
+	for p := range c.inPlanes {
+		depth := min(Block, cg-p*Block)
+		if s.Plain {
+			depth = 1
+		}
+		for _, y := range h.off {
+			for i := 0; i < len(w.off); i++ {
+				tap := tileTap{(p*c.planeRows()*rowStride + (y-y0)*rowStride + w.off[i] - x0) * pixel, depth}
+				if s.Plain && (len(w.off) == 1 || w.off[1] == w.off[0]+1) { // a row of taps is a run
+					tap.depth = len(w.off)
+					i = len(w.off)
+				}
+				c.taps = append(c.taps, tap)
+			}
+		}
+	}
+}
+
+// setBand chooses how many output rows are computed from one copy of their input: as many as keep it in the cache.
+func (c *BlockedConv) setBand(cg int) {
+	h := &c.win[1]
+	rowBytes := c.padW * c.inPlanes * blockBytes
+	if c.spec.Plain {
+		rowBytes = c.padW * cg * floatBytes
+	}
+	reach := h.off[len(h.off)-1] - h.off[0] + 1
+	rows := max(reach, cacheBytes/max(1, rowBytes))
+	c.band = min(max(1, (rows-reach)/h.stride+1), h.out)
+	c.padH = (c.band-1)*h.stride + reach
+}
+
+// cacheBytes is how much of an input is worked on at once: half of a usual second-level cache of 1 MB.
+const cacheBytes = 1 << 19
+
+// planeRows is how many rows lie between one plane of the input that tiles read and the next.
+func (c *BlockedConv) planeRows() int {
+	if c.padded {
+		return c.padH
+	}
+	return c.win[1].in
+}
+
+// pack orders the weights as tiles read them.
+func (c *BlockedConv) pack() {
+	s := &c.spec
+	cg, mg, area := s.C/s.Group, s.OutC/s.Group, c.win.taps()
+	c.bias = make([]float32, s.Group*c.outBlocks*Block)
+	c.weights = make([][]float32, s.Group)
+	for g := range s.Group {
+		if s.Bias != nil {
+			copy(c.bias[g*c.outBlocks*Block:], s.Bias[g*mg:(g+1)*mg])
+		}
+		packed := alignedFloats(c.outBlocks * Block * cg * area)
+		at := 0
+		for b := 0; b < c.outBlocks; b += c.kern.blocks {
+			width := min(c.kern.blocks, c.outBlocks-b) * Block
+			c.eachWeight(cg, func(channel, tap int) {
+				for j := range width {
+					if m := b*Block + j; m < mg {
+						packed[at+j] = s.Weights[((g*mg+m)*cg+channel)*area+tap]
+					}
+				}
+				at += width
+			})
+		}
+		c.weights[g] = packed
+	}
+}
+
+// eachWeight goes through input channels and window positions in the order of the taps.
+func (c *BlockedConv) eachWeight(cg int, do func(channel, tap int)) {
+	area := c.win.taps()
+	if c.spec.Plain {
+		for i := range cg * area {
+			do(i/area, i%area)
+		}
+		return
+	}
+	for p := 0; p < cg; p += Block {
+		for tap := range area {
+			for channel := p; channel < min(p+Block, cg); channel++ {
+				do(channel, tap)
+			}
+		}
+	}
+}
+
+// divide makes tasks: first of rows or pixels, each with all channels, then of channels, too.
+func (c *BlockedConv) divide() {
+	s := &c.spec
+	units, least := c.win[1].out, 1
+	if c.flat {
+		units, least = c.win.outputs(), 2*c.kern.pixels
+		c.band = max(least, cacheBytes/max(1, s.C*floatBytes)/c.kern.pixels*c.kern.pixels)
+	}
+	images := max(1, s.N*s.Group)
+	want := ceilDiv(max(1, s.Split), images)
+	weightBytes := len(c.weights[0]) * floatBytes
+	if c.padded && units > c.band {
+		least = min(c.band, max(1, units/want))
+	}
+	if weightBytes > 2*cacheBytes { // read them as few times as may be
+		c.channels = newChunks(ceilDiv(c.outBlocks, c.kern.blocks), want, 1)
+		want = ceilDiv(want, max(1, c.channels.tasks))
+		c.rows = newChunks(units, want, least)
+		return
+	}
+	c.rows = newChunks(units, want, least)
+	c.channels = newChunks(ceilDiv(c.outBlocks, c.kern.blocks), ceilDiv(want, max(1, c.rows.tasks)), 1)
+}
+
+// Algorithm names how the convolution is computed.
+func (c *BlockedConv) Algorithm() string {
+	switch {
+	case c.flat:
+		return "pointwise"
+	case c.spec.Plain:
+		return "direct-plain"
+	}
+	return "direct"
+}
+
+// Tasks returns the number of tasks.
+func (c *BlockedConv) Tasks() int {
+	if c.win.outputs()*c.spec.OutC == 0 {
+		return 0
+	}
+	return c.spec.N * c.spec.Group * c.rows.tasks * c.channels.tasks
+}
+
+// ScratchSize returns the number of float32 of scratch that Run needs.
+func (c *BlockedConv) ScratchSize() int {
+	if !c.padded {
+		return 0
+	}
+	n := c.inPlanes * c.padH * c.padW
+	if !c.spec.Plain {
+		n *= Block
+	}
+	return n
+}
+
+// Run computes one task of y; residual is nil or laid out as y, which it may be.
+func (c *BlockedConv) Run(task int, y, x, residual, scratch []float32) {
+	s := &c.spec
+	image := task % (s.N * s.Group)
+	task /= s.N * s.Group
+	r0, r1 := c.rows.bounds(task % c.rows.tasks)
+	m0, m1 := c.channels.bounds(task / c.rows.tasks)
+
+	inSize, outSize := c.inPlanes*c.inPlane, c.outBlocks*c.win.outputs()*Block
+	if !s.Plain {
+		inSize *= Block
+	}
+	x = x[image*inSize:][:inSize]
+	y = y[image*outSize:][:outSize]
+	if residual != nil {
+		residual = residual[image*outSize:][:outSize]
+	}
+	for r := r0; r < r1; r += c.band {
+		c.runBand(image%s.Group, r, min(r+c.band, r1), m0, m1, y, x, residual, scratch)
+	}
+}
+
+// runBand computes rows (or pixels) r0…r1-1 of groups m0…m1-1 of output blocks.
+func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch []float32) {
+	h, w := &c.win[1], &c.win[2]
+	pixel := blockBytes
+	if c.spec.Plain {
+		pixel = floatBytes
+	}
+	base, rowStep := unsafe.Pointer(unsafe.SliceData(x)), h.stride*w.in*pixel
+	switch {
+	case c.padded:
+		c.copyPadded(scratch, x, r0, r1)
+		base, rowStep = unsafe.Pointer(unsafe.SliceData(scratch)), h.stride*c.padW*pixel
+	case !c.flat:
+		base = unsafe.Add(base, r0*rowStep)
+	}
+	a := tileArgs{taps: &c.taps[0], count: len(c.taps), px: c.px, ypx: blockBytes, yb: c.win.outputs() * blockBytes}
+	a.setActivation(c.spec.Act)
+	perBlock := len(c.weights[group]) / c.outBlocks
+	lines, width := r1-r0, w.out
+	if c.flat {
+		lines, width = 1, r1-r0
+		base = unsafe.Add(base, r0*blockBytes)
+	}
+	yBase, rBase := unsafe.Pointer(unsafe.SliceData(y)), unsafe.Pointer(unsafe.SliceData(residual))
+	tiles := ceilDiv(width, c.kern.pixels)
+	for m := m0; m < m1; m++ {
+		b := m * c.kern.blocks
+		nb := min(c.kern.blocks, c.outBlocks-b)
+		a.w = &c.weights[group][b*perBlock]
+		a.bias = &c.bias[(group*c.outBlocks+b)*Block]
+		for line := range lines {
+			out := b*a.yb + ((r0+line)*w.out)*blockBytes
+			if c.flat {
+				out = b*a.yb + r0*blockBytes
+			}
+			in := unsafe.Add(base, line*rowStep)
+			for t := range tiles {
+				from, to := t*width/tiles, (t+1)*width/tiles
+				a.shape = to - from + 16*nb
+				a.x = unsafe.Add(in, from*c.px)
+				a.y = unsafe.Add(yBase, out+from*blockBytes)
+				if residual != nil {
+					a.res = unsafe.Add(rBase, out+from*blockBytes)
+				}
+				c.kern.run(&a)
+			}
+		}
+	}
+}
+
+// copyPadded copies the input of output rows r0…r1-1, with zeros around it, to scratch.
+func (c *BlockedConv) copyPadded(dst, src []float32, r0, r1 int) {
+	h, w := &c.win[1], &c.win[2]
+	size := 1
+	if !c.spec.Plain {
+		size = Block
+	}
+	y0, x0 := r0*h.stride+h.off[0], w.off[0]
+	rows := (r1-r0-1)*h.stride + h.off[len(h.off)-1] - h.off[0] + 1
+	left := min(max(0, -x0), c.padW)
+	right := max(left, min(c.padW, w.in-x0))
+	for p := range c.inPlanes {
+		plane := src[p*c.inPlane*size:][:c.inPlane*size]
+		for r := range rows {
+			line := dst[(p*c.padH+r)*c.padW*size:][:c.padW*size]
+			iy := y0 + r
+			if iy < 0 || iy >= h.in || left == right {
+				clear(line)
+				continue
+			}
+			clear(line[:left*size])
+			copy(line[left*size:right*size], plane[(iy*w.in+x0+left)*size:])
+			clear(line[right*size:])
+		}
+	}
+}
+
+// alignedFloats is a slice of zeros that begins at a cache line.
+func alignedFloats(n int) []float32 {
+	const line = blockBytes / floatBytes
+	s := make([]float32, n+line)
+	skip := (blockBytes - int(uintptr(unsafe.Pointer(&s[0]))%blockBytes)) % blockBytes / floatBytes
+	return s[skip : skip+n : skip+n]
+}
