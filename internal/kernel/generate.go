@@ -3,3 +3,4 @@ package kernel
 // The assembly is generated: one folder of _gen, a module of its own, for each *_amd64.s.
 
 //go:generate go run -C _gen ./tile -out ../tile_amd64.s -stubs ../tile_amd64.go -pkg kernel
+//go:generate go run -C _gen ./winograd -out ../winograd_amd64.s -stubs ../winograd_amd64.go -pkg kernel

@@ -1,0 +1,267 @@
+// Command winograd generates the transforms of Winograd's convolution: of input patches and of output tiles, for 16
+// channels at once.
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+const blockBytes = 64
+
+func main() {
+	ConstraintExpr("!noasm")
+	for _, vec := range []int{1, 2} {
+		s := isa{vec}
+		s.input(4)
+		s.input(6)
+		s.output(4, 2)
+		s.output(6, 4)
+		s.output(6, 2)
+	}
+	Generate()
+}
+
+// isa is an instruction set whose registers hold 16/vec channels.
+type isa struct{ vec int }
+
+func (s isa) name() string { return map[int]string{1: "AVX512", 2: "AVX2"}[s.vec] }
+func (s isa) width() int   { return blockBytes / s.vec }
+
+func (s isa) new() VecVirtual {
+	if s.vec == 1 {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// constant is a register full of x.
+func (s isa) constant(x float32) VecVirtual {
+	r := s.new()
+	VBROADCASTSS(NewDataAddr(Symbol{Name: constantData(x), Static: true}, 0), r)
+	return r
+}
+
+var constants = map[float32]string{}
+
+func constantData(x float32) string {
+	if constants[x] == "" {
+		constants[x] = fmt.Sprintf("winograd%v", x)
+		GLOBL(constants[x], RODATA|NOPTR)
+		DATA(0, F32(x))
+	}
+	return constants[x]
+}
+
+// input makes func(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32): the transform Bᵀ·d·B of a t×t
+// patch of pixels, whose rows lie srcRow bytes apart; the results, by row, lie dstStep bytes apart.
+func (s isa) input(t int) {
+	TEXT(fmt.Sprintf("winogradInput%d%s", t, s.name()), NOSPLIT, "func(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("transforms a %d×%d patch of 16 channels.", t, t))
+	dst, step := Load(Param("dst"), GP64()), Load(Param("dstStep"), GP64())
+	src, row := Load(Param("src"), GP64()), Load(Param("srcRow"), GP64())
+	tmp := Load(Param("tmp"), GP64())
+	var two, four, five VecVirtual
+	if t == 6 {
+		two, four, five = s.constant(2), s.constant(4), s.constant(5)
+	}
+	transform := func(d []VecVirtual) []VecVirtual {
+		if t == 4 {
+			return s.input4(d)
+		}
+		return s.input6(d, two, four, five)
+	}
+	for half := range s.vec {
+		at := GP64()
+		for col := range t {
+			LEAQ(Mem{Base: src, Disp: col*blockBytes + half*s.width()}, at)
+			d := s.news(t)
+			for i := range t {
+				VMOVUPS(Mem{Base: at}, d[i])
+				if i+1 < t {
+					ADDQ(row, at)
+				}
+			}
+			for i, r := range transform(d) {
+				VMOVUPS(r, Mem{Base: tmp, Disp: (i*t + col) * s.width()})
+			}
+		}
+		MOVQ(dst, at)
+		if half == 1 {
+			ADDQ(Imm(uint64(s.width())), at)
+		}
+		for i := range t {
+			d := s.news(t)
+			for j := range t {
+				VMOVUPS(Mem{Base: tmp, Disp: (i*t + j) * s.width()}, d[j])
+			}
+			for _, r := range transform(d) {
+				VMOVUPS(r, Mem{Base: at})
+				ADDQ(step, at)
+			}
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+func (s isa) news(n int) []VecVirtual {
+	r := make([]VecVirtual, n)
+	for i := range r {
+		r[i] = s.new()
+	}
+	return r
+}
+
+// op2 is a register with f(a, b).
+func (s isa) op(f func(...Op), ops ...Op) VecVirtual {
+	r := s.new()
+	f(append(ops, r)...)
+	return r
+}
+
+func (s isa) add(a, b VecVirtual) VecVirtual { return s.op(VADDPS, a, b) }
+func (s isa) sub(a, b VecVirtual) VecVirtual { return s.op(VSUBPS, b, a) } // a - b
+
+// fma is k·x + y, fms y - k·x, in a new register.
+func (s isa) fma(k, x, y VecVirtual) VecVirtual {
+	r := s.new()
+	VMOVAPS(y, r)
+	VFMADD231PS(k, x, r)
+	return r
+}
+
+func (s isa) fnma(k, x, y VecVirtual) VecVirtual {
+	r := s.new()
+	VMOVAPS(y, r)
+	VFNMADD231PS(k, x, r)
+	return r
+}
+
+func (s isa) input4(d []VecVirtual) []VecVirtual {
+	return []VecVirtual{s.sub(d[0], d[2]), s.add(d[1], d[2]), s.sub(d[2], d[1]), s.sub(d[1], d[3])}
+}
+
+func (s isa) input6(d []VecVirtual, two, four, five VecVirtual) []VecVirtual {
+	a, b := s.fnma(four, d[2], d[4]), s.fnma(four, d[1], d[3])
+	c, e := s.sub(d[4], d[2]), s.sub(d[3], d[1])
+	r0 := s.fma(four, d[0], s.fnma(five, d[2], d[4]))
+	r5 := s.fma(four, d[1], s.fnma(five, d[3], d[5]))
+	return []VecVirtual{r0, s.add(a, b), s.sub(a, b), s.fma(two, e, c), s.fnma(two, e, c), r5}
+}
+
+// Offsets of the fields of winogradOut in package kernel.
+const (
+	outSrc, outStep, outTmp, outBias = 0, 8, 16, 24
+	outDst, outRes, outRow           = 32, 40, 48
+	outClamp, outLo, outHi           = 56, 64, 68
+)
+
+// output makes func(a *byte): the transform Aᵀ·m·A of t×t products to an m×m tile, with bias, residual and clamp.
+func (s isa) output(t, m int) {
+	TEXT(fmt.Sprintf("winogradOutput%dx%d%s", t, m, s.name()), NOSPLIT, "func(a *byte)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("makes a %d×%d tile of 16 channels, as the winogradOut at a describes.", m, m))
+	a := Load(Param("a"), GP64())
+	field := func(disp int) GPVirtual {
+		r := GP64()
+		MOVQ(Mem{Base: a, Disp: disp}, r)
+		return r
+	}
+	step, tmp, row := field(outStep), field(outTmp), field(outRow)
+	var two, four, eight VecVirtual
+	if t == 6 {
+		two = s.constant(2)
+	}
+	if m == 4 {
+		four, eight = s.constant(4), s.constant(8)
+	}
+	transform := func(x []VecVirtual) []VecVirtual {
+		if t == 4 {
+			return s.output4(x)
+		}
+		return s.output6(x, m, two, four, eight)
+	}
+	for half := range s.vec {
+		src := field(outSrc)
+		if half == 1 {
+			ADDQ(Imm(uint64(s.width())), src)
+		}
+		for i := range t { // rows of products: Aᵀ is applied along them first
+			x := s.news(t)
+			for j := range t {
+				VMOVUPS(Mem{Base: src}, x[j])
+				ADDQ(step, src)
+			}
+			for j, r := range transform(x) {
+				VMOVUPS(r, Mem{Base: tmp, Disp: (i*m + j) * s.width()})
+			}
+		}
+		bias := field(outBias)
+		b := s.new()
+		VMOVUPS(Mem{Base: bias, Disp: half * s.width()}, b)
+		for j := range m {
+			x := s.news(t)
+			for i := range t {
+				VMOVUPS(Mem{Base: tmp, Disp: (i*m + j) * s.width()}, x[i])
+			}
+			s.finish(transform(x), b, a, row, fmt.Sprintf("%d_%d", half, j), j*blockBytes+half*s.width())
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// finish stores a column of a tile.
+func (s isa) finish(y []VecVirtual, bias VecVirtual, a, row Register, label string, disp int) {
+	for i := range y {
+		VADDPS(bias, y[i], y[i])
+	}
+	at := GP64()
+	MOVQ(Mem{Base: a, Disp: outRes}, at)
+	TESTQ(at, at)
+	JEQ(LabelRef("plain" + label))
+	for i := range y {
+		VADDPS(Mem{Base: at, Disp: disp}, y[i], y[i])
+		if i+1 < len(y) {
+			ADDQ(row, at)
+		}
+	}
+	Label("plain" + label)
+	MOVQ(Mem{Base: a, Disp: outClamp}, at)
+	TESTQ(at, at)
+	JEQ(LabelRef("store" + label))
+	lo, hi := s.new(), s.new()
+	VBROADCASTSS(Mem{Base: a, Disp: outLo}, lo)
+	VBROADCASTSS(Mem{Base: a, Disp: outHi}, hi)
+	for i := range y { // the value last, so that NaN stays
+		VMAXPS(y[i], lo, y[i])
+		VMINPS(y[i], hi, y[i])
+	}
+	Label("store" + label)
+	MOVQ(Mem{Base: a, Disp: outDst}, at)
+	for i := range y {
+		VMOVUPS(y[i], Mem{Base: at, Disp: disp})
+		if i+1 < len(y) {
+			ADDQ(row, at)
+		}
+	}
+}
+
+func (s isa) output4(x []VecVirtual) []VecVirtual {
+	sum, diff := s.add(x[1], x[2]), s.sub(x[1], x[2])
+	return []VecVirtual{s.add(x[0], sum), s.sub(diff, x[3])}
+}
+
+func (s isa) output6(x []VecVirtual, m int, two, four, eight VecVirtual) []VecVirtual {
+	s1, d1, s2, d2 := s.add(x[1], x[2]), s.sub(x[1], x[2]), s.add(x[3], x[4]), s.sub(x[3], x[4])
+	y0 := s.add(s.add(x[0], s1), s2)
+	if m == 2 {
+		return []VecVirtual{y0, s.add(s.fma(two, d2, d1), x[5])}
+	}
+	return []VecVirtual{y0, s.fma(two, d2, d1), s.fma(four, s2, s1), s.add(s.fma(eight, d2, d1), x[5])}
+}

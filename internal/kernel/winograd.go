@@ -1,0 +1,237 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Winograd is a prepared convolution of stride 1 on blocked data, computed by minimal filtering: patches of the input
+// are transformed, multiplied with transformed weights point by point, which is a matrix product over channels for each
+// point, and the products transformed to tiles of the output.
+type Winograd struct {
+	spec           BlockedConvSpec
+	form           *winogradForm
+	kern           tileKernel
+	win            window
+	weights        []float32 // [⌈blocks/kern.blocks⌉][t²][C][blocks]
+	bias           []float32
+	taps           []tileTap // of a chunk of chunk tiles
+	inBlocks       int
+	outBlocks      int
+	tilesH, tilesW int
+	chunk          int // tiles worked on at once
+	tiles          chunks
+	channels       chunks // groups of kern.blocks output blocks
+}
+
+// WinogradForms is how many forms NewWinograd knows.
+const WinogradForms = len(winogradForms)
+
+// NewWinograd prepares a convolution by form number form; it fails where that form does not fit.
+func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
+	if err := checkBlockedConv(&spec); err != nil {
+		return nil, err
+	}
+	c := &Winograd{spec: spec, form: &winogradForms[form], kern: newTileKernel(spec.Impl), win: spec.window()}
+	s := &c.spec
+	for d := range 2 {
+		if s.Kernel[d] != c.form.r || s.Strides[d] != 1 || s.Dilations[d] != 1 || s.Group != 1 || s.Plain || s.Strict {
+			return nil, fmt.Errorf("kernel: %s: does not fit a %v convolution of stride %v", c.form.name, s.Kernel, s.Strides)
+		}
+	}
+	c.inBlocks, c.outBlocks = Blocks(s.C), Blocks(s.OutC)
+	c.tilesH, c.tilesW = ceilDiv(c.win[1].out, c.form.m), ceilDiv(c.win[2].out, c.form.m)
+	c.bias = make([]float32, c.outBlocks*Block)
+	copy(c.bias, s.Bias)
+	c.pack()
+	c.divide()
+	s.Weights, s.Bias = nil, nil
+	return c, nil
+}
+
+func (c *Winograd) pack() {
+	s, points := &c.spec, c.form.t*c.form.t
+	area := c.form.r * c.form.r
+	c.weights = alignedFloats(points * s.C * c.outBlocks * Block)
+	for m := range s.OutC {
+		b := m / Block / c.kern.blocks * c.kern.blocks // first block of the group
+		width := min(c.kern.blocks, c.outBlocks-b) * Block
+		group := c.weights[b*Block*s.C*points:]
+		for ch := range s.C {
+			for p, u := range c.form.weights(s.Weights[(m*s.C+ch)*area:][:area]) {
+				group[(p*s.C+ch)*width+m-b*Block] = float32(u)
+			}
+		}
+	}
+}
+
+func (c *Winograd) divide() {
+	s := &c.spec
+	total := s.N * c.tilesH * c.tilesW
+	p, points := c.kern.pixels, c.form.t*c.form.t
+	want := max(1, s.Split)
+	const transformed = 4 * cacheBytes // bytes of patches kept in the second and third level of the cache
+	c.chunk = transformed / (points * max(1, c.inBlocks) * blockBytes) / p * p
+	c.chunk = min(max(c.chunk, 2*p), 8*p)
+	c.tiles = newChunks(total, want, 2*p)
+	c.chunk = min(c.chunk, ceilDiv(total, max(1, c.tiles.tasks)))
+	// Tasks that share tiles transform them each for itself: few of them, with many channels.
+	groups := ceilDiv(c.outBlocks, c.kern.blocks)
+	c.channels = newChunks(groups, ceilDiv(want, 4*max(1, c.tiles.tasks)), ceilDiv(4, c.kern.blocks))
+	for b := range c.inBlocks {
+		c.taps = append(c.taps, tileTap{b * c.chunk * blockBytes, min(Block, s.C-b*Block)})
+	}
+}
+
+// Algorithm names how the convolution is computed.
+func (c *Winograd) Algorithm() string { return c.form.name }
+
+// Tasks returns the number of tasks.
+func (c *Winograd) Tasks() int {
+	if c.win.outputs()*c.spec.OutC == 0 {
+		return 0
+	}
+	return c.tiles.tasks * c.channels.tasks
+}
+
+// ScratchSize returns the number of float32 of scratch that Run needs.
+func (c *Winograd) ScratchSize() int {
+	points := c.form.t * c.form.t
+	return points*Block*(c.chunk*(c.inBlocks+c.kern.blocks)+2) + 2*c.form.m*c.form.m*Block + Block
+}
+
+// winogradRun is the state of a task.
+type winogradRun struct {
+	v, m, tmp, patch, tile, tileRes []float32
+	y, x, res                       []float32
+}
+
+// Run computes one task of y; residual is nil or laid out as y, which it may be.
+func (c *Winograd) Run(task int, y, x, residual, scratch []float32) {
+	t0, t1 := c.tiles.bounds(task % c.tiles.tasks)
+	g0, g1 := c.channels.bounds(task / c.tiles.tasks)
+	points := c.form.t * c.form.t
+	skip := (blockBytes - int(uintptr(unsafe.Pointer(&scratch[0]))%blockBytes)) % blockBytes / floatBytes
+	scratch = scratch[skip:]
+	carve := func(n int) []float32 {
+		part := scratch[:n:n]
+		scratch = scratch[n:]
+		return part
+	}
+	r := winogradRun{y: y, x: x, res: residual}
+	r.v = carve(points * c.chunk * c.inBlocks * Block)
+	r.m = carve(points * c.chunk * c.kern.blocks * Block)
+	r.tmp, r.patch = carve(points*Block), carve(points*Block)
+	r.tile, r.tileRes = carve(c.form.m*c.form.m*Block), carve(c.form.m*c.form.m*Block)
+	for t := t0; t < t1; t += c.chunk {
+		end := min(t+c.chunk, t1)
+		c.transformInput(&r, t, end)
+		for g := g0; g < g1; g++ {
+			c.multiply(&r, g, end-t)
+			c.transformOutput(&r, g, t, end)
+		}
+	}
+}
+
+// place is the image of a tile and its first output row and column.
+func (c *Winograd) place(tile int) (image, row, col int) {
+	image, tile = tile/(c.tilesH*c.tilesW), tile%(c.tilesH*c.tilesW)
+	return image, tile / c.tilesW * c.form.m, tile % c.tilesW * c.form.m
+}
+
+// transformInput fills v with points × input blocks × chunk.
+func (c *Winograd) transformInput(r *winogradRun, t0, t1 int) {
+	h, w := &c.win[1], &c.win[2]
+	t := c.form.t
+	step := c.inBlocks * c.chunk * blockBytes
+	for tile := t0; tile < t1; tile++ {
+		image, row, col := c.place(tile)
+		y, x := row+h.off[0], col+w.off[0]
+		inside := y >= 0 && x >= 0 && y+t <= h.in && x+t <= w.in
+		for b := range c.inBlocks {
+			plane := r.x[(image*c.inBlocks+b)*h.in*w.in*Block:][:h.in*w.in*Block]
+			dst := unsafe.Pointer(&r.v[(b*c.chunk+tile-t0)*Block])
+			if inside {
+				c.form.input(c.kern.impl, dst, step, unsafe.Pointer(&plane[(y*w.in+x)*Block]), w.in*blockBytes, &r.tmp[0])
+				continue
+			}
+			copyPatch(r.patch, plane, t, t, y, x, h.in, w.in)
+			c.form.input(c.kern.impl, dst, step, unsafe.Pointer(&r.patch[0]), t*blockBytes, &r.tmp[0])
+		}
+	}
+}
+
+// copyPatch copies rows×cols pixels of a plane of h×w, from row y and column x, with zeros outside.
+func copyPatch(dst, plane []float32, rows, cols, y, x, h, w int) {
+	from := min(max(0, -x), cols)
+	to := max(from, min(cols, w-x))
+	for i := range rows {
+		line := dst[i*cols*Block:][:cols*Block]
+		if y+i < 0 || y+i >= h || from == to {
+			clear(line)
+			continue
+		}
+		clear(line[:from*Block])
+		copy(line[from*Block:to*Block], plane[((y+i)*w+x+from)*Block:])
+		clear(line[to*Block:])
+	}
+}
+
+// multiply computes the products of a group of output blocks: m is points × blocks × chunk.
+func (c *Winograd) multiply(r *winogradRun, group, tiles int) {
+	points, b := c.form.t*c.form.t, group*c.kern.blocks
+	nb := min(c.kern.blocks, c.outBlocks-b)
+	a := tileArgs{taps: &c.taps[0], count: len(c.taps), px: blockBytes, ypx: blockBytes, yb: c.chunk * blockBytes}
+	a.bias = &zeros[0]
+	parts := ceilDiv(tiles, c.kern.pixels)
+	weights := c.weights[b*Block*c.spec.C*points:]
+	for p := range points {
+		a.w = &weights[p*c.spec.C*nb*Block]
+		x, y := unsafe.Pointer(&r.v[p*c.inBlocks*c.chunk*Block]), unsafe.Pointer(&r.m[p*c.kern.blocks*c.chunk*Block])
+		for i := range parts {
+			from, to := i*tiles/parts, (i+1)*tiles/parts
+			a.shape = to - from + 16*nb
+			a.x, a.y = unsafe.Add(x, from*blockBytes), unsafe.Add(y, from*blockBytes)
+			c.kern.run(&a)
+		}
+	}
+}
+
+// zeros is the bias of products that have none.
+var zeros [2 * Block]float32
+
+func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
+	h, w, m := c.win[1].out, c.win[2].out, c.form.m
+	var clamp tileArgs
+	clamp.setActivation(c.spec.Act)
+	a := winogradOut{step: c.kern.blocks * c.chunk * blockBytes, tmp: &r.tmp[0], clamp: clamp.clamp, lo: clamp.lo, hi: clamp.hi}
+	for i := range min(c.kern.blocks, c.outBlocks-group*c.kern.blocks) {
+		b := group*c.kern.blocks + i
+		a.bias = &c.bias[b*Block]
+		for tile := t0; tile < t1; tile++ {
+			image, row, col := c.place(tile)
+			at := (image*c.outBlocks + b) * h * w * Block
+			plane := r.y[at:][:h*w*Block]
+			a.src = &r.m[(i*c.chunk+tile-t0)*Block]
+			pixel := (row*w + col) * Block
+			if row+m <= h && col+m <= w {
+				a.dst, a.row, a.res = unsafe.Pointer(&plane[pixel]), w*blockBytes, nil
+				if r.res != nil {
+					a.res = unsafe.Pointer(&r.res[at+pixel])
+				}
+				c.form.output(c.kern.impl, &a)
+				continue
+			}
+			a.dst, a.row, a.res = unsafe.Pointer(&r.tile[0]), m*blockBytes, nil
+			if r.res != nil {
+				copyPatch(r.tileRes, r.res[at:][:h*w*Block], m, m, row, col, h, w)
+				a.res = unsafe.Pointer(&r.tileRes[0])
+			}
+			c.form.output(c.kern.impl, &a)
+			cols := min(m, w-col) * Block
+			for i := range min(m, h-row) {
+				copy(plane[pixel+i*w*Block:][:cols], r.tile[i*m*Block:])
+			}
+		}
+	}
+}

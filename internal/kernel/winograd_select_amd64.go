@@ -1,0 +1,43 @@
+//go:build !noasm
+
+package kernel
+
+import "unsafe"
+
+// input transforms a patch; tmp holds t² blocks.
+func (f *winogradForm) input(impl Impl, dst unsafe.Pointer, step int, src unsafe.Pointer, row int, tmp *float32) {
+	d, s := (*float32)(dst), (*float32)(src)
+	switch {
+	case impl == AVX512 && f.t == 4:
+		winogradInput4AVX512(d, step, s, row, tmp)
+	case impl == AVX512:
+		winogradInput6AVX512(d, step, s, row, tmp)
+	case impl == AVX2 && f.t == 4:
+		winogradInput4AVX2(d, step, s, row, tmp)
+	case impl == AVX2:
+		winogradInput6AVX2(d, step, s, row, tmp)
+	default:
+		f.inputGeneric(dst, step, src, row)
+	}
+}
+
+// output makes a tile; a.tmp holds t² blocks.
+func (f *winogradForm) output(impl Impl, a *winogradOut) {
+	p := (*byte)(unsafe.Pointer(a))
+	switch {
+	case impl == AVX512 && f.t == 4:
+		winogradOutput4x2AVX512(p)
+	case impl == AVX512 && f.m == 4:
+		winogradOutput6x4AVX512(p)
+	case impl == AVX512:
+		winogradOutput6x2AVX512(p)
+	case impl == AVX2 && f.t == 4:
+		winogradOutput4x2AVX2(p)
+	case impl == AVX2 && f.m == 4:
+		winogradOutput6x4AVX2(p)
+	case impl == AVX2:
+		winogradOutput6x2AVX2(p)
+	default:
+		f.outputGeneric(a)
+	}
+}

@@ -1,0 +1,11 @@
+//go:build !amd64 || noasm
+
+package kernel
+
+import "unsafe"
+
+func (f *winogradForm) input(_ Impl, dst unsafe.Pointer, step int, src unsafe.Pointer, row int, _ *float32) {
+	f.inputGeneric(dst, step, src, row)
+}
+
+func (f *winogradForm) output(_ Impl, a *winogradOut) { f.outputGeneric(a) }

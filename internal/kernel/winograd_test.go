@@ -1,0 +1,63 @@
+package kernel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func TestWinograd(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		form := rapid.IntRange(0, WinogradForms-1).Draw(t, "form")
+		k := winogradForms[form].r
+		s := BlockedConvSpec{N: rapid.IntRange(1, 2).Draw(t, "n"), Group: 1,
+			C: rapid.IntRange(1, 40).Draw(t, "c"), OutC: rapid.IntRange(1, 70).Draw(t, "outC"),
+			Act: Activation{Kind: ActivationKind(rapid.IntRange(0, 2).Draw(t, "act")), Min: -1, Max: 2}}
+		for range 2 {
+			p, q := rapid.IntRange(0, 3).Draw(t, "padBegin"), rapid.IntRange(0, 3).Draw(t, "padEnd")
+			in := max(1, k-p-q) + rapid.IntRange(0, 20).Draw(t, "in")
+			s.In, s.Out = append(s.In, in), append(s.Out, outSize(in, k, 1, 1, p, q))
+			s.Kernel, s.Pads = append(s.Kernel, k), append(s.Pads, p)
+		}
+		checkWinograd(t, s, form, rapid.Bool().Draw(t, "residual"))
+	})
+}
+
+func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual bool) {
+	r := newRand()
+	in, out := product(s.In), product(s.Out)
+	x := random(r, s.N*s.C*in)
+	s.Weights, s.Bias = random(r, s.OutC*s.C*product(s.Kernel)), random(r, s.OutC)
+	ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: 1, Spatial: s.Spatial, Bias: true, Act: s.Act}
+	var residual, blockedResidual []float32
+	if withResidual {
+		residual = random(r, s.N*s.OutC*out)
+		blockedResidual = toBlocked(residual, s.N, s.OutC, out)
+	}
+	want := refConv(&ref, x, s.Weights, s.Bias, residual)
+	bx := toBlocked(x, s.N, s.C, in)
+	for _, s.Impl = range Impls() {
+		var first []float32
+		for _, s.Split = range []int{1, 3, 50} {
+			c, err := NewWinograd(s, form)
+			require.NoError(t, err)
+			y := newGuarded(s.N * Blocks(s.OutC) * out * Block)
+			runAll(c, func(task int, scratch []float32) { c.Run(task, y.data, bx, blockedResidual, scratch) })
+			y.check(t)
+			if first == nil {
+				first = y.data
+				got := fromBlocked(t, y.data, s.N, s.OutC, out)
+				largest, linear := 1.0, ref // of the sums before they are clamped
+				linear.Act = Activation{}
+				for _, v := range refConv(&linear, x, s.Weights, s.Bias, residual) {
+					largest = max(largest, v, -v)
+				}
+				for i := range want {
+					require.InDelta(t, want[i], got[i], 1e-5*largest, "%v %s", s.Impl, c.Algorithm())
+				}
+			}
+			requireSame(t, first, y.data)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package kernel
+
+import "unsafe"
+
+// winogradForm is a minimal filtering algorithm F(m×m, r×r): tiles of m×m outputs from patches of t×t inputs, t = m+r-1,
+// with t² products in place of m²r². A. Lavin and S. Gray, Fast Algorithms for Convolutional Neural Networks, 2015.
+// bt, g and at are the matrices Bᵀ (t×t), G (t×r) and Aᵀ (m×t), row by row.
+type winogradForm struct {
+	name      string
+	m, r, t   int
+	bt, g, at []float64
+}
+
+// The points are 0, ±1, ±2 and infinity; bt6 serves every r with six points.
+var (
+	bt4 = []float64{
+		1, 0, -1, 0,
+		0, 1, 1, 0,
+		0, -1, 1, 0,
+		0, 1, 0, -1,
+	}
+	bt6 = []float64{
+		4, 0, -5, 0, 1, 0,
+		0, -4, -4, 1, 1, 0,
+		0, 4, -4, -1, 1, 0,
+		0, -2, -1, 2, 1, 0,
+		0, 2, -1, -2, 1, 0,
+		0, 4, 0, -5, 0, 1,
+	}
+)
+
+var winogradForms = [...]winogradForm{
+	{
+		name: "winograd-2x2-3x3", m: 2, r: 3, t: 4, bt: bt4,
+		g: []float64{
+			1, 0, 0,
+			0.5, 0.5, 0.5,
+			0.5, -0.5, 0.5,
+			0, 0, 1,
+		},
+		at: []float64{
+			1, 1, 1, 0,
+			0, 1, -1, -1,
+		},
+	}, {
+		name: "winograd-4x4-3x3", m: 4, r: 3, t: 6, bt: bt6,
+		g: []float64{
+			1. / 4, 0, 0,
+			-1. / 6, -1. / 6, -1. / 6,
+			-1. / 6, 1. / 6, -1. / 6,
+			1. / 24, 1. / 12, 1. / 6,
+			1. / 24, -1. / 12, 1. / 6,
+			0, 0, 1,
+		},
+		at: []float64{
+			1, 1, 1, 1, 1, 0,
+			0, 1, -1, 2, -2, 0,
+			0, 1, 1, 4, 4, 0,
+			0, 1, -1, 8, -8, 1,
+		},
+	}, {
+		name: "winograd-2x2-5x5", m: 2, r: 5, t: 6, bt: bt6,
+		g: []float64{
+			1. / 4, 0, 0, 0, 0,
+			-1. / 6, -1. / 6, -1. / 6, -1. / 6, -1. / 6,
+			-1. / 6, 1. / 6, -1. / 6, 1. / 6, -1. / 6,
+			1. / 24, 1. / 12, 1. / 6, 1. / 3, 2. / 3,
+			1. / 24, -1. / 12, 1. / 6, -1. / 3, 2. / 3,
+			0, 0, 0, 0, 1,
+		},
+		at: []float64{
+			1, 1, 1, 1, 1, 0,
+			0, 1, -1, 2, -2, 1,
+		},
+	},
+}
+
+// weights is G·w·Gᵀ of an r×r filter, t×t.
+func (f *winogradForm) weights(w []float32) []float64 {
+	half := make([]float64, f.t*f.r)
+	for i := range f.t {
+		for k := range f.r {
+			for j := range f.r {
+				half[i*f.r+j] += f.g[i*f.r+k] * float64(w[k*f.r+j])
+			}
+		}
+	}
+	u := make([]float64, f.t*f.t)
+	for i := range f.t {
+		for j := range f.t {
+			for k := range f.r {
+				u[i*f.t+j] += half[i*f.r+k] * f.g[j*f.r+k]
+			}
+		}
+	}
+	return u
+}
+
+// winogradOut describes an output tile: t×t products of a block, step bytes apart, become m×m pixels at dst, whose rows
+// lie row bytes apart, plus bias, plus res (nil: none; laid out as dst), clamped. _gen/winograd knows the offsets.
+type winogradOut struct {
+	src    *float32
+	step   int
+	tmp    *float32
+	bias   *float32
+	dst    unsafe.Pointer
+	res    unsafe.Pointer
+	row    int
+	clamp  int
+	lo, hi float32
+}
+
+// inputGeneric transforms a t×t patch of a block at src, whose rows lie row bytes apart, to products' operands step
+// bytes apart.
+func (f *winogradForm) inputGeneric(dst unsafe.Pointer, step int, src unsafe.Pointer, row int) {
+	var tmp [6 * 6][Block]float32
+	for i := range f.t {
+		for col := range f.t {
+			acc := &tmp[i*f.t+col]
+			for k := range f.t {
+				axpy(acc, float32(f.bt[i*f.t+k]), (*[Block]float32)(unsafe.Add(src, k*row+col*blockBytes)))
+			}
+		}
+	}
+	for i := range f.t {
+		for j := range f.t {
+			var acc [Block]float32
+			for k := range f.t {
+				axpy(&acc, float32(f.bt[j*f.t+k]), &tmp[i*f.t+k])
+			}
+			*(*[Block]float32)(unsafe.Add(dst, (i*f.t+j)*step)) = acc
+		}
+	}
+}
+
+// outputGeneric makes a tile.
+func (f *winogradForm) outputGeneric(a *winogradOut) {
+	var tmp [6 * 6][Block]float32
+	for i := range f.t {
+		for j := range f.m {
+			for k := range f.t {
+				axpy(&tmp[i*f.m+j], float32(f.at[j*f.t+k]), (*[Block]float32)(unsafe.Add(unsafe.Pointer(a.src), (i*f.t+k)*a.step)))
+			}
+		}
+	}
+	for i := range f.m {
+		for j := range f.m {
+			var acc [Block]float32
+			for k := range f.t {
+				axpy(&acc, float32(f.at[i*f.t+k]), &tmp[k*f.m+j])
+			}
+			axpy(&acc, 1, (*[Block]float32)(unsafe.Pointer(a.bias)))
+			at := i*a.row + j*blockBytes
+			if a.res != nil {
+				axpy(&acc, 1, (*[Block]float32)(unsafe.Add(a.res, at)))
+			}
+			if a.clamp != 0 {
+				for l := range acc {
+					acc[l] = min(max(acc[l], a.lo), a.hi)
+				}
+			}
+			*(*[Block]float32)(unsafe.Add(a.dst, at)) = acc
+		}
+	}
+}
+
+func axpy(y *[Block]float32, k float32, x *[Block]float32) {
+	if k == 0 {
+		return
+	}
+	for i := range y {
+		y[i] += k * x[i]
+	}
+}
