@@ -1,0 +1,23 @@
+package kernel
+
+import "testing"
+
+func TestLayout(t *testing.T) {
+	r := newRand()
+	for _, impl := range Impls() {
+		for _, s := range []LayoutSpec{{N: 1, C: 3, Plane: 7}, {N: 2, C: 16, Plane: 1}, {N: 2, C: 33, Plane: 50}, {N: 1, C: 64, Plane: 196}, {N: 1, C: 20, Plane: 16}} {
+			s.Split, s.Impl = 3, impl
+			x := random(r, s.N*s.C*s.Plane)
+			to, _ := NewToBlocked(s)
+			y := newGuarded(s.N * Blocks(s.C) * s.Plane * Block)
+			runAll(to, func(task int, _ []float32) { to.Run(task, y.data, x) })
+			y.check(t)
+			requireSame(t, toBlocked(x, s.N, s.C, s.Plane), y.data)
+			from, _ := NewFromBlocked(s)
+			z := newGuarded(len(x))
+			runAll(from, func(task int, _ []float32) { from.Run(task, z.data, y.data) })
+			z.check(t)
+			requireSame(t, x, z.data)
+		}
+	}
+}
