@@ -1,21 +1,37 @@
 package runtime
 
-import (
-	"github.com/onnxrun/onnxrun/ir"
-)
+import "github.com/onnxrun/onnxrun/ir"
 
-// lowerNode chooses how a node is executed: its value lies in another's place (no step), a kernel, or the operator's
-// reference.
-func (p *plan) lowerNode(n *ir.Node) (func(f *frame) error, error) {
-	if p.static(n) {
-		if p.alias(n) {
-			return nil, nil
-		}
-		if run, err := p.lowering(n); run != nil || err != nil {
-			return run, err
+// lowerNode chooses how a node is executed: in the blocked layout, not at all because its value lies in another's place,
+// by a kernel on plain arrays, or by the operator's reference.
+func (p *plan) lowerNode(n *ir.Node) error {
+	static := p.static(n)
+	if static {
+		if done, err := p.lowerBlocked(n); done || err != nil {
+			return err
 		}
 	}
-	return p.evalStep(n), nil
+	for _, v := range n.Inputs() {
+		if err := p.needPlain(n, v); err != nil {
+			return err
+		}
+	}
+	reads, writes := present(n.Inputs()), present(n.Outputs())
+	if static {
+		if p.alias(n) {
+			return nil
+		}
+		k, err := p.lowering(n)
+		if err != nil {
+			return err
+		}
+		if k.run != nil {
+			p.emit(n, k.algorithm, k.run, reads, writes)
+			return nil
+		}
+	}
+	p.emit(n, "reference", p.evalStep(n), reads, writes)
+	return nil
 }
 
 // static reports whether the types of all that a node reads and writes are known.
@@ -26,4 +42,15 @@ func (p *plan) static(n *ir.Node) bool {
 		}
 	}
 	return true
+}
+
+// present is the ids of the values that there are.
+func present(values []*ir.Value) []int {
+	var out []int
+	for _, v := range values {
+		if v != nil {
+			out = append(out, v.ID())
+		}
+	}
+	return out
 }

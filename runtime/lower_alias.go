@@ -17,9 +17,11 @@ func (p *plan) alias(n *ir.Node) bool {
 		return false
 	}
 	in, out := n.In(0), n.Out(0)
-	if kind := p.slots[p.root(in.ID())].kind; kind != planned && kind != constant {
+	root, _ := p.place(in.ID())
+	if kind := p.slots[root].kind; kind != planned && kind != constant {
 		return false
 	}
-	p.slots[out.ID()] = slot{kind: aliased, alias: in.ID()}
+	s := &p.slots[out.ID()]
+	s.kind, s.alias = aliased, in.ID()
 	return true
 }

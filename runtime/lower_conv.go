@@ -6,21 +6,21 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (func(f *frame) error, error) {
+func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (lowered, error) {
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	if !allFloat32(n) || len(in) < 3 || len(in)-2 > maxSpatial {
-		return nil, nil
+		return lowered{}, nil
 	}
 	w, err := op.Window(in[2:], weights[2:])
 	if err != nil {
-		return nil, err
+		return lowered{}, err
 	}
 	k, err := kernel.NewConv(kernel.ConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Spatial: spatial(w),
 		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.split(),
 	})
 	if err != nil {
-		return nil, err
+		return lowered{}, err
 	}
 	y, x, wt, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
 	return p.kernelStep(k, func(f *frame, task, worker int) {
@@ -28,21 +28,21 @@ func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (func(f *frame) error, error)
 	}), nil
 }
 
-func (p *plan) lowerConvTranspose(n *ir.Node, op *ops.ConvTranspose) (func(f *frame) error, error) {
+func (p *plan) lowerConvTranspose(n *ir.Node, op *ops.ConvTranspose) (lowered, error) {
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	if !allFloat32(n) || len(in) < 3 || len(in)-2 > maxSpatial {
-		return nil, nil
+		return lowered{}, nil
 	}
 	w, err := op.Window(in[2:], weights[2:])
 	if err != nil {
-		return nil, err
+		return lowered{}, err
 	}
 	k, err := kernel.NewConvTranspose(kernel.ConvTransposeSpec{
 		N: in[0], C: in[1], OutC: weights[1] * op.Group, Group: op.Group, Spatial: spatial(w),
 		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.split(),
 	})
 	if err != nil { // strides beyond what the kernel takes
-		return nil, nil
+		return lowered{}, nil
 	}
 	y, x, wt, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
 	return p.kernelStep(k, func(f *frame, task, worker int) {

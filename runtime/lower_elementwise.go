@@ -83,30 +83,30 @@ func clipOf(n *ir.Node) (spec kernel.UnarySpec, ok bool) {
 	return spec, true
 }
 
-func (p *plan) lowerUnary(n *ir.Node) (func(f *frame) error, error) {
+func (p *plan) lowerUnary(n *ir.Node) (lowered, error) {
 	if !allFloat32(n) {
-		return nil, nil
+		return lowered{}, nil
 	}
 	spec, ok := unaryOf(n)
 	if !ok {
-		return nil, nil
+		return lowered{}, nil
 	}
 	spec.Len, spec.Split = product(sizes(n.In(0))), p.split()
 	k, err := kernel.NewUnary(spec)
 	if err != nil {
-		return nil, err
+		return lowered{}, err
 	}
 	y, x := id(n.Out(0)), id(n.In(0))
 	return p.kernelStep(k, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) }), nil
 }
 
-func (p *plan) lowerBinary(n *ir.Node, op kernel.BinaryOp) (func(f *frame) error, error) {
+func (p *plan) lowerBinary(n *ir.Node, op kernel.BinaryOp) (lowered, error) {
 	if !allFloat32(n) || len(n.Inputs()) != 2 {
-		return nil, nil
+		return lowered{}, nil
 	}
 	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: sizes(n.In(0)), ShapeB: sizes(n.In(1)), Split: p.split()})
 	if err != nil { // more dimensions than the kernel takes
-		return nil, nil
+		return lowered{}, nil
 	}
 	y, a, b := id(n.Out(0)), id(n.In(0)), id(n.In(1))
 	return p.kernelStep(k, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(a), f.float32s(b)) }), nil

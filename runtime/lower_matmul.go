@@ -7,9 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-func (p *plan) lowerGemm(n *ir.Node, op *ops.Gemm) (func(f *frame) error, error) {
+func (p *plan) lowerGemm(n *ir.Node, op *ops.Gemm) (lowered, error) {
 	if !allFloat32(n) {
-		return nil, nil
+		return lowered{}, nil
 	}
 	a, c := sizes(n.In(0)), sizes(n.Out(0))
 	spec := kernel.GemmSpec{
@@ -22,7 +22,7 @@ func (p *plan) lowerGemm(n *ir.Node, op *ops.Gemm) (func(f *frame) error, error)
 	if n.In(2) != nil {
 		kind, ok := biasKind(sizes(n.In(2)), c[0], c[1])
 		if !ok {
-			return nil, nil
+			return lowered{}, nil
 		}
 		spec.Bias = kind
 	}
@@ -47,9 +47,9 @@ func biasKind(shape []int, m, n int) (kernel.BiasKind, bool) {
 	return kernel.NoBias, false
 }
 
-func (p *plan) lowerMatMul(n *ir.Node) (func(f *frame) error, error) {
+func (p *plan) lowerMatMul(n *ir.Node) (lowered, error) {
 	if !allFloat32(n) {
-		return nil, nil
+		return lowered{}, nil
 	}
 	a, b := sizes(n.In(0)), sizes(n.In(1))
 	if len(a) == 1 {
@@ -87,10 +87,10 @@ func batchStrides(shape []int, rank int) []int {
 	return strides
 }
 
-func (p *plan) gemmStep(n *ir.Node, spec kernel.GemmSpec) (func(f *frame) error, error) {
+func (p *plan) gemmStep(n *ir.Node, spec kernel.GemmSpec) (lowered, error) {
 	k, err := kernel.NewGemm(spec)
 	if err != nil {
-		return nil, err
+		return lowered{}, err
 	}
 	c, a, b, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
 	return p.kernelStep(k, func(f *frame, task, worker int) {

@@ -7,31 +7,31 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-func (p *plan) lowerTranspose(n *ir.Node, op *ops.Transpose) (func(f *frame) error, error) {
+func (p *plan) lowerTranspose(n *ir.Node, op *ops.Transpose) (lowered, error) {
 	if !allFloat32(n) {
-		return nil, nil
+		return lowered{}, nil
 	}
 	in := sizes(n.In(0))
 	perm, err := op.Permutation(len(in))
 	if err != nil {
-		return nil, err
+		return lowered{}, err
 	}
 	spec, err := kernel.PermuteSpec(in, perm, p.split())
 	if err != nil {
-		return nil, nil
+		return lowered{}, nil
 	}
 	k, err := kernel.NewCopy(spec)
 	if err != nil { // more dimensions than the kernel takes
-		return nil, nil
+		return lowered{}, nil
 	}
 	y, x := id(n.Out(0)), id(n.In(0))
 	return p.kernelStep(k, func(f *frame, task, _ int) { kernel.RunCopy(k, task, f.float32s(y), f.float32s(x)) }), nil
 }
 
 // lowerConcat copies each input into its part of the output; all copies together are the step's tasks.
-func (p *plan) lowerConcat(n *ir.Node, op *ops.Concat) (func(f *frame) error, error) {
+func (p *plan) lowerConcat(n *ir.Node, op *ops.Concat) (lowered, error) {
 	if !allFloat32(n) {
-		return nil, nil
+		return lowered{}, nil
 	}
 	out := sizes(n.Out(0))
 	axis := op.Axis
@@ -47,7 +47,7 @@ func (p *plan) lowerConcat(n *ir.Node, op *ops.Concat) (func(f *frame) error, er
 			Shape: in, DstStrides: strides, SrcStrides: tensor.Strides(in), DstOffset: at * strides[axis], Split: p.split(),
 		})
 		if err != nil {
-			return nil, nil
+			return lowered{}, nil
 		}
 		at += in[axis]
 		for task := range k.Tasks() {

@@ -7,9 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// lowering is the kernel step of a node whose types are all known, or nil if it has none: the operator's reference is
-// run then. A lowering that finds a form that its kernel does not have gives nil, too.
-func (p *plan) lowering(n *ir.Node) (func(f *frame) error, error) {
+// lowering is the kernel step of a node whose types are all known, or none: the operator's reference is
+// run then. A lowering that finds a form that its kernel does not have gives none, too.
+func (p *plan) lowering(n *ir.Node) (lowered, error) {
 	switch op := n.Op.(type) {
 	case *ops.Conv:
 		return p.lowerConv(n, op)
@@ -71,11 +71,21 @@ type tasked interface {
 	ScratchSize() int
 }
 
+// lowered is how a node is executed by a kernel; its zero value says that there is none.
+type lowered struct {
+	algorithm string
+	run       func(f *frame) error
+}
+
 // kernelStep makes a step of a prepared kernel.
-func (p *plan) kernelStep(k tasked, task func(f *frame, task, worker int)) func(f *frame) error {
+func (p *plan) kernelStep(k tasked, task func(f *frame, task, worker int)) lowered {
 	tasks := k.Tasks()
 	p.scratch = max(p.scratch, k.ScratchSize())
-	return func(f *frame) error { return f.parallel(tasks, task) }
+	algorithm := "kernel"
+	if named, ok := k.(interface{ Algorithm() string }); ok {
+		algorithm = named.Algorithm()
+	}
+	return lowered{algorithm, func(f *frame) error { return f.parallel(tasks, task) }}
 }
 
 // split is how many tasks to ask a kernel for: some more than workers, so that a slow one does not hold up the others.

@@ -3,13 +3,16 @@
 package runtime
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
+	"os"
 	goruntime "runtime"
 	"strings"
 	"sync"
 
+	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -24,7 +27,13 @@ type Options struct {
 	Outputs []string
 	// MaxMemory bounds the bytes that one Run may take for intermediate results; 0 stands for DefaultMaxMemory.
 	MaxMemory int
+	// Kernels names the implementation of the arithmetic: "generic", "amd64-avx2" or "amd64-avx512"; empty stands for the
+	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
+	Kernels string
 }
+
+// kernelsVariable is the environment variable behind Options.Kernels.
+const kernelsVariable = "ONNXRUN_KERNELS"
 
 // DefaultMaxMemory is the bound on intermediate results where Options gives none.
 const DefaultMaxMemory = math.MaxInt32 * (1 + 3*(math.MaxInt>>62)) // 2 GiB where int has 32 bits, else 8 GiB
@@ -37,6 +46,7 @@ type Session struct {
 	graph *ir.Graph
 	opts  Options
 	pool  *pool
+	impl  kernel.Impl
 
 	mu    sync.Mutex
 	plans []*plan // most recently used first
@@ -66,7 +76,11 @@ func compile(g *ir.Graph, opts Options, p *pool) (s *Session, err error) {
 	} else {
 		g = g.Clone()
 	}
-	s = &Session{graph: g, opts: opts, pool: p}
+	impl, err := kernel.ParseImpl(cmp.Or(opts.Kernels, os.Getenv(kernelsVariable)))
+	if err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
+	s = &Session{graph: g, opts: opts, pool: p, impl: impl.Resolve()}
 	if err := passes.Fold(g, s.evaluate); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}

@@ -63,7 +63,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, and nothing else there")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	flags.IntVar(&a.threads, "threads", 0, "how many threads compute; 0 is all cores")
-	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand())
+	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand(), a.benchCommand(), a.profileCommand())
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.CompletionOptions.HiddenDefaultCmd = true

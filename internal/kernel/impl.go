@@ -46,9 +46,9 @@ func Impls() []Impl {
 	return all
 }
 
-// resolve is the implementation that Auto stands for, and any other one itself; what the machine does not have becomes
+// Resolve is the implementation that Auto stands for, and any other one itself; what the machine does not have becomes
 // the best that it has.
-func (i Impl) resolve() Impl {
+func (i Impl) Resolve() Impl {
 	if best := bestImpl(); i == Auto || i > best {
 		return best
 	}

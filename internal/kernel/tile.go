@@ -49,7 +49,7 @@ type tileKernel struct {
 }
 
 func newTileKernel(impl Impl) tileKernel {
-	switch impl.resolve() {
+	switch impl.Resolve() {
 	case AVX512:
 		return tileKernel{AVX512, 14, 2}
 	case AVX2:

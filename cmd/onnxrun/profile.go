@@ -1,0 +1,105 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun/runtime"
+)
+
+// profileRow is a step as it is printed.
+type profileRow struct {
+	Node      string  `json:"node"`
+	Op        string  `json:"op"`
+	Algorithm string  `json:"algorithm"`
+	Micros    float64 `json:"us"`
+	Share     float64 `json:"share"`
+	GFLOPS    float64 `json:"gflops"`
+	GBS       float64 `json:"gbs"`
+	Limit     float64 `json:"limit"` // the time that the machine's limits allow over the time taken
+	Output    string  `json:"output"`
+}
+
+func (a *app) profileCommand() *cobra.Command {
+	var f modelFlags
+	var runs int
+	var inOrder bool
+	cmd := &cobra.Command{
+		Use:   "profile MODEL",
+		Short: "Show where the time goes: time, algorithm and share of the machine's limit of every step",
+		Long: `Run a model on random input and show, per step, its time, the algorithm that was
+chosen, the rates reached and their share of this machine's limits, which are
+measured first. GFLOP/s count the operations of the definition: an algorithm that
+needs fewer, such as Winograd's, can pass 100 %. The most expensive step comes first.`,
+		Example: "  onnxrun profile resnet50.onnx\n  onnxrun profile resnet50.onnx --threads 1 --batch 8 --order",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, in, err := a.openRandom(args[0], f)
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			limits := s.MeasureLimits()
+			if _, err := s.Profile(cmd.Context(), 2, in...); err != nil { // caches and clocks come up
+				return err
+			}
+			steps, err := s.Profile(cmd.Context(), runs, in...)
+			if err != nil {
+				return err
+			}
+			rows, total := profileRows(steps, limits)
+			if !inOrder {
+				slices.SortStableFunc(rows, func(x, y profileRow) int { return cmp.Compare(y.Micros, x.Micros) })
+			}
+			if a.json {
+				return a.printJSON(map[string]any{
+					"kernels": s.Kernels(), "us": total, "gflops_limit": limits.FLOPS / 1e9, "gbs_limit": limits.Bandwidth / 1e9, "steps": rows,
+				})
+			}
+			a.printProfile(s, rows, total, limits)
+			return nil
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().IntVar(&runs, "runs", 20, "how many runs; times are medians")
+	cmd.Flags().BoolVar(&inOrder, "order", false, "list steps in the order of execution")
+	return cmd
+}
+
+func profileRows(steps []runtime.StepProfile, limits runtime.Limits) (rows []profileRow, total float64) {
+	for _, st := range steps {
+		seconds := max(st.Time.Seconds(), 1e-9)
+		flops := 2 * float64(st.MACs)
+		ideal := max(flops/limits.FLOPS, float64(st.Bytes)/limits.Bandwidth)
+		total += seconds * 1e6
+		row := profileRow{
+			Node: st.Node.Name, Op: st.Node.OpName(), Algorithm: st.Algorithm, Micros: seconds * 1e6,
+			GFLOPS: flops / seconds / 1e9, GBS: float64(st.Bytes) / seconds / 1e9, Limit: ideal / seconds,
+		}
+		if v := st.Node.Out(0); v != nil {
+			row.Output = v.Type().Shape.String()
+		}
+		rows = append(rows, row)
+	}
+	for i := range rows {
+		rows[i].Share = rows[i].Micros / total
+	}
+	return rows, total
+}
+
+func (a *app) printProfile(s *runtime.Session, rows []profileRow, total float64, limits runtime.Limits) {
+	fmt.Fprintf(a.out, "%v in %d steps; kernels %s, limits %.0f GFLOP/s and %.1f GB/s\n",
+		time.Duration(total*1e3).Round(time.Microsecond), len(rows), s.Kernels(), limits.FLOPS/1e9, limits.Bandwidth/1e9)
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "time\tshare\tGFLOP/s\tGB/s\tof limit\talgorithm\toutput\tnode\t")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%.1f µs\t%.1f %%\t%.1f\t%.1f\t%.0f %%\t%s\t%s\t%s (%s)\t\n",
+			r.Micros, 100*r.Share, r.GFLOPS, r.GBS, 100*r.Limit, r.Algorithm, r.Output, r.Node, r.Op)
+	}
+	w.Flush()
+}

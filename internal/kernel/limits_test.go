@@ -1,0 +1,16 @@
+package kernel
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestMeasureLimits(t *testing.T) {
+	for _, impl := range Impls() {
+		l := MeasureLimits(impl, 1)
+		t.Logf("%v: %.1f GFLOP/s, %.1f GB/s", impl, l.FLOPS/1e9, l.Bandwidth/1e9)
+		require.Greater(t, l.FLOPS, 1e8)
+		require.Greater(t, l.Bandwidth, 1e8)
+	}
+}

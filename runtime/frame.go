@@ -1,0 +1,157 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unsafe"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// frame is the memory of one Run.
+type frame struct {
+	plan    *plan
+	ctx     context.Context
+	arena   []byte
+	vals    []*tensor.Tensor // by value id
+	scratch [][]float32      // by worker
+	job     job
+}
+
+func (p *plan) run(ctx context.Context, inputs, outputs []*tensor.Tensor) error {
+	f, err := p.acquire()
+	if err != nil {
+		return err
+	}
+	f.ctx = ctx
+	f.setInputs(inputs)
+	err = f.runSteps(nil)
+	if err == nil {
+		f.copyOutputs(outputs)
+	}
+	p.release(f) // not after a panic: the frame's state is then unknown
+	return err
+}
+
+func (f *frame) setInputs(inputs []*tensor.Tensor) {
+	for i, v := range f.plan.graph.Inputs() {
+		f.vals[v.ID()] = inputs[i]
+	}
+}
+
+// runSteps runs all steps; done, unless nil, is told how long each took.
+func (f *frame) runSteps(done func(step int, d time.Duration)) error {
+	for i := range f.plan.steps {
+		st := &f.plan.steps[i]
+		var start time.Time
+		if done != nil {
+			start = time.Now()
+		}
+		err := f.ctx.Err()
+		if err == nil {
+			err = st.run(f)
+		}
+		if done != nil {
+			done(i, time.Since(start))
+		}
+		if err != nil {
+			var at *ir.Error
+			if errors.As(err, &at) { // from a body: the innermost node is the one to name
+				return err
+			}
+			return fmt.Errorf("runtime: %w", &ir.Error{Node: st.node.Name, Op: st.node.OpName(), Err: err})
+		}
+		for _, id := range st.drop {
+			f.vals[id] = nil
+		}
+	}
+	return nil
+}
+
+func (f *frame) copyOutputs(outputs []*tensor.Tensor) {
+	for i, v := range f.plan.graph.Outputs() {
+		t, o := f.vals[v.ID()], outputs[i]
+		if o != nil && o.DType() == t.DType() && slices.Equal(o.Shape(), t.Shape()) {
+			o.CopyFrom(t)
+		} else {
+			outputs[i] = t.Clone()
+		}
+	}
+}
+
+func (p *plan) acquire() (*frame, error) {
+	p.mu.Lock()
+	if n := len(p.free); n > 0 {
+		f := p.free[n-1]
+		p.free = p.free[:n-1]
+		p.mu.Unlock()
+		return f, nil
+	}
+	p.mu.Unlock()
+	return p.newFrame()
+}
+
+// maxFrames bounds how many frames a plan keeps for later Runs.
+const maxFrames = 16
+
+func (p *plan) release(f *frame) {
+	f.ctx = nil
+	for id, s := range p.slots {
+		if s.kind == input || s.kind == dynamic {
+			f.vals[id] = nil
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.free) < maxFrames {
+		p.free = append(p.free, f)
+	}
+}
+
+func (p *plan) newFrame() (*frame, error) {
+	f := &frame{plan: p, arena: tensor.AlignedBytes(p.arena), vals: make([]*tensor.Tensor, len(p.slots))}
+	for range p.session.opts.Threads {
+		f.scratch = append(f.scratch, make([]float32, p.scratch))
+	}
+	for _, v := range p.graph.Values() {
+		if v.Const() != nil {
+			f.vals[v.ID()] = v.Const()
+		}
+	}
+	for id, s := range p.slots {
+		if s.kind != planned && s.kind != aliased {
+			continue
+		}
+		root, at := p.place(id)
+		if r := p.slots[root]; r.kind == constant {
+			f.vals[id] = f.vals[root].Reshaped(s.shape...)
+		} else if r.kind == planned {
+			at += r.offset
+			t, err := tensor.FromBytes(s.dtype, f.arena[at:at+s.size:at+s.size], s.shape...)
+			if err != nil {
+				return nil, fmt.Errorf("runtime: %w", err)
+			}
+			f.vals[id] = t
+		}
+	}
+	return f, nil
+}
+
+// inArena reports whether a tensor's storage is part of the frame's arena.
+func (f *frame) inArena(t *tensor.Tensor) bool {
+	if len(t.Bytes()) == 0 || len(f.arena) == 0 {
+		return false
+	}
+	start := uintptr(unsafe.Pointer(unsafe.SliceData(f.arena)))
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(t.Bytes())))
+	return at >= start && at < start+uintptr(len(f.arena))
+}
+
+// parallel runs the tasks of a step on the session's workers.
+func (f *frame) parallel(tasks int, task func(f *frame, task, worker int)) error {
+	return f.plan.session.pool.run(f, tasks, len(f.scratch), task)
+}

@@ -1,0 +1,77 @@
+package runtime
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// StepProfile is what one step of a Run costs: the computation of a node, with all that is fused into it, or the
+// conversion of a value to another layout.
+type StepProfile struct {
+	Node      *ir.Node
+	Algorithm string
+	Time      time.Duration // median over the runs
+	MACs      int64         // multiply-accumulates of the node's definition, whatever the algorithm
+	Bytes     int64         // of what is read and written, weights included
+}
+
+// Profile runs the graph the given number of times, at least once, and returns the steps in order.
+func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tensor) (steps []StepProfile, err error) {
+	defer recoverTo(&err)
+	if err := s.checkInputs(inputs); err != nil {
+		return nil, err
+	}
+	p, err := s.planFor(inputs)
+	if err != nil {
+		return nil, err
+	}
+	f, err := p.acquire()
+	if err != nil {
+		return nil, err
+	}
+	f.ctx = ctx
+	times := make([][]time.Duration, len(p.steps))
+	for range max(1, runs) {
+		f.setInputs(inputs)
+		err := f.runSteps(func(i int, d time.Duration) { times[i] = append(times[i], d) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	bytes := f.stepBytes()
+	p.release(f)
+	for i, st := range p.steps {
+		slices.Sort(times[i])
+		sp := StepProfile{Node: st.node, Algorithm: st.algorithm, Time: times[i][len(times[i])/2], Bytes: bytes[i]}
+		if macs := st.node.Op.Def().MACs; macs != nil && !st.conversion {
+			sp.MACs = macs(st.node)
+		}
+		steps = append(steps, sp)
+	}
+	return steps, nil
+}
+
+// stepBytes is the bytes that each step reads and writes.
+func (f *frame) stepBytes() []int64 {
+	sizes := make([]int64, len(f.plan.steps))
+	for i, st := range f.plan.steps {
+		for _, id := range slices.Concat(st.reads, st.writes) {
+			if t := f.vals[id]; t != nil {
+				sizes[i] += int64(len(t.Bytes()))
+			}
+		}
+		if st.conversion {
+			continue
+		}
+		for _, v := range st.node.Inputs() { // weights that the kernel has packed
+			if v != nil && v.Const() != nil && !slices.Contains(st.reads, v.ID()) {
+				sizes[i] += int64(len(v.Const().Bytes()))
+			}
+		}
+	}
+	return sizes
+}
