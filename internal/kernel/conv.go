@@ -174,6 +174,6 @@ func (c *Conv) runVector(task int, o *operands, m, k int, scratch []float32) {
 		}
 	}
 	i0, i1 := c.chunks.bounds(task)
-	gemvDots(o.c, x, o.a, 1, m, k, i0, i1)
+	gemvDots(Generic, o.c, x, o.a, 1, m, k, i0, i1)
 	c.ep.run(o, i0, i1, 0, 1)
 }

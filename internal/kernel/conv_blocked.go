@@ -306,7 +306,7 @@ func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch
 	for m := m0; m < m1; m++ {
 		b := m * c.kern.blocks
 		nb := min(c.kern.blocks, c.outBlocks-b)
-		a.w = &c.weights[group][b*perBlock]
+		a.w, a.wstep = &c.weights[group][b*perBlock], nb*blockBytes
 		a.bias = &c.bias[(group*c.outBlocks+b)*Block]
 		for line := range lines {
 			out := b*a.yb + ((r0+line)*w.out)*blockBytes

@@ -20,20 +20,22 @@ type GemmSpec struct {
 	ConstA, ConstB []float32
 
 	Split int // tasks wanted
+	Impl  Impl
 }
 
-// packLimit is the size of the greatest constant operand that is copied in packed form, 4 MB. Beyond, memory is dearer
+// packLimit is the size of the greatest constant operand that plain Go copies in packed form, 4 MB. Beyond, memory is dearer
 // than the time to pack each block when it is used.
 const packLimit = 1 << 20
 
 // Gemm is a prepared general matrix product.
 type Gemm struct {
-	spec  GemmSpec
-	ep    epilogue
-	batch int
-	gemv  *gemv // nil: blocked
-	blocked
-	a, b []float32 // constant operands as they are used, nil where they come with Run
+	spec    GemmSpec
+	ep      epilogue
+	batch   int
+	gemv    *gemv     // a product with few rows
+	tiled   *tiled    // with vector registers
+	blocked           // else
+	a, b    []float32 // constant operands as they are used, nil where they come with Run
 }
 
 // NewGemm prepares a matrix product. Products with few rows, or with one column, read their matrix straight through;
@@ -49,6 +51,14 @@ func NewGemm(spec GemmSpec) (*Gemm, error) {
 	g.a, g.b = spec.ConstA, spec.ConstB
 	perMatrix := ceilDiv(max(1, spec.Split), max(1, g.batch))
 	if g.gemv = newGemv(&spec, perMatrix); g.gemv != nil {
+		return g, nil
+	}
+	if impl := spec.Impl.Resolve(); impl != Generic && spec.K > 0 {
+		b := g.b
+		if !broadcast(spec.StrideB) {
+			b = nil
+		}
+		g.tiled = newTiled(impl, spec.M, spec.N, spec.K, spec.TransA, spec.TransB, b, perMatrix)
 		return g, nil
 	}
 	kern := genericKernel()
@@ -136,21 +146,38 @@ func broadcast(strides []int) bool {
 	return true
 }
 
+// Algorithm names how the product is computed.
+func (g *Gemm) Algorithm() string {
+	switch {
+	case g.gemv != nil:
+		return "gemv"
+	case g.tiled != nil:
+		return "gemm"
+	}
+	return "gemm-generic"
+}
+
 // Tasks returns the number of tasks.
 func (g *Gemm) Tasks() int {
 	if g.spec.M == 0 || g.spec.N == 0 {
 		return 0
 	}
-	if g.gemv != nil {
+	switch {
+	case g.gemv != nil:
 		return g.batch * g.gemv.tasks
+	case g.tiled != nil:
+		return g.batch * g.tiled.tasks()
 	}
 	return g.batch * g.tasks()
 }
 
 // ScratchSize returns the number of float32 of scratch that Run needs.
 func (g *Gemm) ScratchSize() int {
-	if g.gemv != nil {
+	switch {
+	case g.gemv != nil:
 		return 0
+	case g.tiled != nil:
+		return g.tiled.scratchSize()
 	}
 	return g.scratchSize()
 }
@@ -171,6 +198,10 @@ func (g *Gemm) Run(task int, c, a, b, bias, scratch []float32) {
 	o := operands{c: c[matrix*size : (matrix+1)*size], a: a, b: b, bias: bias, ldc: g.spec.N}
 	if g.gemv != nil {
 		g.gemv.run(task/g.batch, &o, &g.ep)
+		return
+	}
+	if g.tiled != nil {
+		g.tiled.run(task/g.batch, &o, &g.ep, scratch)
 		return
 	}
 	g.run(g.tile(task/g.batch), &o, &g.ep, scratch)

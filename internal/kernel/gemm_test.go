@@ -58,6 +58,12 @@ func (s *GemmSpec) biasSize() int {
 // checkGemm compares all ways to prepare a product: constant or not, divided or not.
 func checkGemm(t require.TestingT, s GemmSpec, a, b, bias []float32) {
 	want := refGemm(&s, a, b, bias)
+	for _, s.Impl = range Impls() {
+		checkGemmImpl(t, s, a, b, bias, want)
+	}
+}
+
+func checkGemmImpl(t require.TestingT, s GemmSpec, a, b, bias []float32, want []float64) {
 	var first []float32
 	for _, constant := range []int{0, 1, 2, 3} {
 		for _, split := range []int{1, 2, 7, 64} {

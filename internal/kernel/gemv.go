@@ -5,6 +5,8 @@ package kernel
 const (
 	gemvRows      = 3
 	gemvRowsTrans = 8
+	// With assembly, that computes several rows at once.
+	gemvRowsDots = 32
 )
 
 // gemvColumns is the unit in which columns are divided among tasks: a cache line of the result.
@@ -14,6 +16,7 @@ const gemvColumns = 16
 // fully-connected layer at a small batch. A product with one column is the transposed product with one row.
 type gemv struct {
 	m, n, k int
+	impl    Impl
 	trans   bool // the matrix is stored n×k
 	swap    bool // the matrix is A: c is stored as a column, which for m = 1 is the same
 	chunks
@@ -21,11 +24,19 @@ type gemv struct {
 
 // newGemv returns nil where the product is not of this kind.
 func newGemv(s *GemmSpec, split int) *gemv {
-	g := &gemv{m: s.M, n: s.N, k: s.K, trans: s.TransB}
+	impl := s.Impl.Resolve()
+	g := &gemv{m: s.M, n: s.N, k: s.K, impl: impl, trans: s.TransB}
+	rows, rowsTrans := gemvRows, gemvRowsTrans
+	if impl != Generic { // a matrix stored by rows goes by tiles, a large one stored by columns is not packed
+		rows, rowsTrans = 0, gemvRows
+		if s.K*s.N > packLimit {
+			rowsTrans = gemvRowsDots
+		}
+	}
 	switch {
-	case s.M == 1, s.M <= gemvRows && !s.TransA, s.M <= gemvRowsTrans && !s.TransA && s.TransB:
+	case s.M == 1 && (s.TransB || impl == Generic), s.M <= rows && !s.TransA, s.M <= rowsTrans && !s.TransA && s.TransB:
 	case s.N == 1:
-		*g = gemv{m: 1, n: s.M, k: s.K, trans: !s.TransA, swap: true}
+		*g = gemv{m: 1, n: s.M, k: s.K, impl: impl, trans: !s.TransA, swap: true}
 	default:
 		return nil
 	}
@@ -42,7 +53,7 @@ func (g *gemv) run(task int, o *operands, ep *epilogue) {
 		e.bias = e.bias.transposed()
 	}
 	if g.trans {
-		gemvDots(o.c, x, w, g.m, g.n, g.k, j0, j1)
+		gemvDots(g.impl, o.c, x, w, g.m, g.n, g.k, j0, j1)
 	} else {
 		for i := range g.m {
 			gemvSum(o.c[i*g.n+j0:i*g.n+j1], x[i*g.k:(i+1)*g.k], w[min(j0, len(w)):], g.n)
@@ -53,8 +64,12 @@ func (g *gemv) run(task int, o *operands, ep *epilogue) {
 	e.run(&view, 0, g.m, j0, j1)
 }
 
-// gemvDots computes c[i,j] = x[i]·w[j] for m vectors x and rows j0…j1-1 of w, two rows at a time.
-func gemvDots(c, x, w []float32, m, n, k, j0, j1 int) {
+// gemvDots computes c[i,j] = x[i]·w[j] for m vectors x and rows j0…j1-1 of w.
+func gemvDots(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
+	if impl != Generic && k >= Block {
+		gemvVector(impl, c, x, w, m, n, k, j0, j1)
+		return
+	}
 	j := j0
 	for ; j+2 <= j1; j += 2 {
 		w0, w1 := w[j*k:(j+1)*k], w[(j+1)*k:(j+2)*k]
@@ -67,6 +82,40 @@ func gemvDots(c, x, w []float32, m, n, k, j0, j1 int) {
 		for i := range m {
 			c[i*n+j], _ = dot2(x[i*k:(i+1)*k], w0, w0)
 		}
+	}
+}
+
+// gemvVector is gemvDots with the vector registers of impl: four rows of w at a time, for up to four vectors at once.
+func gemvVector(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
+	most := 2
+	if impl == AVX512 {
+		most = 4
+	}
+	var sums [16]float32
+	for j := j0; j < j1; {
+		cols := 4
+		if j+cols > j1 {
+			cols = 1
+		}
+		for i := 0; i < m; {
+			rows := most
+			for rows > m-i {
+				rows /= 2
+			}
+			dots(impl, sums[:], x[i*k:], w[j*k:], rows, cols, k)
+			for r := range rows {
+				tail := x[(i+r)*k+k/Block*Block : (i+r+1)*k]
+				for q := range cols {
+					sum := sums[r*cols+q]
+					for l, v := range w[(j+q+1)*k-len(tail) : (j+q+1)*k] {
+						sum += v * tail[l]
+					}
+					c[(i+r)*n+j+q] = sum
+				}
+			}
+			i += rows
+		}
+		j += cols
 	}
 }
 

@@ -32,6 +32,7 @@ type tileArgs struct {
 	px    int // from one pixel of x to the next
 	ypx   int // the same of y and res
 	yb    int // from one block of y and res to the next
+	wstep int // from the weights of one input channel to the next
 	shape int // p + 16·nb
 	clamp int // 0: lo and hi are not read
 	lo    float32
@@ -89,7 +90,7 @@ func tileGeneric(a *tileArgs) {
 					for j, u := range (*[Block]float32)(w) {
 						acc[j] += v * u
 					}
-					w = unsafe.Add(w, nb*blockBytes)
+					w = unsafe.Add(w, a.wstep)
 				}
 			}
 			at := i*a.ypx + b*a.yb

@@ -18,7 +18,7 @@ TEXT ·tileAVX512(SB), NOSPLIT, $0-8
 	MOVQ 16(DI), BX
 	MOVQ 8(DI), CX
 	MOVQ 48(DI), DX
-	MOVQ 80(DI), AX
+	MOVQ 88(DI), AX
 	CMPQ AX, $0x2e
 	JEQ  tile14x2
 	CMPQ AX, $0x2d
@@ -91,7 +91,7 @@ channel1x1:
 	VMOVUPS      (BX), Z1
 	VBROADCASTSS (SI), Z2
 	VFMADD231PS  Z1, Z2, Z0
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel1x1
@@ -105,11 +105,11 @@ channel1x1:
 	VADDPS       (SI), Z0, Z0
 
 clamp1x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store1x1
-	VBROADCASTSS 96(DI), Z1
-	VBROADCASTSS 100(DI), Z2
+	VBROADCASTSS 104(DI), Z1
+	VBROADCASTSS 108(DI), Z2
 	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z2, Z0
 
@@ -136,7 +136,7 @@ channel2x1:
 	VFMADD231PS  Z2, Z3, Z0
 	VBROADCASTSS (SI)(R8*1), Z4
 	VFMADD231PS  Z2, Z4, Z1
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel2x1
@@ -152,11 +152,11 @@ channel2x1:
 	VADDPS       (SI), Z1, Z1
 
 clamp2x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store2x1
-	VBROADCASTSS 96(DI), Z2
-	VBROADCASTSS 100(DI), Z3
+	VBROADCASTSS 104(DI), Z2
+	VBROADCASTSS 108(DI), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z3, Z0
 	VMAXPS       Z1, Z2, Z1
@@ -190,7 +190,7 @@ channel3x1:
 	VFMADD231PS  Z3, Z5, Z1
 	VBROADCASTSS (SI)(R8*2), Z6
 	VFMADD231PS  Z3, Z6, Z2
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel3x1
@@ -208,11 +208,11 @@ channel3x1:
 	VADDPS       (SI), Z2, Z2
 
 clamp3x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store3x1
-	VBROADCASTSS 96(DI), Z3
-	VBROADCASTSS 100(DI), Z4
+	VBROADCASTSS 104(DI), Z3
+	VBROADCASTSS 108(DI), Z4
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
 	VMAXPS       Z1, Z3, Z1
@@ -253,7 +253,7 @@ channel4x1:
 	VFMADD231PS  Z4, Z7, Z2
 	VBROADCASTSS (SI)(R9*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel4x1
@@ -273,11 +273,11 @@ channel4x1:
 	VADDPS       (SI), Z3, Z3
 
 clamp4x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store4x1
-	VBROADCASTSS 96(DI), Z4
-	VBROADCASTSS 100(DI), Z5
+	VBROADCASTSS 104(DI), Z4
+	VBROADCASTSS 108(DI), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z5, Z0
 	VMAXPS       Z1, Z4, Z1
@@ -325,7 +325,7 @@ channel5x1:
 	VFMADD231PS  Z5, Z9, Z3
 	VBROADCASTSS (SI)(R8*4), Z6
 	VFMADD231PS  Z5, Z6, Z4
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel5x1
@@ -347,11 +347,11 @@ channel5x1:
 	VADDPS       (SI), Z4, Z4
 
 clamp5x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store5x1
-	VBROADCASTSS 96(DI), Z5
-	VBROADCASTSS 100(DI), Z6
+	VBROADCASTSS 104(DI), Z5
+	VBROADCASTSS 108(DI), Z6
 	VMAXPS       Z0, Z5, Z0
 	VMINPS       Z0, Z6, Z0
 	VMAXPS       Z1, Z5, Z1
@@ -406,7 +406,7 @@ channel6x1:
 	VFMADD231PS  Z6, Z7, Z4
 	VBROADCASTSS (SI)(R10*1), Z8
 	VFMADD231PS  Z6, Z8, Z5
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel6x1
@@ -430,11 +430,11 @@ channel6x1:
 	VADDPS       (SI), Z5, Z5
 
 clamp6x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store6x1
-	VBROADCASTSS 96(DI), Z6
-	VBROADCASTSS 100(DI), Z7
+	VBROADCASTSS 104(DI), Z6
+	VBROADCASTSS 108(DI), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z7, Z0
 	VMAXPS       Z1, Z6, Z1
@@ -496,7 +496,7 @@ channel7x1:
 	VFMADD231PS  Z7, Z9, Z5
 	VBROADCASTSS (SI)(R9*2), Z10
 	VFMADD231PS  Z7, Z10, Z6
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel7x1
@@ -522,11 +522,11 @@ channel7x1:
 	VADDPS       (SI), Z6, Z6
 
 clamp7x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store7x1
-	VBROADCASTSS 96(DI), Z7
-	VBROADCASTSS 100(DI), Z8
+	VBROADCASTSS 104(DI), Z7
+	VBROADCASTSS 108(DI), Z8
 	VMAXPS       Z0, Z7, Z0
 	VMINPS       Z0, Z8, Z0
 	VMAXPS       Z1, Z7, Z1
@@ -595,7 +595,7 @@ channel8x1:
 	VFMADD231PS  Z8, Z11, Z6
 	VBROADCASTSS (SI)(R11*1), Z12
 	VFMADD231PS  Z8, Z12, Z7
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel8x1
@@ -623,11 +623,11 @@ channel8x1:
 	VADDPS       (SI), Z7, Z7
 
 clamp8x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store8x1
-	VBROADCASTSS 96(DI), Z8
-	VBROADCASTSS 100(DI), Z9
+	VBROADCASTSS 104(DI), Z8
+	VBROADCASTSS 108(DI), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z9, Z0
 	VMAXPS       Z1, Z8, Z1
@@ -703,7 +703,7 @@ channel9x1:
 	VFMADD231PS  Z9, Z13, Z7
 	VBROADCASTSS (SI)(R8*8), Z10
 	VFMADD231PS  Z9, Z10, Z8
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel9x1
@@ -733,11 +733,11 @@ channel9x1:
 	VADDPS       (SI), Z8, Z8
 
 clamp9x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store9x1
-	VBROADCASTSS 96(DI), Z9
-	VBROADCASTSS 100(DI), Z10
+	VBROADCASTSS 104(DI), Z9
+	VBROADCASTSS 108(DI), Z10
 	VMAXPS       Z0, Z9, Z0
 	VMINPS       Z0, Z10, Z0
 	VMAXPS       Z1, Z9, Z1
@@ -820,7 +820,7 @@ channel10x1:
 	VFMADD231PS  Z10, Z11, Z8
 	VBROADCASTSS (SI)(R12*1), Z12
 	VFMADD231PS  Z10, Z12, Z9
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel10x1
@@ -852,11 +852,11 @@ channel10x1:
 	VADDPS       (SI), Z9, Z9
 
 clamp10x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store10x1
-	VBROADCASTSS 96(DI), Z10
-	VBROADCASTSS 100(DI), Z11
+	VBROADCASTSS 104(DI), Z10
+	VBROADCASTSS 108(DI), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMINPS       Z0, Z11, Z0
 	VMAXPS       Z1, Z10, Z1
@@ -946,7 +946,7 @@ channel11x1:
 	VFMADD231PS  Z11, Z13, Z9
 	VBROADCASTSS (SI)(R10*2), Z14
 	VFMADD231PS  Z11, Z14, Z10
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel11x1
@@ -980,11 +980,11 @@ channel11x1:
 	VADDPS       (SI), Z10, Z10
 
 clamp11x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store11x1
-	VBROADCASTSS 96(DI), Z11
-	VBROADCASTSS 100(DI), Z12
+	VBROADCASTSS 104(DI), Z11
+	VBROADCASTSS 108(DI), Z12
 	VMAXPS       Z0, Z11, Z0
 	VMINPS       Z0, Z12, Z0
 	VMAXPS       Z1, Z11, Z1
@@ -1081,7 +1081,7 @@ channel12x1:
 	VFMADD231PS  Z12, Z15, Z10
 	VBROADCASTSS (SI)(R13*1), Z16
 	VFMADD231PS  Z12, Z16, Z11
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel12x1
@@ -1117,11 +1117,11 @@ channel12x1:
 	VADDPS       (SI), Z11, Z11
 
 clamp12x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store12x1
-	VBROADCASTSS 96(DI), Z12
-	VBROADCASTSS 100(DI), Z13
+	VBROADCASTSS 104(DI), Z12
+	VBROADCASTSS 108(DI), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMINPS       Z0, Z13, Z0
 	VMAXPS       Z1, Z12, Z1
@@ -1225,7 +1225,7 @@ channel13x1:
 	VFMADD231PS  Z13, Z17, Z11
 	VBROADCASTSS (SI)(R9*4), Z14
 	VFMADD231PS  Z13, Z14, Z12
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel13x1
@@ -1263,11 +1263,11 @@ channel13x1:
 	VADDPS       (SI), Z12, Z12
 
 clamp13x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store13x1
-	VBROADCASTSS 96(DI), Z13
-	VBROADCASTSS 100(DI), Z14
+	VBROADCASTSS 104(DI), Z13
+	VBROADCASTSS 108(DI), Z14
 	VMAXPS       Z0, Z13, Z0
 	VMINPS       Z0, Z14, Z0
 	VMAXPS       Z1, Z13, Z1
@@ -1378,7 +1378,7 @@ channel14x1:
 	VFMADD231PS  Z14, Z15, Z12
 	VBROADCASTSS (SI)(R15*1), Z16
 	VFMADD231PS  Z14, Z16, Z13
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel14x1
@@ -1418,11 +1418,11 @@ channel14x1:
 	VADDPS       (SI), Z13, Z13
 
 clamp14x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store14x1
-	VBROADCASTSS 96(DI), Z14
-	VBROADCASTSS 100(DI), Z15
+	VBROADCASTSS 104(DI), Z14
+	VBROADCASTSS 108(DI), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMINPS       Z0, Z15, Z0
 	VMAXPS       Z1, Z14, Z1
@@ -1501,7 +1501,7 @@ channel1x2:
 	VBROADCASTSS (SI), Z4
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel1x2
@@ -1516,11 +1516,11 @@ channel1x2:
 	VADDPS       (SI)(R10*1), Z1, Z1
 
 clamp1x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store1x2
-	VBROADCASTSS 96(DI), Z2
-	VBROADCASTSS 100(DI), Z3
+	VBROADCASTSS 104(DI), Z2
+	VBROADCASTSS 108(DI), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z3, Z0
 	VMAXPS       Z1, Z2, Z1
@@ -1555,7 +1555,7 @@ channel2x2:
 	VBROADCASTSS (SI)(R8*1), Z7
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel2x2
@@ -1573,11 +1573,11 @@ channel2x2:
 	VADDPS       (SI)(R10*1), Z3, Z3
 
 clamp2x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store2x2
-	VBROADCASTSS 96(DI), Z4
-	VBROADCASTSS 100(DI), Z5
+	VBROADCASTSS 104(DI), Z4
+	VBROADCASTSS 108(DI), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z5, Z0
 	VMAXPS       Z1, Z4, Z1
@@ -1624,7 +1624,7 @@ channel3x2:
 	VBROADCASTSS (SI)(R8*2), Z10
 	VFMADD231PS  Z6, Z10, Z4
 	VFMADD231PS  Z7, Z10, Z5
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel3x2
@@ -1645,11 +1645,11 @@ channel3x2:
 	VADDPS       (SI)(R10*1), Z5, Z5
 
 clamp3x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store3x2
-	VBROADCASTSS 96(DI), Z6
-	VBROADCASTSS 100(DI), Z7
+	VBROADCASTSS 104(DI), Z6
+	VBROADCASTSS 108(DI), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z7, Z0
 	VMAXPS       Z1, Z6, Z1
@@ -1708,7 +1708,7 @@ channel4x2:
 	VBROADCASTSS (SI)(R9*1), Z13
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel4x2
@@ -1732,11 +1732,11 @@ channel4x2:
 	VADDPS       (SI)(R10*1), Z7, Z7
 
 clamp4x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store4x2
-	VBROADCASTSS 96(DI), Z8
-	VBROADCASTSS 100(DI), Z9
+	VBROADCASTSS 104(DI), Z8
+	VBROADCASTSS 108(DI), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z9, Z0
 	VMAXPS       Z1, Z8, Z1
@@ -1807,7 +1807,7 @@ channel5x2:
 	VBROADCASTSS (SI)(R8*4), Z12
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel5x2
@@ -1834,11 +1834,11 @@ channel5x2:
 	VADDPS       (SI)(R10*1), Z9, Z9
 
 clamp5x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store5x2
-	VBROADCASTSS 96(DI), Z10
-	VBROADCASTSS 100(DI), Z11
+	VBROADCASTSS 104(DI), Z10
+	VBROADCASTSS 108(DI), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMINPS       Z0, Z11, Z0
 	VMAXPS       Z1, Z10, Z1
@@ -1921,7 +1921,7 @@ channel6x2:
 	VBROADCASTSS (SI)(R10*1), Z15
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel6x2
@@ -1951,11 +1951,11 @@ channel6x2:
 	VADDPS       (SI)(R10*1), Z11, Z11
 
 clamp6x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store6x2
-	VBROADCASTSS 96(DI), Z12
-	VBROADCASTSS 100(DI), Z13
+	VBROADCASTSS 104(DI), Z12
+	VBROADCASTSS 108(DI), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMINPS       Z0, Z13, Z0
 	VMAXPS       Z1, Z12, Z1
@@ -2050,7 +2050,7 @@ channel7x2:
 	VBROADCASTSS (SI)(R9*2), Z18
 	VFMADD231PS  Z14, Z18, Z12
 	VFMADD231PS  Z15, Z18, Z13
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel7x2
@@ -2083,11 +2083,11 @@ channel7x2:
 	VADDPS       (SI)(R10*1), Z13, Z13
 
 clamp7x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store7x2
-	VBROADCASTSS 96(DI), Z14
-	VBROADCASTSS 100(DI), Z15
+	VBROADCASTSS 104(DI), Z14
+	VBROADCASTSS 108(DI), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMINPS       Z0, Z15, Z0
 	VMAXPS       Z1, Z14, Z1
@@ -2194,7 +2194,7 @@ channel8x2:
 	VBROADCASTSS (SI)(R11*1), Z21
 	VFMADD231PS  Z16, Z21, Z14
 	VFMADD231PS  Z17, Z21, Z15
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel8x2
@@ -2230,11 +2230,11 @@ channel8x2:
 	VADDPS       (SI)(R10*1), Z15, Z15
 
 clamp8x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store8x2
-	VBROADCASTSS 96(DI), Z16
-	VBROADCASTSS 100(DI), Z17
+	VBROADCASTSS 104(DI), Z16
+	VBROADCASTSS 108(DI), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMINPS       Z0, Z17, Z0
 	VMAXPS       Z1, Z16, Z1
@@ -2353,7 +2353,7 @@ channel9x2:
 	VBROADCASTSS (SI)(R8*8), Z20
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel9x2
@@ -2392,11 +2392,11 @@ channel9x2:
 	VADDPS       (SI)(R10*1), Z17, Z17
 
 clamp9x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store9x2
-	VBROADCASTSS 96(DI), Z18
-	VBROADCASTSS 100(DI), Z19
+	VBROADCASTSS 104(DI), Z18
+	VBROADCASTSS 108(DI), Z19
 	VMAXPS       Z0, Z18, Z0
 	VMINPS       Z0, Z19, Z0
 	VMAXPS       Z1, Z18, Z1
@@ -2527,7 +2527,7 @@ channel10x2:
 	VBROADCASTSS (SI)(R12*1), Z23
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel10x2
@@ -2569,11 +2569,11 @@ channel10x2:
 	VADDPS       (SI)(R10*1), Z19, Z19
 
 clamp10x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store10x2
-	VBROADCASTSS 96(DI), Z20
-	VBROADCASTSS 100(DI), Z21
+	VBROADCASTSS 104(DI), Z20
+	VBROADCASTSS 108(DI), Z21
 	VMAXPS       Z0, Z20, Z0
 	VMINPS       Z0, Z21, Z0
 	VMAXPS       Z1, Z20, Z1
@@ -2716,7 +2716,7 @@ channel11x2:
 	VBROADCASTSS (SI)(R10*2), Z26
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel11x2
@@ -2761,11 +2761,11 @@ channel11x2:
 	VADDPS       (SI)(R10*1), Z21, Z21
 
 clamp11x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store11x2
-	VBROADCASTSS 96(DI), Z22
-	VBROADCASTSS 100(DI), Z23
+	VBROADCASTSS 104(DI), Z22
+	VBROADCASTSS 108(DI), Z23
 	VMAXPS       Z0, Z22, Z0
 	VMINPS       Z0, Z23, Z0
 	VMAXPS       Z1, Z22, Z1
@@ -2920,7 +2920,7 @@ channel12x2:
 	VBROADCASTSS (SI)(R13*1), Z29
 	VFMADD231PS  Z24, Z29, Z22
 	VFMADD231PS  Z25, Z29, Z23
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel12x2
@@ -2968,11 +2968,11 @@ channel12x2:
 	VADDPS       (SI)(R10*1), Z23, Z23
 
 clamp12x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store12x2
-	VBROADCASTSS 96(DI), Z24
-	VBROADCASTSS 100(DI), Z25
+	VBROADCASTSS 104(DI), Z24
+	VBROADCASTSS 108(DI), Z25
 	VMAXPS       Z0, Z24, Z0
 	VMINPS       Z0, Z25, Z0
 	VMAXPS       Z1, Z24, Z1
@@ -3139,7 +3139,7 @@ channel13x2:
 	VBROADCASTSS (SI)(R9*4), Z28
 	VFMADD231PS  Z26, Z28, Z24
 	VFMADD231PS  Z27, Z28, Z25
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel13x2
@@ -3190,11 +3190,11 @@ channel13x2:
 	VADDPS       (SI)(R10*1), Z25, Z25
 
 clamp13x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store13x2
-	VBROADCASTSS 96(DI), Z26
-	VBROADCASTSS 100(DI), Z27
+	VBROADCASTSS 104(DI), Z26
+	VBROADCASTSS 108(DI), Z27
 	VMAXPS       Z0, Z26, Z0
 	VMINPS       Z0, Z27, Z0
 	VMAXPS       Z1, Z26, Z1
@@ -3373,7 +3373,7 @@ channel14x2:
 	VBROADCASTSS (SI)(R15*1), Z31
 	VFMADD231PS  Z28, Z31, Z26
 	VFMADD231PS  Z29, Z31, Z27
-	ADDQ         $0x80, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel14x2
@@ -3427,11 +3427,11 @@ channel14x2:
 	VADDPS       (SI)(R10*1), Z27, Z27
 
 clamp14x2:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store14x2
-	VBROADCASTSS 96(DI), Z28
-	VBROADCASTSS 100(DI), Z29
+	VBROADCASTSS 104(DI), Z28
+	VBROADCASTSS 108(DI), Z29
 	VMAXPS       Z0, Z28, Z0
 	VMINPS       Z0, Z29, Z0
 	VMAXPS       Z1, Z28, Z1
@@ -3549,7 +3549,7 @@ TEXT ·tileAVX2(SB), NOSPLIT, $0-8
 	MOVQ 16(DI), BX
 	MOVQ 8(DI), CX
 	MOVQ 48(DI), DX
-	MOVQ 80(DI), AX
+	MOVQ 88(DI), AX
 	CMPQ AX, $0x16
 	JEQ  tile6x1
 	CMPQ AX, $0x15
@@ -3581,7 +3581,7 @@ channel1x1:
 	VBROADCASTSS (SI), Y4
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel1x1
@@ -3596,11 +3596,11 @@ channel1x1:
 	VADDPS       32(SI), Y1, Y1
 
 clamp1x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store1x1
-	VBROADCASTSS 96(DI), Y2
-	VBROADCASTSS 100(DI), Y3
+	VBROADCASTSS 104(DI), Y2
+	VBROADCASTSS 108(DI), Y3
 	VMAXPS       Y0, Y2, Y0
 	VMINPS       Y0, Y3, Y0
 	VMAXPS       Y1, Y2, Y1
@@ -3635,7 +3635,7 @@ channel2x1:
 	VBROADCASTSS (SI)(R8*1), Y7
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel2x1
@@ -3653,11 +3653,11 @@ channel2x1:
 	VADDPS       32(SI), Y3, Y3
 
 clamp2x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store2x1
-	VBROADCASTSS 96(DI), Y4
-	VBROADCASTSS 100(DI), Y5
+	VBROADCASTSS 104(DI), Y4
+	VBROADCASTSS 108(DI), Y5
 	VMAXPS       Y0, Y4, Y0
 	VMINPS       Y0, Y5, Y0
 	VMAXPS       Y1, Y4, Y1
@@ -3704,7 +3704,7 @@ channel3x1:
 	VBROADCASTSS (SI)(R8*2), Y10
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel3x1
@@ -3725,11 +3725,11 @@ channel3x1:
 	VADDPS       32(SI), Y5, Y5
 
 clamp3x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store3x1
-	VBROADCASTSS 96(DI), Y6
-	VBROADCASTSS 100(DI), Y7
+	VBROADCASTSS 104(DI), Y6
+	VBROADCASTSS 108(DI), Y7
 	VMAXPS       Y0, Y6, Y0
 	VMINPS       Y0, Y7, Y0
 	VMAXPS       Y1, Y6, Y1
@@ -3788,7 +3788,7 @@ channel4x1:
 	VBROADCASTSS (SI)(R9*1), Y13
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel4x1
@@ -3812,11 +3812,11 @@ channel4x1:
 	VADDPS       32(SI), Y7, Y7
 
 clamp4x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store4x1
-	VBROADCASTSS 96(DI), Y8
-	VBROADCASTSS 100(DI), Y9
+	VBROADCASTSS 104(DI), Y8
+	VBROADCASTSS 108(DI), Y9
 	VMAXPS       Y0, Y8, Y0
 	VMINPS       Y0, Y9, Y0
 	VMAXPS       Y1, Y8, Y1
@@ -3887,7 +3887,7 @@ channel5x1:
 	VBROADCASTSS (SI)(R8*4), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel5x1
@@ -3914,11 +3914,11 @@ channel5x1:
 	VADDPS       32(SI), Y9, Y9
 
 clamp5x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store5x1
-	VBROADCASTSS 96(DI), Y10
-	VBROADCASTSS 100(DI), Y11
+	VBROADCASTSS 104(DI), Y10
+	VBROADCASTSS 108(DI), Y11
 	VMAXPS       Y0, Y10, Y0
 	VMINPS       Y0, Y11, Y0
 	VMAXPS       Y1, Y10, Y1
@@ -4001,7 +4001,7 @@ channel6x1:
 	VBROADCASTSS (SI)(R10*1), Y15
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
-	ADDQ         $0x40, BX
+	ADDQ         80(DI), BX
 	ADDQ         $0x04, SI
 	DECQ         AX
 	JNE          channel6x1
@@ -4031,11 +4031,11 @@ channel6x1:
 	VADDPS       32(SI), Y11, Y11
 
 clamp6x1:
-	MOVQ         88(DI), SI
+	MOVQ         96(DI), SI
 	TESTQ        SI, SI
 	JEQ          store6x1
-	VBROADCASTSS 96(DI), Y12
-	VBROADCASTSS 100(DI), Y13
+	VBROADCASTSS 104(DI), Y12
+	VBROADCASTSS 108(DI), Y13
 	VMAXPS       Y0, Y12, Y0
 	VMINPS       Y0, Y13, Y0
 	VMAXPS       Y1, Y12, Y1

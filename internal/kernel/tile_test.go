@@ -27,7 +27,7 @@ func tileCase(rng *rand.Rand, p, nb, taps, depth int, residual bool, act Activat
 	y := random(p * nb * Block)
 	a := tileArgs{
 		x: unsafe.Pointer(&x[0]), taps: &list[0], w: &random(taps * depth * nb * Block)[0], y: unsafe.Pointer(&y[0]),
-		bias: &random(nb * Block)[0], count: taps, px: 4 * px, ypx: blockBytes, yb: p * blockBytes,
+		bias: &random(nb * Block)[0], count: taps, px: 4 * px, ypx: blockBytes, yb: p * blockBytes, wstep: nb * blockBytes,
 		shape: p + 16*nb,
 	}
 	a.setActivation(act)

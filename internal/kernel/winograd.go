@@ -182,7 +182,7 @@ func (c *Winograd) multiply(r *winogradRun, group, tiles int) {
 	points, b := c.form.t*c.form.t, group*c.kern.blocks
 	nb := min(c.kern.blocks, c.outBlocks-b)
 	a := tileArgs{taps: &c.taps[0], count: len(c.taps), px: blockBytes, ypx: blockBytes, yb: c.chunk * blockBytes}
-	a.bias = &zeros[0]
+	a.bias, a.wstep = &zeros[0], nb*blockBytes
 	parts := ceilDiv(tiles, c.kern.pixels)
 	weights := c.weights[b*Block*c.spec.C*points:]
 	for p := range points {

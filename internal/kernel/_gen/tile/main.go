@@ -16,8 +16,9 @@ const (
 	argBias, argRes           = 32, 40
 	argCount                  = 48
 	argPx, argYPx, argYBlock  = 56, 64, 72
-	argShape, argClamp        = 80, 88
-	argLo, argHi              = 96, 100
+	argWStep                  = 80
+	argShape, argClamp        = 88, 96
+	argLo, argHi              = 104, 108
 	blockBytes                = 64
 )
 
@@ -150,7 +151,7 @@ func (s isa) tile(p, nb int) {
 			VFMADD231PS(weight(j), b, acc(i, j))
 		}
 	}
-	ADDQ(Imm(uint64(nb*blockBytes)), w)
+	ADDQ(Mem{Base: args, Disp: argWStep}, w)
 	ADDQ(Imm(4), x)
 	DECQ(depth)
 	JNE(LabelRef(s.label("channel", p, nb)))

@@ -1,0 +1,192 @@
+package kernel
+
+import "unsafe"
+
+// tiled is a matrix product by the micro-kernel of tileArgs: rows of A are its pixels, columns of B its channels. A is
+// read where it lies unless it is transposed or its rows would share the sets of the first-level cache; B is read in
+// panels of blocks·16 columns, packed but for whole panels of a row-major matrix that comes with Run.
+type tiled struct {
+	kern           tileKernel
+	m, n, k        int
+	transA, transB bool
+	packA          bool
+	packed         []float32 // constant B: panels of k×width
+	rows, panels   chunks    // of rows, in tiles; of columns, in panels
+	band           int       // rows worked on at once
+	bias           []float32 // of Run's bias nothing is known before: zero
+}
+
+// newTiled prepares C = A·B; b is B where it is constant and to be packed.
+func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int) *tiled {
+	t := &tiled{kern: newTileKernel(impl), m: m, n: n, k: k, transA: transA, transB: transB}
+	t.packA = transA || k*floatBytes%1024 == 0
+	p := t.kern.pixels
+	t.band = max(p, cacheBytes/max(1, k*floatBytes)/p*p)
+	panels, tiles := ceilDiv(n, t.width()), ceilDiv(m, p)
+	if n > m { // tasks that share columns pack the same panels each, tasks that share rows the same rows
+		t.panels = newChunks(panels, want, 1)
+		t.rows = newChunks(tiles, ceilDiv(want, max(1, t.panels.tasks)), 1)
+	} else {
+		t.rows = newChunks(tiles, want, 1)
+		t.panels = newChunks(panels, ceilDiv(want, max(1, t.rows.tasks)), 1)
+	}
+	if b != nil {
+		t.packed = alignedFloats(panels * t.width() * k)
+		for q := range panels {
+			t.packPanel(t.packed[q*t.width()*k:], b, q)
+		}
+	}
+	return t
+}
+
+func (t *tiled) width() int { return t.kern.blocks * Block }
+func (t *tiled) tasks() int { return t.rows.tasks * t.panels.tasks }
+
+func (t *tiled) scratchSize() int {
+	size := t.kern.pixels*t.width() + t.width()*t.k + 2*Block
+	if t.packA {
+		size += min(t.band, roundUp(t.m, t.kern.pixels)) * t.rowA()
+	}
+	return size
+}
+
+// rowA is how far apart the rows of packed A lie: never a multiple of a power of two.
+func (t *tiled) rowA() int { return roundUp(t.k, Block) + Block }
+
+// packPanel packs panel q of B, k×width, with zeros beyond the last column.
+func (t *tiled) packPanel(dst, b []float32, q int) {
+	w := t.width()
+	j0, j1 := q*w, min((q+1)*w, t.n)
+	dst = dst[:t.k*w]
+	if j1-j0 < w {
+		clear(dst)
+	}
+	if !t.transB {
+		for k := range t.k {
+			copy(dst[k*w:][:w], b[k*t.n+j0:k*t.n+j1])
+		}
+		return
+	}
+	const strip = 64 // elements of each column taken at a time, so that the panel stays in the cache
+	for k0 := 0; k0 < t.k; k0 += strip {
+		k1 := min(k0+strip, t.k)
+		for j := j0; j < j1; j++ {
+			out := dst[k0*w+j-j0:]
+			for k, v := range b[j*t.k+k0 : j*t.k+k1] {
+				out[k*w] = v
+			}
+		}
+	}
+}
+
+// run computes one task of o.c and finishes it.
+func (t *tiled) run(task int, o *operands, ep *epilogue, scratch []float32) {
+	p, w := t.kern.pixels, t.width()
+	i0, i1 := t.rows.bounds(task % t.rows.tasks)
+	i0, i1 = i0*p, min(i1*p, t.m)
+	q0, q1 := t.panels.bounds(task / t.rows.tasks)
+	edge, scratch := scratch[:p*w], scratch[p*w:]
+	panel, scratch := scratch[:w*t.k], scratch[w*t.k:]
+	bias, rowsA := scratch[:2*Block], scratch[2*Block:]
+	fused := ep.alpha == 1 && (ep.bias == NoBias || ep.bias == BiasPerColumn && ep.beta == 1)
+
+	tap := tileTap{0, t.k}
+	a := tileArgs{taps: &tap, count: 1, yb: blockBytes}
+	if fused {
+		a.setActivation(ep.act)
+	}
+	for i := i0; i < i1; i += t.band {
+		end := min(i+t.band, i1)
+		x := t.operandA(&a, o.a, rowsA, i, end)
+		for q := q0; q < q1; q++ {
+			a.w, a.wstep = t.operandB(o.b, panel, q)
+			a.bias = t.columnBias(o.bias, bias, q, fused && ep.bias == BiasPerColumn)
+			t.column(&a, o, x, edge, i, end, q, fused)
+			if !fused {
+				ep.run(o, i, end, q*w, min((q+1)*w, t.n))
+			}
+		}
+	}
+}
+
+// operandA returns where row i0 begins, and sets a.px.
+func (t *tiled) operandA(a *tileArgs, src, rows []float32, i0, i1 int) unsafe.Pointer {
+	if !t.packA {
+		a.px = t.k * floatBytes
+		return unsafe.Pointer(&src[i0*t.k])
+	}
+	ld := t.rowA()
+	a.px = ld * floatBytes
+	if !t.transA {
+		for i := i0; i < i1; i++ {
+			copy(rows[(i-i0)*ld:], src[i*t.k:(i+1)*t.k])
+		}
+		return unsafe.Pointer(&rows[0])
+	}
+	for k := range t.k {
+		for i, v := range src[k*t.m+i0 : k*t.m+i1] {
+			rows[i*ld+k] = v
+		}
+	}
+	return unsafe.Pointer(&rows[0])
+}
+
+// operandB returns panel q and the distance of its rows.
+func (t *tiled) operandB(src, panel []float32, q int) (*float32, int) {
+	w := t.width()
+	switch {
+	case t.packed != nil:
+		return &t.packed[q*w*t.k], w * floatBytes
+	case !t.transB && (q+1)*w <= t.n:
+		return &src[q*w], t.n * floatBytes
+	}
+	t.packPanel(panel, src, q)
+	return &panel[0], w * floatBytes
+}
+
+// columnBias is what sums of panel q begin with.
+func (t *tiled) columnBias(src, bias []float32, q int, present bool) *float32 {
+	w := t.width()
+	switch {
+	case !present:
+		return &zeros[0]
+	case (q+1)*w <= t.n:
+		return &src[q*w]
+	}
+	clear(bias[copy(bias, src[q*w:t.n]):])
+	return &bias[0]
+}
+
+// column computes rows i0…i1-1 of panel q.
+func (t *tiled) column(a *tileArgs, o *operands, x unsafe.Pointer, edge []float32, i0, i1, q int, fused bool) {
+	w := t.width()
+	columns := min(w, t.n-q*w)
+	nb := ceilDiv(columns, Block)
+	tiles := ceilDiv(i1-i0, t.kern.pixels)
+	for tile := range tiles {
+		from, to := tile*(i1-i0)/tiles, (tile+1)*(i1-i0)/tiles
+		a.shape = to - from + 16*nb
+		a.x = unsafe.Add(x, from*a.px)
+		at := (i0+from)*o.ldc + q*w
+		a.res = nil
+		if columns == nb*Block {
+			a.ypx, a.y = o.ldc*floatBytes, unsafe.Pointer(&o.c[at])
+			if fused && o.residual != nil {
+				a.res = unsafe.Pointer(&o.residual[at])
+			}
+			t.kern.run(a)
+			continue
+		}
+		a.ypx, a.y = w*floatBytes, unsafe.Pointer(&edge[0])
+		if fused && o.residual != nil {
+			for i := range to - from {
+				copy(edge[i*w:], o.residual[at+i*o.ldc:][:columns])
+			}
+			a.res = a.y
+		}
+		t.kern.run(a)
+		for i := range to - from {
+			copy(o.c[at+i*o.ldc:][:columns], edge[i*w:])
+		}
+	}
+}
