@@ -83,7 +83,7 @@ type convKernel interface {
 
 // chooseConv prepares the algorithm that is expected to be the fastest.
 func chooseConv(spec kernel.BlockedConvSpec) (convKernel, error) {
-	if !spec.Plain && spec.Group == 1 && spec.C >= kernel.Block {
+	if !spec.Plain && spec.C/spec.Group >= kernel.Block {
 		for _, form := range []int{1, 0, 2} {
 			if form == 1 && spec.Out[0] < 8 { // tiles that hang over the edge cost more than they save
 				continue

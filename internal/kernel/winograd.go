@@ -13,11 +13,12 @@ type Winograd struct {
 	form           *winogradForm
 	kern           tileKernel
 	win            window
-	weights        []float32 // [⌈blocks/kern.blocks⌉][t²][C][blocks]
+	weights        [][]float32 // by group: [⌈blocks/kern.blocks⌉][t²][C][blocks]
 	bias           []float32
 	taps           []tileTap // of a chunk of chunk tiles
-	inBlocks       int
-	outBlocks      int
+	inBlocks       int       // of a group
+	outBlocks      int       // of a group
+	inChannels     int       // of a group
 	tilesH, tilesW int
 	chunk          int // tiles worked on at once
 	tiles          chunks
@@ -35,13 +36,14 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 	c := &Winograd{spec: spec, form: &winogradForms[form], kern: newTileKernel(spec.Impl), win: spec.window()}
 	s := &c.spec
 	for d := range 2 {
-		if s.Kernel[d] != c.form.r || s.Strides[d] != 1 || s.Dilations[d] != 1 || s.Group != 1 || s.Plain || s.Strict {
+		if s.Kernel[d] != c.form.r || s.Strides[d] != 1 || s.Dilations[d] != 1 || s.Plain || s.Strict {
 			return nil, fmt.Errorf("kernel: %s: does not fit a %v convolution of stride %v", c.form.name, s.Kernel, s.Strides)
 		}
 	}
-	c.inBlocks, c.outBlocks = Blocks(s.C), Blocks(s.OutC)
+	c.inChannels = s.C / s.Group
+	c.inBlocks, c.outBlocks = Blocks(c.inChannels), Blocks(s.OutC/s.Group)
 	c.tilesH, c.tilesW = ceilDiv(c.win[1].out, c.form.m), ceilDiv(c.win[2].out, c.form.m)
-	c.bias = make([]float32, c.outBlocks*Block)
+	c.bias = make([]float32, s.Group*c.outBlocks*Block)
 	copy(c.bias, s.Bias)
 	c.pack()
 	c.divide()
@@ -51,15 +53,18 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 
 func (c *Winograd) pack() {
 	s, points := &c.spec, c.form.t*c.form.t
-	area := c.form.r * c.form.r
-	c.weights = alignedFloats(points * s.C * c.outBlocks * Block)
-	for m := range s.OutC {
-		b := m / Block / c.kern.blocks * c.kern.blocks // first block of the group
-		width := min(c.kern.blocks, c.outBlocks-b) * Block
-		group := c.weights[b*Block*s.C*points:]
-		for ch := range s.C {
-			for p, u := range c.form.weights(s.Weights[(m*s.C+ch)*area:][:area]) {
-				group[(p*s.C+ch)*width+m-b*Block] = float32(u)
+	area, mg := c.form.r*c.form.r, s.OutC/s.Group
+	c.weights = make([][]float32, s.Group)
+	for g := range c.weights {
+		c.weights[g] = alignedFloats(points * c.inChannels * c.outBlocks * Block)
+		for m := range mg {
+			b := m / Block / c.kern.blocks * c.kern.blocks // first block of those that are packed together
+			width := min(c.kern.blocks, c.outBlocks-b) * Block
+			part := c.weights[g][b*Block*c.inChannels*points:]
+			for ch := range c.inChannels {
+				for p, u := range c.form.weights(s.Weights[((g*mg+m)*c.inChannels+ch)*area:][:area]) {
+					part[(p*c.inChannels+ch)*width+m-b*Block] = float32(u)
+				}
 			}
 		}
 	}
@@ -69,7 +74,7 @@ func (c *Winograd) divide() {
 	s := &c.spec
 	total := s.N * c.tilesH * c.tilesW
 	p, points := c.kern.pixels, c.form.t*c.form.t
-	want := max(1, s.Split)
+	want := ceilDiv(max(1, s.Split), s.Group)
 	const transformed = 4 * cacheBytes // bytes of patches kept in the second and third level of the cache
 	c.chunk = transformed / (points * max(1, c.inBlocks) * blockBytes) / p * p
 	c.chunk = min(max(c.chunk, 2*p), 8*p)
@@ -79,7 +84,7 @@ func (c *Winograd) divide() {
 	groups := ceilDiv(c.outBlocks, c.kern.blocks)
 	c.channels = newChunks(groups, ceilDiv(want, 4*max(1, c.tiles.tasks)), ceilDiv(4, c.kern.blocks))
 	for b := range c.inBlocks {
-		c.taps = append(c.taps, tileTap{b * c.chunk * blockBytes, min(Block, s.C-b*Block)})
+		c.taps = append(c.taps, tileTap{b * c.chunk * blockBytes, min(Block, c.inChannels-b*Block)})
 	}
 }
 
@@ -91,7 +96,7 @@ func (c *Winograd) Tasks() int {
 	if c.win.outputs()*c.spec.OutC == 0 {
 		return 0
 	}
-	return c.tiles.tasks * c.channels.tasks
+	return c.spec.Group * c.tiles.tasks * c.channels.tasks
 }
 
 // ScratchSize returns the number of float32 of scratch that Run needs.
@@ -102,12 +107,15 @@ func (c *Winograd) ScratchSize() int {
 
 // winogradRun is the state of a task.
 type winogradRun struct {
+	group                           int
 	v, m, tmp, patch, tile, tileRes []float32
 	y, x, res                       []float32
 }
 
 // Run computes one task of y; residual is nil or laid out as y, which it may be.
 func (c *Winograd) Run(task int, y, x, residual, scratch []float32) {
+	group := task % c.spec.Group
+	task /= c.spec.Group
 	t0, t1 := c.tiles.bounds(task % c.tiles.tasks)
 	g0, g1 := c.channels.bounds(task / c.tiles.tasks)
 	points := c.form.t * c.form.t
@@ -118,7 +126,7 @@ func (c *Winograd) Run(task int, y, x, residual, scratch []float32) {
 		scratch = scratch[n:]
 		return part
 	}
-	r := winogradRun{y: y, x: x, res: residual}
+	r := winogradRun{group: group, y: y, x: x, res: residual}
 	r.v = carve(points * c.chunk * c.inBlocks * Block)
 	r.m = carve(points * c.chunk * c.kern.blocks * Block)
 	r.tmp, r.patch = carve(points*Block), carve(points*Block)
@@ -149,7 +157,7 @@ func (c *Winograd) transformInput(r *winogradRun, t0, t1 int) {
 		y, x := row+h.off[0], col+w.off[0]
 		inside := y >= 0 && x >= 0 && y+t <= h.in && x+t <= w.in
 		for b := range c.inBlocks {
-			plane := r.x[(image*c.inBlocks+b)*h.in*w.in*Block:][:h.in*w.in*Block]
+			plane := r.x[((image*c.spec.Group+r.group)*c.inBlocks+b)*h.in*w.in*Block:][:h.in*w.in*Block]
 			dst := unsafe.Pointer(&r.v[(b*c.chunk+tile-t0)*Block])
 			if inside {
 				c.form.input(c.kern.impl, dst, step, unsafe.Pointer(&plane[(y*w.in+x)*Block]), w.in*blockBytes, &r.tmp[0])
@@ -184,9 +192,9 @@ func (c *Winograd) multiply(r *winogradRun, group, tiles int) {
 	a := tileArgs{taps: &c.taps[0], count: len(c.taps), px: blockBytes, ypx: blockBytes, yb: c.chunk * blockBytes}
 	a.bias, a.wstep = &zeros[0], nb*blockBytes
 	parts := ceilDiv(tiles, c.kern.pixels)
-	weights := c.weights[b*Block*c.spec.C*points:]
+	weights := c.weights[r.group][b*Block*c.inChannels*points:]
 	for p := range points {
-		a.w = &weights[p*c.spec.C*nb*Block]
+		a.w = &weights[p*c.inChannels*nb*Block]
 		x, y := unsafe.Pointer(&r.v[p*c.inBlocks*c.chunk*Block]), unsafe.Pointer(&r.m[p*c.kern.blocks*c.chunk*Block])
 		for i := range parts {
 			from, to := i*tiles/parts, (i+1)*tiles/parts
@@ -207,10 +215,10 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 	a := winogradOut{step: c.kern.blocks * c.chunk * blockBytes, tmp: &r.tmp[0], clamp: clamp.clamp, lo: clamp.lo, hi: clamp.hi}
 	for i := range min(c.kern.blocks, c.outBlocks-group*c.kern.blocks) {
 		b := group*c.kern.blocks + i
-		a.bias = &c.bias[b*Block]
+		a.bias = &c.bias[(r.group*c.outBlocks+b)*Block]
 		for tile := t0; tile < t1; tile++ {
 			image, row, col := c.place(tile)
-			at := (image*c.outBlocks + b) * h * w * Block
+			at := ((image*c.spec.Group+r.group)*c.outBlocks + b) * h * w * Block
 			plane := r.y[at:][:h*w*Block]
 			a.src = &r.m[(i*c.chunk+tile-t0)*Block]
 			pixel := (row*w + col) * Block

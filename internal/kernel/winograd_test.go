@@ -11,9 +11,12 @@ func TestWinograd(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		form := rapid.IntRange(0, WinogradForms-1).Draw(t, "form")
 		k := winogradForms[form].r
-		s := BlockedConvSpec{N: rapid.IntRange(1, 2).Draw(t, "n"), Group: 1,
+		s := BlockedConvSpec{N: rapid.IntRange(1, 2).Draw(t, "n"), Group: rapid.IntRange(1, 2).Draw(t, "group"),
 			C: rapid.IntRange(1, 40).Draw(t, "c"), OutC: rapid.IntRange(1, 70).Draw(t, "outC"),
 			Act: Activation{Kind: ActivationKind(rapid.IntRange(0, 2).Draw(t, "act")), Min: -1, Max: 2}}
+		if s.Group > 1 {
+			s.C, s.OutC = s.Group*roundUp(s.C, Block), s.Group*roundUp(s.OutC, Block)
+		}
 		for range 2 {
 			p, q := rapid.IntRange(0, 3).Draw(t, "padBegin"), rapid.IntRange(0, 3).Draw(t, "padEnd")
 			in := max(1, k-p-q) + rapid.IntRange(0, 20).Draw(t, "in")
@@ -28,8 +31,8 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 	r := newRand()
 	in, out := product(s.In), product(s.Out)
 	x := random(r, s.N*s.C*in)
-	s.Weights, s.Bias = random(r, s.OutC*s.C*product(s.Kernel)), random(r, s.OutC)
-	ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: 1, Spatial: s.Spatial, Bias: true, Act: s.Act}
+	s.Weights, s.Bias = random(r, s.OutC*s.C/s.Group*product(s.Kernel)), random(r, s.OutC)
+	ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial, Bias: true, Act: s.Act}
 	var residual, blockedResidual []float32
 	if withResidual {
 		residual = random(r, s.N*s.OutC*out)
