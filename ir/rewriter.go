@@ -24,6 +24,9 @@ func NewRewriter(g *Graph) *Rewriter {
 	return &Rewriter{g: g, before: map[*Node][]*Node{}, added: map[*Node]bool{}}
 }
 
+// Changed reports whether an edit has been made.
+func (r *Rewriter) Changed() bool { return r.changed }
+
 // Graph is the graph that is changed.
 func (r *Rewriter) Graph() *Graph { return r.g }
 

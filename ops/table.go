@@ -192,5 +192,15 @@ func Lookup(domain, name string) *ir.Def {
 	return table[i]
 }
 
+// LookupFused is Lookup with the operators that passes make, which no file has.
+func LookupFused(domain, name string) *ir.Def {
+	for _, d := range []*ir.Def{fusedConv, fusedLinear} {
+		if domain == d.Domain && name == d.Name {
+			return d
+		}
+	}
+	return Lookup(domain, name)
+}
+
 // All is every operator, sorted by name.
 func All() []*ir.Def { return slices.Clone(table[:]) }

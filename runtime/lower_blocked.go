@@ -17,6 +17,10 @@ func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
 	switch op := n.Op.(type) {
 	case *ops.Conv:
 		return p.blockedConv(n, op, nil, kernel.Activation{})
+	case *ops.FusedConv:
+		if act, ok := activationOf(&op.Epilogue); ok {
+			return p.blockedConv(n, &op.Conv, n.In(3), act)
+		}
 	}
 	return false, nil
 }
@@ -28,7 +32,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Act: act,
 		Weights: constFloat32(n.In(1)), Split: p.split(), Impl: p.impl(),
 	}
-	if spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil || !keepsZero(act, spec.OutC) {
+	if spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil || spec.OutC%kernel.Block != 0 && !act.KeepsZero() {
 		return false, nil
 	}
 	spec.Bias = constFloat32(n.In(2))
@@ -67,11 +71,6 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	})
 	p.emit(n, step.algorithm, step.run, reads, []int{y})
 	return true, nil
-}
-
-// keepsZero reports whether an activation leaves the padding of c channels zero.
-func keepsZero(act kernel.Activation, c int) bool {
-	return c%kernel.Block == 0 || act.Kind != kernel.Clip || act.Min <= 0 && act.Max >= 0
 }
 
 // convKernel is one of the algorithms of a convolution on blocked data.

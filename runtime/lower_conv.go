@@ -6,7 +6,15 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (lowered, error) {
+func (p *plan) lowerFusedConv(n *ir.Node, op *ops.FusedConv) (lowered, error) {
+	act, ok := activationOf(&op.Epilogue)
+	if !ok {
+		return lowered{}, nil
+	}
+	return p.lowerConv(n, &op.Conv, act)
+}
+
+func (p *plan) lowerConv(n *ir.Node, op *ops.Conv, act kernel.Activation) (lowered, error) {
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	if !allFloat32(n) || len(in) < 3 || len(in)-2 > maxSpatial {
 		return lowered{}, nil
@@ -17,14 +25,14 @@ func (p *plan) lowerConv(n *ir.Node, op *ops.Conv) (lowered, error) {
 	}
 	k, err := kernel.NewConv(kernel.ConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Spatial: spatial(w),
-		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.split(),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Act: act, Split: p.split(),
 	})
 	if err != nil {
 		return lowered{}, err
 	}
-	y, x, wt, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
+	y, x, wt, bias, residual := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2)), id(n.In(3))
 	return p.kernelStep(k, func(f *frame, task, worker int) {
-		k.Run(task, f.float32s(y), f.float32s(x), f.float32s(wt), f.float32s(bias), nil, f.scratch[worker])
+		k.Run(task, f.float32s(y), f.float32s(x), f.float32s(wt), f.float32s(bias), f.float32s(residual), f.scratch[worker])
 	}), nil
 }
 

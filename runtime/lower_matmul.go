@@ -29,6 +29,54 @@ func (p *plan) lowerGemm(n *ir.Node, op *ops.Gemm) (lowered, error) {
 	return p.gemmStep(n, spec)
 }
 
+func (p *plan) lowerLinear(n *ir.Node, op *ops.FusedLinear) (lowered, error) {
+	x := sizes(n.In(0))
+	act, ok := activationOf(&op.Epilogue)
+	if !ok || !allFloat32(n) || len(x) < 1 {
+		return lowered{}, nil
+	}
+	out := sizes(n.Out(0))
+	last := len(x) - 1
+	spec := kernel.GemmSpec{
+		M: product(x[:last]), N: out[last], K: x[last], TransB: op.TransB, Alpha: 1, Beta: 1, Act: act,
+		ConstB: constFloat32(n.In(1)), Split: p.split(), Impl: p.impl(),
+	}
+	if n.In(2) != nil {
+		spec.Bias = kernel.BiasPerColumn
+	}
+	return p.gemmStep(n, spec)
+}
+
+// activationOf is an epilogue's activation in the kernels' terms.
+func activationOf(e *ops.Epilogue) (kernel.Activation, bool) {
+	function := func(op kernel.UnaryOp) (kernel.Activation, bool) {
+		return kernel.Activation{Kind: kernel.Function, Op: op, Min: e.Alpha, Max: e.Beta}, true
+	}
+	switch e.Activation {
+	case "none":
+		return kernel.Activation{}, true
+	case "relu":
+		return kernel.Activation{Kind: kernel.Relu}, true
+	case "clip":
+		return kernel.Activation{Kind: kernel.Clip, Min: e.Alpha, Max: e.Beta}, true
+	case "leakyrelu":
+		return function(kernel.UnaryLeakyRelu)
+	case "hardswish":
+		return function(kernel.UnaryHardSwish)
+	case "silu":
+		return kernel.Activation{Kind: kernel.Function, Op: kernel.UnarySwish, Min: 1}, true
+	case "sigmoid":
+		return function(kernel.UnarySigmoid)
+	case "hardsigmoid":
+		return function(kernel.UnaryHardSigmoid)
+	case "tanh":
+		return function(kernel.UnaryTanh)
+	case "gelu":
+		return function(kernel.UnaryGelu)
+	}
+	return kernel.Activation{}, false
+}
+
 // biasKind is how an addend of a shape is broadcast over M×N.
 func biasKind(shape []int, m, n int) (kernel.BiasKind, bool) {
 	for len(shape) < 2 {
@@ -92,8 +140,8 @@ func (p *plan) gemmStep(n *ir.Node, spec kernel.GemmSpec) (lowered, error) {
 	if err != nil {
 		return lowered{}, err
 	}
-	c, a, b, bias := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2))
+	c, a, b, bias, residual := id(n.Out(0)), id(n.In(0)), id(n.In(1)), id(n.In(2)), id(n.In(3))
 	return p.kernelStep(k, func(f *frame, task, worker int) {
-		k.Run(task, f.float32s(c), f.float32s(a), f.float32s(b), f.float32s(bias), f.scratch[worker])
+		k.Run(task, f.float32s(c), f.float32s(a), f.float32s(b), f.float32s(bias), f.float32s(residual), f.scratch[worker])
 	}), nil
 }

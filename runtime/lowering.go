@@ -12,7 +12,11 @@ import (
 func (p *plan) lowering(n *ir.Node) (lowered, error) {
 	switch op := n.Op.(type) {
 	case *ops.Conv:
-		return p.lowerConv(n, op)
+		return p.lowerConv(n, op, kernel.Activation{})
+	case *ops.FusedConv:
+		return p.lowerFusedConv(n, op)
+	case *ops.FusedLinear:
+		return p.lowerLinear(n, op)
 	case *ops.ConvTranspose:
 		return p.lowerConvTranspose(n, op)
 	case *ops.Gemm:

@@ -81,7 +81,7 @@ func compile(g *ir.Graph, opts Options, p *pool) (s *Session, err error) {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	s = &Session{graph: g, opts: opts, pool: p, impl: impl.Resolve()}
-	if err := passes.Fold(g, s.evaluate); err != nil {
+	if err := passes.ForInference(g, s.evaluate); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	return s, nil

@@ -26,10 +26,12 @@ type BinarySpec struct {
 	ShapeA, ShapeB []int
 	Act            Activation
 	Split          int
+	Impl           Impl
 }
 
 // Binary is a prepared elementwise function of two arrays.
 type Binary struct {
+	impl Impl
 	op   BinaryOp
 	act  Activation
 	walk *walk
@@ -61,7 +63,7 @@ func NewBinary(spec BinarySpec) (*Binary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Binary{spec.Op, spec.Act, w, newChunks(w.lines*w.length(), spec.Split, grain)}, nil
+	return &Binary{spec.Impl.Resolve(), spec.Op, spec.Act, w, newChunks(w.lines*w.length(), spec.Split, grain)}, nil
 }
 
 // padShape puts ones in front of a shape.
@@ -156,5 +158,5 @@ func (k *Binary) line(y, a, b []float32) {
 			y[i] = leaky(a[i], b[i])
 		}
 	}
-	k.act.apply(y)
+	k.act.apply(k.impl, y)
 }

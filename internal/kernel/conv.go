@@ -80,7 +80,7 @@ func (s *ConvSpec) check(what string) error {
 	if s.Weights != nil && len(s.Weights) != weights {
 		return fmt.Errorf("kernel: %s: %d weights, want %d", what, len(s.Weights), weights)
 	}
-	if s.Act.Kind > Clip {
+	if s.Act.Kind > Function {
 		return fmt.Errorf("kernel: %s: unknown activation %d", what, s.Act.Kind)
 	}
 	return nil

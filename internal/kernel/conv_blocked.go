@@ -324,6 +324,11 @@ func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch
 				}
 				c.kern.run(&a)
 			}
+			if c.spec.Act.Kind == Function {
+				for i := range nb {
+					c.spec.Act.apply(c.kern.impl, y[(out+i*a.yb)/floatBytes:][:width*Block])
+				}
+			}
 		}
 	}
 }

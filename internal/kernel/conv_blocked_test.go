@@ -90,6 +90,9 @@ func TestBlockedConv(t *testing.T) {
 			s.Kernel, s.Strides = append(s.Kernel, k), append(s.Strides, stride)
 			s.Dilations, s.Pads = append(s.Dilations, d), append(s.Pads, p)
 		}
+		if rapid.Bool().Draw(t, "function") {
+			s.Act = Activation{Kind: Function, Op: UnaryHardSwish}
+		}
 		checkBlocked(t, s, rapid.Bool().Draw(t, "residual"))
 	})
 }

@@ -7,15 +7,24 @@ const (
 	NoActivation ActivationKind = iota
 	Relu                        // max(x, 0)
 	Clip                        // min(max(x, Min), Max)
+	Function                    // Op, with Alpha in Min and Beta in Max
 )
 
 // Activation is applied to finished output elements. NaN stays NaN.
 type Activation struct {
 	Kind     ActivationKind
-	Min, Max float32 // of Clip
+	Op       UnaryOp
+	Min, Max float32
 }
 
-func (a Activation) apply(y []float32) {
+// KeepsZero reports whether zero stays zero.
+func (a Activation) KeepsZero() bool {
+	y := []float32{0}
+	a.apply(Generic, y)
+	return y[0] == 0
+}
+
+func (a Activation) apply(impl Impl, y []float32) {
 	switch a.Kind {
 	case Relu:
 		for i, v := range y {
@@ -25,6 +34,8 @@ func (a Activation) apply(y []float32) {
 		for i, v := range y {
 			y[i] = min(max(v, a.Min), a.Max)
 		}
+	case Function:
+		unary(impl, a.Op, a.Min, a.Max, y, y)
 	}
 }
 
@@ -52,6 +63,7 @@ func (b BiasKind) transposed() BiasKind {
 
 // epilogue finishes a block of a product: y = act(alpha·y + beta·bias + residual).
 type epilogue struct {
+	impl        Impl
 	alpha, beta float32
 	bias        BiasKind
 	act         Activation
@@ -79,7 +91,7 @@ func (e *epilogue) run(o *operands, i0, i1, j0, j1 int) {
 		if o.residual != nil {
 			addScaled(row, o.residual[i*o.ldc+j0:i*o.ldc+j1], 1)
 		}
-		e.act.apply(row)
+		e.act.apply(e.impl, row)
 	}
 }
 

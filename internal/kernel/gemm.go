@@ -41,7 +41,7 @@ type Gemm struct {
 // NewGemm prepares a matrix product. Products with few rows, or with one column, read their matrix straight through;
 // others go by packed blocks.
 func NewGemm(spec GemmSpec) (*Gemm, error) {
-	g := &Gemm{spec: spec, ep: epilogue{spec.Alpha, spec.Beta, spec.Bias, spec.Act}}
+	g := &Gemm{spec: spec, ep: epilogue{spec.Impl.Resolve(), spec.Alpha, spec.Beta, spec.Bias, spec.Act}}
 	if err := g.check(); err != nil {
 		return nil, err
 	}
@@ -92,7 +92,7 @@ func (g *Gemm) check() error {
 		return fmt.Errorf("kernel: gemm: %d batch dimensions, but %d strides of A and %d of B",
 			len(s.Batch), len(s.StrideA), len(s.StrideB))
 	}
-	if s.Bias > BiasFull || s.Act.Kind > Clip {
+	if s.Bias > BiasFull || s.Act.Kind > Function {
 		return fmt.Errorf("kernel: gemm: unknown bias kind %d or activation %d", s.Bias, s.Act.Kind)
 	}
 	if err := checkConst("A", s.ConstA, s.M*s.K, s.Batch, s.StrideA); err != nil {
@@ -183,8 +183,8 @@ func (g *Gemm) ScratchSize() int {
 }
 
 // Run computes one task of c. a and b are ignored where the spec has them as constants; bias may be nil where the spec
-// has none.
-func (g *Gemm) Run(task int, c, a, b, bias, scratch []float32) {
+// has none; residual is nil or added before the activation.
+func (g *Gemm) Run(task int, c, a, b, bias, residual, scratch []float32) {
 	if g.a != nil {
 		a = g.a
 	}
@@ -196,6 +196,9 @@ func (g *Gemm) Run(task int, c, a, b, bias, scratch []float32) {
 	a, b = a[offA:], b[offB:]
 	size := g.spec.M * g.spec.N
 	o := operands{c: c[matrix*size : (matrix+1)*size], a: a, b: b, bias: bias, ldc: g.spec.N}
+	if residual != nil {
+		o.residual = residual[matrix*size : (matrix+1)*size]
+	}
 	if g.gemv != nil {
 		g.gemv.run(task/g.batch, &o, &g.ep)
 		return

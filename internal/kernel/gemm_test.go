@@ -78,7 +78,7 @@ func checkGemmImpl(t require.TestingT, s GemmSpec, a, b, bias []float32, want []
 			g, err := NewGemm(s)
 			require.NoError(t, err)
 			c := newGuarded(len(want))
-			runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, a, b, bias, scratch) })
+			runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, a, b, bias, nil, scratch) })
 			c.check(t)
 			if first == nil {
 				first = c.data
@@ -169,7 +169,7 @@ func TestGemmLargeConstant(t *testing.T) {
 		g, err := NewGemm(s)
 		require.NoError(t, err)
 		c := newGuarded(s.M * s.N)
-		runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, nil, nil, nil, scratch) })
+		runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, nil, nil, nil, nil, scratch) })
 		c.check(t)
 		requireClose(t, refGemm(&s, s.ConstA, s.ConstB, nil), c.data, float64(s.K))
 	}
@@ -194,7 +194,7 @@ func TestGemmAllocatesNothing(t *testing.T) {
 		g, err := NewGemm(GemmSpec{M: m, N: 30, K: 40, TransB: true, Alpha: 1, Split: 3})
 		require.NoError(t, err)
 		a, b, c := make([]float32, m*40), make([]float32, 30*40), make([]float32, m*30)
-		noAllocs(t, g, func(task int, scratch []float32) { g.Run(task, c, a, b, nil, scratch) })
+		noAllocs(t, g, func(task int, scratch []float32) { g.Run(task, c, a, b, nil, nil, scratch) })
 	}
 }
 
@@ -210,7 +210,7 @@ func BenchmarkGemm(b *testing.B) {
 			x, y, c := make([]float32, s.M*s.K), make([]float32, s.K*s.N), make([]float32, s.M*s.N)
 			scratch := make([]float32, g.ScratchSize())
 			for b.Loop() {
-				g.Run(0, c, x, y, nil, scratch)
+				g.Run(0, c, x, y, nil, nil, scratch)
 			}
 			reportFLOPS(b, s.M*s.N*s.K)
 		})

@@ -102,6 +102,11 @@ func (t *tiled) run(task int, o *operands, ep *epilogue, scratch []float32) {
 			a.w, a.wstep = t.operandB(o.b, panel, q)
 			a.bias = t.columnBias(o.bias, bias, q, fused && ep.bias == BiasPerColumn)
 			t.column(&a, o, x, edge, i, end, q, fused)
+			if fused && ep.act.Kind == Function {
+				for r := i; r < end; r++ {
+					ep.act.apply(ep.impl, o.row(r, q*w, min((q+1)*w, t.n)))
+				}
+			}
 			if !fused {
 				ep.run(o, i, end, q*w, min((q+1)*w, t.n))
 			}

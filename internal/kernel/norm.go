@@ -11,6 +11,7 @@ type ChannelScaleSpec struct {
 	N, C, Inner int
 	Act         Activation
 	Split       int
+	Impl        Impl
 }
 
 // ChannelScale is a prepared scaling of channels.
@@ -25,6 +26,7 @@ func NewChannelScale(spec ChannelScaleSpec) (*ChannelScale, error) {
 	if err != nil {
 		return nil, err
 	}
+	spec.Impl = spec.Impl.Resolve()
 	return &ChannelScale{spec, newChunks(n, spec.Split, grain)}, nil
 }
 
@@ -39,7 +41,7 @@ func (k *ChannelScale) Run(task int, y, x, scale, shift []float32) {
 		for i, v := range in {
 			out[i] = v*a + b
 		}
-		k.spec.Act.apply(out)
+		k.spec.Act.apply(k.spec.Impl, out)
 		lo = end
 	}
 }

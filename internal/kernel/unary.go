@@ -45,12 +45,12 @@ type UnarySpec struct {
 	Alpha, Beta float32
 	Len         int
 	Split       int
+	Impl        Impl
 }
 
 // Unary is a prepared elementwise function.
 type Unary struct {
 	spec UnarySpec
-	f    func(float64) float64 // nil: a loop of its own
 	chunks
 }
 
@@ -63,9 +63,9 @@ func NewUnary(spec UnarySpec) (*Unary, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Unary{spec: spec, f: unaryFunc(spec.Op, float64(spec.Alpha), float64(spec.Beta))}
-	k.chunks = newChunks(n, spec.Split, grain)
-	if k.f != nil {
+	k := &Unary{spec: spec, chunks: newChunks(n, spec.Split, grain)}
+	k.spec.Impl = spec.Impl.Resolve()
+	if unaryFunc(spec.Op, 0, 0) != nil {
 		k.chunks = newChunks(n, spec.Split, grain/8)
 	}
 	return k, nil
@@ -74,14 +74,18 @@ func NewUnary(spec UnarySpec) (*Unary, error) {
 // Run computes a part of y, which may be x.
 func (k *Unary) Run(task int, y, x []float32) {
 	lo, hi := k.bounds(task)
-	y, x = y[lo:hi], x[lo:hi]
-	if k.f != nil {
+	unary(k.spec.Impl, k.spec.Op, k.spec.Alpha, k.spec.Beta, y[lo:hi], x[lo:hi])
+}
+
+// unary computes y = op(x); y may be x.
+func unary(_ Impl, op UnaryOp, alpha, beta float32, y, x []float32) {
+	if f := unaryFunc(op, float64(alpha), float64(beta)); f != nil {
 		for i, v := range x {
-			y[i] = float32(k.f(float64(v)))
+			y[i] = float32(f(float64(v)))
 		}
 		return
 	}
-	unaryLine(k.spec.Op, k.spec.Alpha, k.spec.Beta, y, x)
+	unaryLine(op, alpha, beta, y, x)
 }
 
 // unaryLine computes the functions that are a few float32 operations.

@@ -228,6 +228,9 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 					a.res = unsafe.Pointer(&r.res[at+pixel])
 				}
 				c.form.output(c.kern.impl, &a)
+				for i := 0; c.spec.Act.Kind == Function && i < m; i++ {
+					c.spec.Act.apply(c.kern.impl, plane[pixel+i*w*Block:][:m*Block])
+				}
 				continue
 			}
 			a.dst, a.row, a.res = unsafe.Pointer(&r.tile[0]), m*blockBytes, nil
@@ -236,6 +239,9 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 				a.res = unsafe.Pointer(&r.tileRes[0])
 			}
 			c.form.output(c.kern.impl, &a)
+			if c.spec.Act.Kind == Function {
+				c.spec.Act.apply(c.kern.impl, r.tile)
+			}
 			cols := min(m, w-col) * Block
 			for i := range min(m, h-row) {
 				copy(plane[pixel+i*w*Block:][:cols], r.tile[i*m*Block:])

@@ -23,6 +23,9 @@ func TestWinograd(t *testing.T) {
 			s.In, s.Out = append(s.In, in), append(s.Out, outSize(in, k, 1, 1, p, q))
 			s.Kernel, s.Pads = append(s.Kernel, k), append(s.Pads, p)
 		}
+		if rapid.Bool().Draw(t, "function") {
+			s.Act = Activation{Kind: Function, Op: UnaryHardSwish}
+		}
 		checkWinograd(t, s, form, rapid.Bool().Draw(t, "residual"))
 	})
 }

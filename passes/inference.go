@@ -1,0 +1,109 @@
+package passes
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// ForInference makes a graph ready to be run, and only that: constants are folded, and what can be computed together
+// becomes one node. The result is the same function up to rounding.
+func ForInference(g *ir.Graph, eval Evaluator) error {
+	if err := Fold(g, eval); err != nil {
+		return err
+	}
+	for _, pass := range [...]func(*ir.Graph) error{
+		RecognizeActivations, // before fusions, which take the result
+		RecognizeLayerNorm,
+		FoldBatchNorm,
+		LinearFromMatMul,
+		ScaleIntoWeights,
+		FuseResidual,
+		FuseActivation, // after residuals: an activation ends a fusion
+	} {
+		if err := pass(g); err != nil {
+			return err
+		}
+	}
+	return Fold(g, eval)
+}
+
+// eachNode edits a graph node by node. Each edit is done before the next one looks: what it made useless is gone.
+func eachNode(g *ir.Graph, edit func(rw *ir.Rewriter, n *ir.Node) error) error {
+	rw := ir.NewRewriter(g)
+	for _, n := range slices.Clone(g.Nodes()) {
+		if rw.Removed(n) {
+			continue
+		}
+		if err := edit(rw, n); err != nil {
+			return err
+		}
+		if rw.Changed() {
+			if err := rw.Done(); err != nil {
+				return err
+			}
+			rw = ir.NewRewriter(g)
+		}
+	}
+	return rw.Done()
+}
+
+// onlyUse is the node that alone reads v, nil where there are more or v is a graph output.
+func onlyUse(g *ir.Graph, v *ir.Value) *ir.Node {
+	if v == nil || len(v.Uses()) != 1 || slices.Contains(g.Outputs(), v) {
+		return nil
+	}
+	return v.Uses()[0].Node
+}
+
+// inner reports whether n alone reads v.
+func inner(n *ir.Node, v *ir.Value) bool { return onlyUse(n.Graph(), v) == n }
+
+// floats is the elements of a float32 constant, nil for other values.
+func floats(v *ir.Value) []float32 {
+	if v == nil || v.Const() == nil || v.Const().DType() != tensor.Float32 {
+		return nil
+	}
+	return tensor.Data[float32](v.Const())
+}
+
+// scalar is the value of a constant of one element.
+func scalar(v *ir.Value) (float64, bool) {
+	if f := floats(v); len(f) == 1 {
+		return float64(f[0]), true
+	}
+	return 0, false
+}
+
+// vectorAlong is the elements of a constant that, broadcast over a value of the given rank, varies along one axis only,
+// where it has n of them (or one for all, which is repeated).
+func vectorAlong(v *ir.Value, rank, axis, n int) []float32 {
+	data := floats(v)
+	if data == nil {
+		return nil
+	}
+	if len(data) == 1 && v.Const().Rank() <= rank {
+		return slices.Repeat(data, n)
+	}
+	shape := v.Const().Shape()
+	if len(data) != n || len(shape) > rank {
+		return nil
+	}
+	for d, size := range shape {
+		if d+rank-len(shape) != axis && size != 1 {
+			return nil
+		}
+	}
+	return data
+}
+
+// constOperand is the operand of a binary node that is not constant, and the one that is.
+func constOperand(n *ir.Node) (x, c *ir.Value) {
+	for i := range 2 {
+		if n.In(i) != nil && n.In(i).Const() == nil && n.In(1-i) != nil && n.In(1-i).Const() != nil {
+			return n.In(i), n.In(1 - i)
+		}
+	}
+	return nil, nil
+}
