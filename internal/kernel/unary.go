@@ -65,7 +65,7 @@ func NewUnary(spec UnarySpec) (*Unary, error) {
 	}
 	k := &Unary{spec: spec, chunks: newChunks(n, spec.Split, grain)}
 	k.spec.Impl = spec.Impl.Resolve()
-	if unaryFunc(spec.Op, 0, 0) != nil {
+	if unaryFunc(spec.Op) != nil {
 		k.chunks = newChunks(n, spec.Split, grain/8)
 	}
 	return k, nil
@@ -79,9 +79,9 @@ func (k *Unary) Run(task int, y, x []float32) {
 
 // unary computes y = op(x); y may be x.
 func unary(_ Impl, op UnaryOp, alpha, beta float32, y, x []float32) {
-	if f := unaryFunc(op, float64(alpha), float64(beta)); f != nil {
+	if f := unaryFunc(op); f != nil {
 		for i, v := range x {
-			y[i] = float32(f(float64(v)))
+			y[i] = float32(f(float64(v), float64(alpha), float64(beta)))
 		}
 		return
 	}
@@ -138,55 +138,55 @@ func leaky(v, slope float32) float32 {
 	return math.Float32frombits(bits&^negative | math.Float32bits(v*slope)&negative)
 }
 
-// unaryFunc returns the function in float64, nil for those of unaryLine.
-func unaryFunc(op UnaryOp, alpha, beta float64) func(float64) float64 {
+// unaryFunc returns the function of x, alpha and beta in float64, nil for those of unaryLine.
+func unaryFunc(op UnaryOp) func(x, alpha, beta float64) float64 {
 	switch op {
 	case UnaryFloor:
-		return math.Floor
+		return func(x, _, _ float64) float64 { return math.Floor(x) }
 	case UnaryCeil:
-		return math.Ceil
+		return func(x, _, _ float64) float64 { return math.Ceil(x) }
 	case UnaryRound:
-		return math.RoundToEven
+		return func(x, _, _ float64) float64 { return math.RoundToEven(x) }
 	case UnaryExp:
-		return math.Exp
+		return func(x, _, _ float64) float64 { return math.Exp(x) }
 	case UnaryLog:
-		return math.Log
+		return func(x, _, _ float64) float64 { return math.Log(x) }
 	case UnarySigmoid:
-		return sigmoid
+		return func(x, _, _ float64) float64 { return sigmoid(x) }
 	case UnaryTanh:
-		return math.Tanh
+		return func(x, _, _ float64) float64 { return math.Tanh(x) }
 	case UnaryErf:
-		return math.Erf
+		return func(x, _, _ float64) float64 { return math.Erf(x) }
 	case UnarySin:
-		return math.Sin
+		return func(x, _, _ float64) float64 { return math.Sin(x) }
 	case UnaryCos:
-		return math.Cos
+		return func(x, _, _ float64) float64 { return math.Cos(x) }
 	case UnarySoftplus:
-		return softplus
+		return func(x, _, _ float64) float64 { return softplus(x) }
 	case UnarySoftsign:
-		return func(x float64) float64 { return x / (1 + math.Abs(x)) }
+		return func(x, alpha, beta float64) float64 { return x / (1 + math.Abs(x)) }
 	case UnaryElu:
-		return func(x float64) float64 {
+		return func(x, alpha, beta float64) float64 {
 			if x < 0 {
 				return alpha * math.Expm1(x)
 			}
 			return x
 		}
 	case UnarySelu:
-		return func(x float64) float64 {
+		return func(x, alpha, beta float64) float64 {
 			if x <= 0 {
 				return beta * alpha * math.Expm1(x)
 			}
 			return beta * x
 		}
 	case UnarySwish:
-		return func(x float64) float64 { return x * sigmoid(alpha*x) }
+		return func(x, alpha, beta float64) float64 { return x * sigmoid(alpha*x) }
 	case UnaryMish:
-		return func(x float64) float64 { return x * math.Tanh(softplus(x)) }
+		return func(x, alpha, beta float64) float64 { return x * math.Tanh(softplus(x)) }
 	case UnaryGelu:
-		return func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }
+		return func(x, alpha, beta float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }
 	case UnaryGeluTanh:
-		return func(x float64) float64 {
+		return func(x, alpha, beta float64) float64 {
 			return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 		}
 	}
