@@ -47,3 +47,30 @@ func BenchmarkBlockedConv(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDepthwise measures depthwise convolutions on one thread, two operations a multiply-add.
+func BenchmarkDepthwise(b *testing.B) {
+	for _, l := range []struct{ c, size, k, stride int }{
+		{32, 112, 3, 1}, {96, 112, 3, 2}, {144, 56, 3, 1}, {192, 28, 3, 1}, {384, 14, 3, 1}, {576, 14, 3, 2}, {960, 7, 3, 1}, {672, 14, 5, 1}, {96, 56, 7, 1},
+	} {
+		pad := (l.k - 1) / 2
+		out := outSize(l.size, l.k, l.stride, 1, pad, pad)
+		r := newRand()
+		s := DepthwiseSpec{N: 1, C: l.c, Weights: random(r, l.c*l.k*l.k), Split: 1, Spatial: Spatial{In: []int{l.size, l.size},
+			Out: []int{out, out}, Kernel: []int{l.k, l.k}, Strides: []int{l.stride, l.stride}, Pads: []int{pad, pad}}}
+		d, err := NewDepthwise(s)
+		if err != nil {
+			b.Fatal(err)
+		}
+		x, y := random(r, l.c*l.size*l.size), make([]float32, l.c*out*out)
+		b.Run(fmt.Sprintf("%d_%d_%dx%d_s%d", l.c, l.size, l.k, l.k, l.stride), func(b *testing.B) {
+			for b.Loop() {
+				for t := range d.Tasks() {
+					d.Run(t, y, x)
+				}
+			}
+			flops := 2 * float64(l.c*l.k*l.k*out*out) * float64(b.N)
+			b.ReportMetric(flops/1e9/b.Elapsed().Seconds(), "GFLOP/s")
+		})
+	}
+}

@@ -1,0 +1,196 @@
+package kernel
+
+import "unsafe"
+
+// slide is a window that goes over blocked planes, channel by channel. Outputs whose window has the same taps inside the
+// input form a region, so that padding costs nothing within one.
+type slide struct {
+	impl    Impl
+	win     window
+	regions []region
+	planes  int // images × blocks
+	blocks  int // of an image
+	bands   int // tasks that share a plane
+	chunks      // of planes × bands
+}
+
+// region is outputs y0…y1-1 × x0…x1-1.
+type region struct {
+	y0, y1, x0, x1 int
+	base           int // where the first tap of the first output lies in the plane, in bytes
+	taps           []windowTap
+	count          float32 // what an average divides by
+}
+
+// windowTap is one tap: its distance from the first one in the input, and where its weights lie, in bytes.
+type windowTap struct{ off, weight int }
+
+// windowArgs describes a region of a plane: rows×cols pixels, each
+//
+//	max:  max(lo, x[taps]…)
+//	sum:  (Σ x[taps]) / div
+//	fma:  clamp(init + Σ x[taps]·w[taps])
+//
+// Distances are in bytes. _gen/window knows the offsets of the fields.
+type windowArgs struct {
+	x, y, w    unsafe.Pointer
+	init       *float32
+	taps       *windowTap
+	count      int
+	px         int // from one output's input to the next one's
+	xrow, yrow int // from one row of outputs to the next
+	cols, rows int
+	clamp      int
+	lo, hi     float32
+	div        float32
+}
+
+type slideOp uint8
+
+const (
+	slideMax slideOp = iota
+	slideSum
+	slideFMA
+)
+
+// newSlide prepares a window over n images of c channels.
+func newSlide(impl Impl, n, c int, s *Spatial, split int, counts [3][]int) slide {
+	l := slide{impl: impl.Resolve(), win: s.window(), blocks: Blocks(c)}
+	l.planes = n * l.blocks
+	h, w := &l.win[1], &l.win[2]
+	for _, ry := range h.runs(counts[1]) {
+		for _, rx := range w.runs(counts[2]) {
+			r := region{y0: ry.from, y1: ry.to, x0: rx.from, x1: rx.to, count: float32(ry.count * rx.count)}
+			first := -1
+			for ty := ry.t0; ty < ry.t1; ty++ {
+				for tx := rx.t0; tx < rx.t1; tx++ {
+					at := ((ry.from*h.stride+h.off[ty])*w.in + rx.from*w.stride + w.off[tx]) * blockBytes
+					if first < 0 {
+						first = at
+						r.base = at
+					}
+					r.taps = append(r.taps, windowTap{at - first, (ty*len(w.off) + tx) * blockBytes})
+				}
+			}
+			l.regions = append(l.regions, r)
+		}
+	}
+	work := h.out * w.out * len(h.off) * len(w.off) * Block
+	if l.win.outputs() == 0 {
+		l.planes = 0
+	}
+	l.bands = 1
+	if l.planes > 0 && l.planes < split {
+		l.bands = max(1, min(ceilDiv(split, l.planes), h.out, work/grain))
+	}
+	l.chunks = newChunks(l.planes*l.bands, split, ceilDiv(grain*4, max(1, work)))
+	return l
+}
+
+// axisRun is outputs from…to-1 of an axis, all of which have the taps t0…t1-1 inside, and an average's count.
+type axisRun struct{ from, to, t0, t1, count int }
+
+// runs divides an axis.
+func (a *axis) runs(counts []int) []axisRun {
+	var list []axisRun
+	for o := range a.out {
+		r := axisRun{from: o, to: o + 1, t0: len(a.off), count: 1}
+		for t := range a.off {
+			if a.lo[t] <= o && o < a.hi[t] {
+				r.t0, r.t1 = min(r.t0, t), t+1
+			}
+		}
+		if counts != nil {
+			r.count = counts[o]
+		}
+		if n := len(list); n > 0 && list[n-1].t0 == r.t0 && list[n-1].t1 == r.t1 && list[n-1].count == r.count {
+			list[n-1].to = o + 1
+			continue
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// run computes one task; a holds what does not depend on the place. weights are [blocks][taps] and init [blocks], both of
+// one block each, where the operation reads them.
+func (l *slide) run(op slideOp, task int, y, x []float32, weights, init []float32, a *windowArgs) {
+	h, w := &l.win[1], &l.win[2]
+	inSize, outSize, taps := l.win.inputs()*Block, l.win.outputs()*Block, l.win.taps()
+	a.px, a.xrow, a.yrow = w.stride*blockBytes, h.stride*w.in*blockBytes, w.out*blockBytes
+	lo, hi := l.bounds(task)
+	for u := lo; u < hi; u++ {
+		plane, band := u/l.bands, u%l.bands
+		in, out := x[plane*inSize:][:inSize], y[plane*outSize:][:outSize]
+		if op == slideFMA {
+			b := plane % l.blocks
+			a.w, a.init = unsafe.Pointer(&weights[b*taps*Block:][:taps*Block][0]), &init[b*Block:][:Block][0]
+		}
+		l.plane(op, out, in, band*h.out/l.bands, (band+1)*h.out/l.bands, a)
+	}
+}
+
+// plane computes rows r0…r1-1 of a plane.
+func (l *slide) plane(op slideOp, y, x []float32, r0, r1 int, a *windowArgs) {
+	w := &l.win[2]
+	for i := range l.regions {
+		r := &l.regions[i]
+		y0, y1 := max(r0, r.y0), min(r1, r.y1)
+		if y0 >= y1 {
+			continue
+		}
+		a.rows, a.cols, a.count, a.div = y1-y0, r.x1-r.x0, len(r.taps), max(1, r.count)
+		a.taps = unsafe.SliceData(r.taps)
+		a.x = unsafe.Pointer(unsafe.SliceData(x))
+		if len(r.taps) > 0 {
+			a.x = unsafe.Add(a.x, r.base+(y0-r.y0)*a.xrow)
+		}
+		a.y = unsafe.Pointer(&y[(y0*w.out+r.x0)*Block])
+		windowRegion(l.impl, op, a)
+	}
+}
+
+// windowGeneric is the reference.
+func windowGeneric(op slideOp, a *windowArgs) {
+	taps := unsafe.Slice(a.taps, a.count)
+	for row := range a.rows {
+		for col := range a.cols {
+			var acc [Block]float32
+			switch op {
+			case slideMax:
+				for j := range acc {
+					acc[j] = a.lo
+				}
+			case slideFMA:
+				copy(acc[:], unsafe.Slice(a.init, Block))
+			}
+			for _, t := range taps {
+				x := (*[Block]float32)(unsafe.Add(a.x, row*a.xrow+col*a.px+t.off))
+				switch op {
+				case slideMax:
+					for j := range acc {
+						acc[j] = max(acc[j], x[j])
+					}
+				case slideSum:
+					for j := range acc {
+						acc[j] += x[j]
+					}
+				case slideFMA:
+					w := (*[Block]float32)(unsafe.Add(a.w, t.weight))
+					for j := range acc {
+						acc[j] += x[j] * w[j]
+					}
+				}
+			}
+			for j := range acc {
+				switch {
+				case op == slideSum:
+					acc[j] /= a.div
+				case op == slideFMA && a.clamp != 0:
+					acc[j] = min(max(acc[j], a.lo), a.hi)
+				}
+			}
+			*(*[Block]float32)(unsafe.Add(a.y, row*a.yrow+col*blockBytes)) = acc
+		}
+	}
+}
