@@ -19,7 +19,7 @@ func BenchmarkBlockedConv(b *testing.B) {
 			Out: []int{out, out}, Kernel: []int{l.k, l.k}, Strides: []int{l.stride, l.stride}, Pads: []int{pad, pad}}}
 		r := newRand()
 		s.Weights = random(r, l.m*l.c*l.k*l.k)
-		x, y := random(r, Blocks(l.c)*Block*l.size*l.size), make([]float32, Blocks(l.m)*Block*out*out)
+		x, y := alignedFloats(Blocks(l.c)*Block*l.size*l.size), alignedFloats(Blocks(l.m)*Block*out*out)
 		if s.Plain {
 			x = x[:l.c*l.size*l.size]
 		}
@@ -62,7 +62,7 @@ func BenchmarkDepthwise(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		x, y := random(r, l.c*l.size*l.size), make([]float32, l.c*out*out)
+		x, y := alignedFloats(l.c*l.size*l.size), alignedFloats(l.c*out*out)
 		b.Run(fmt.Sprintf("%d_%d_%dx%d_s%d", l.c, l.size, l.k, l.k, l.stride), func(b *testing.B) {
 			for b.Loop() {
 				for t := range d.Tasks() {

@@ -37,8 +37,8 @@ type windowArgs struct {
 	init       *float32
 	taps       *windowTap
 	count      int
-	px         int // from one output's input to the next one's
-	xrow, yrow int // from one row of outputs to the next
+	px, xrow   int // from one output's input to the next one's in its row, and in its column
+	ypx, yrow  int // the same of the outputs
 	cols, rows int
 	clamp      int
 	lo, hi     float32
@@ -115,9 +115,8 @@ func (a *axis) runs(counts []int) []axisRun {
 // run computes one task; a holds what does not depend on the place. weights are [blocks][taps] and init [blocks], both of
 // one block each, where the operation reads them.
 func (l *slide) run(op slideOp, task int, y, x []float32, weights, init []float32, a *windowArgs) {
-	h, w := &l.win[1], &l.win[2]
+	h := &l.win[1]
 	inSize, outSize, taps := l.win.inputs()*Block, l.win.outputs()*Block, l.win.taps()
-	a.px, a.xrow, a.yrow = w.stride*blockBytes, h.stride*w.in*blockBytes, w.out*blockBytes
 	lo, hi := l.bounds(task)
 	for u := lo; u < hi; u++ {
 		plane, band := u/l.bands, u%l.bands
@@ -132,7 +131,7 @@ func (l *slide) run(op slideOp, task int, y, x []float32, weights, init []float3
 
 // plane computes rows r0…r1-1 of a plane.
 func (l *slide) plane(op slideOp, y, x []float32, r0, r1 int, a *windowArgs) {
-	w := &l.win[2]
+	h, w := &l.win[1], &l.win[2]
 	for i := range l.regions {
 		r := &l.regions[i]
 		y0, y1 := max(r0, r.y0), min(r1, r.y1)
@@ -140,12 +139,17 @@ func (l *slide) plane(op slideOp, y, x []float32, r0, r1 int, a *windowArgs) {
 			continue
 		}
 		a.rows, a.cols, a.count, a.div = y1-y0, r.x1-r.x0, len(r.taps), max(1, r.count)
+		a.px, a.xrow, a.ypx, a.yrow = w.stride*blockBytes, h.stride*w.in*blockBytes, blockBytes, w.out*blockBytes
 		a.taps = unsafe.SliceData(r.taps)
 		a.x = unsafe.Pointer(unsafe.SliceData(x))
 		if len(r.taps) > 0 {
-			a.x = unsafe.Add(a.x, r.base+(y0-r.y0)*a.xrow)
+			a.x = unsafe.Add(a.x, r.base+(y0-r.y0)*h.stride*w.in*blockBytes)
 		}
 		a.y = unsafe.Pointer(&y[(y0*w.out+r.x0)*Block])
+		if a.cols < min(a.rows, 8) { // a narrow region goes by columns, so that there are several outputs at once
+			a.rows, a.cols = a.cols, a.rows
+			a.px, a.xrow, a.ypx, a.yrow = a.xrow, a.px, a.yrow, a.ypx
+		}
 		windowRegion(l.impl, op, a)
 	}
 }
@@ -190,7 +194,7 @@ func windowGeneric(op slideOp, a *windowArgs) {
 					acc[j] = min(max(acc[j], a.lo), a.hi)
 				}
 			}
-			*(*[Block]float32)(unsafe.Add(a.y, row*a.yrow+col*blockBytes)) = acc
+			*(*[Block]float32)(unsafe.Add(a.y, row*a.yrow+col*a.ypx)) = acc
 		}
 	}
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -15,9 +14,10 @@ import (
 const (
 	argX, argY, argW, argInit      = 0, 8, 16, 24
 	argTaps, argCount              = 32, 40
-	argPx, argXRow, argYRow        = 48, 56, 64
-	argCols, argRows               = 72, 80
-	argClamp, argLo, argHi, argDiv = 88, 96, 100, 104
+	argPx, argXRow                 = 48, 56
+	argYPx, argYRow                = 64, 72
+	argCols, argRows               = 80, 88
+	argClamp, argLo, argHi, argDiv = 96, 104, 108, 112
 	blockBytes                     = 64
 )
 
@@ -48,9 +48,10 @@ func (s isa) reg(i int) VecPhysical {
 }
 
 var (
-	args, xRow, yRow, rows = RDI, R8, R9, R10
+	args, rows, w, px, px3 = RDI, R10, R11, R13, R15
 	x, y, cols, tap, taps  = RSI, RBX, RCX, RDX, RAX
-	w, at, px, px3, px5    = R11, R12, R13, R15, RBP
+	at                     = []GPPhysical{R12, RBP, R14, R8} // the first, fifth, ninth and thirteenth pixel of a tap
+	tmp                    = at[0]
 )
 
 // window makes the kernel of an operation: it goes through rows, and in each through columns, several at a time.
@@ -63,8 +64,6 @@ func (s isa) window(op string) {
 	Load(Param("a"), args)
 	MOVQ(field(argPx), px)
 	LEAQ(Mem{Base: px, Index: px, Scale: 2}, px3)
-	MOVQ(field(argXRow), xRow)
-	MOVQ(field(argYRow), yRow)
 	MOVQ(field(argRows), rows)
 	MOVQ(field(argX), x)
 	MOVQ(field(argY), y)
@@ -72,23 +71,32 @@ func (s isa) window(op string) {
 	MOVQ(x, rowX)
 	MOVQ(y, rowY)
 	MOVQ(field(argCols), cols)
-	widths := []int{8, 4, 2, 1}
-	if s.vec == 2 {
-		widths = []int{4, 2, 1}
+	Label("cols")
+	most := map[int]int{1: 14, 2: 6}[s.vec]
+	MOVQ(cols, tmp) // as many as can be, the last two times half of what is left each
+	CMPQ(cols, Imm(uint64(2*most)))
+	JGE(LabelRef(fmt.Sprintf("cols%d", most)))
+	CMPQ(cols, Imm(uint64(most)))
+	JLE(LabelRef("few"))
+	INCQ(tmp)
+	SHRQ(Imm(1), tmp)
+	Label("few")
+	for p := 1; p < most; p++ {
+		CMPQ(tmp, Imm(uint64(p)))
+		JEQ(LabelRef(fmt.Sprintf("cols%d", p)))
 	}
-	for _, p := range widths {
+	for p := most; p > 0; p-- {
 		Label(fmt.Sprintf("cols%d", p))
-		CMPQ(cols, Imm(uint64(p)))
-		JLT(LabelRef(fmt.Sprintf("less%d", p)))
 		s.columns(op, p)
 		SUBQ(Imm(uint64(p)), cols)
-		JMP(LabelRef(fmt.Sprintf("cols%d", p)))
-		Label(fmt.Sprintf("less%d", p))
+		JNE(LabelRef("cols"))
+		JMP(LabelRef("next"))
 	}
+	Label("next")
 	MOVQ(rowX, x)
 	MOVQ(rowY, y)
-	ADDQ(xRow, x)
-	ADDQ(yRow, y)
+	ADDQ(field(argXRow), x)
+	ADDQ(field(argYRow), y)
 	DECQ(rows)
 	JNE(LabelRef("row"))
 	VZEROUPPER()
@@ -104,12 +112,12 @@ func (s isa) columns(op string, p int) {
 	if op == "Max" {
 		VBROADCASTSS(field(argLo), s.reg(0))
 	} else if op == "FMA" {
-		MOVQ(field(argInit), at)
+		MOVQ(field(argInit), tmp)
 	}
 	for i := range n {
 		switch {
 		case op == "FMA":
-			VMOVUPS(Mem{Base: at, Disp: i % s.vec * s.width()}, s.reg(i))
+			VMOVUPS(Mem{Base: tmp, Disp: i % s.vec * s.width()}, s.reg(i))
 		case op == "Sum":
 			VXORPS(s.reg(i), s.reg(i), s.reg(i))
 		case i > 0:
@@ -122,8 +130,11 @@ func (s isa) columns(op string, p int) {
 	TESTQ(taps, taps)
 	JEQ(LabelRef(done))
 	Label(loop)
-	MOVQ(Mem{Base: tap}, at)
-	ADDQ(x, at)
+	MOVQ(Mem{Base: tap}, at[0])
+	ADDQ(x, at[0])
+	for i := 1; 4*i < p; i++ {
+		LEAQ(Mem{Base: at[i-1], Index: px, Scale: 4}, at[i])
+	}
 	if op == "FMA" {
 		MOVQ(field(argW), w)
 		ADDQ(Mem{Base: tap, Disp: 8}, w)
@@ -133,9 +144,6 @@ func (s isa) columns(op string, p int) {
 		if op == "FMA" {
 			VMOVUPS(Mem{Base: w, Disp: half * s.width()}, weight)
 		}
-		if p == 8 {
-			LEAQ(Mem{Base: at, Index: px, Scale: 4}, px5) // the fifth pixel
-		}
 		for i := range p {
 			s.apply(op, s.pixel(i).Offset(half*s.width()), s.reg(i*s.vec+half), weight, mask)
 		}
@@ -144,24 +152,21 @@ func (s isa) columns(op string, p int) {
 	JNE(LabelRef(loop))
 	Label(done)
 	s.finish(op, p, n)
+	MOVQ(field(argYPx), tmp)
 	for i := range n {
-		VMOVUPS(s.reg(i), Mem{Base: y, Disp: i * s.width()})
+		VMOVUPS(s.reg(i), Mem{Base: y, Disp: i % s.vec * s.width()})
+		if i%s.vec == s.vec-1 {
+			ADDQ(tmp, y)
+		}
 	}
-	ADDQ(U32(uint32(p*blockBytes)), y)
-	MOVQ(px, at)
-	if p > 1 {
-		SHLQ(U8(bits.Len(uint(p))-1), at)
-	}
-	ADDQ(at, x)
+	IMUL3Q(Imm(uint64(p)), px, tmp)
+	ADDQ(tmp, x)
 }
 
 // pixel is the address of pixel i of the tap.
 func (s isa) pixel(i int) Mem {
-	base := at
-	if i >= 4 {
-		base, i = px5, i-4
-	}
-	switch i {
+	base := at[i/4]
+	switch i %= 4; i {
 	case 0:
 		return Mem{Base: base}
 	case 3:
@@ -198,8 +203,8 @@ func (s isa) finish(op string, p, n int) {
 		}
 	case "FMA":
 		plain := fmt.Sprintf("plain%d", p)
-		MOVQ(field(argClamp), at)
-		TESTQ(at, at)
+		MOVQ(field(argClamp), tmp)
+		TESTQ(tmp, tmp)
 		JEQ(LabelRef(plain))
 		VBROADCASTSS(field(argLo), s.reg(n))
 		VBROADCASTSS(field(argHi), s.reg(n+1))
