@@ -11,7 +11,7 @@ func (p *plan) impl() kernel.Impl { return p.session.impl }
 
 // lowerBlocked makes the steps of a node that is computed in the blocked layout; done is false for others.
 func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
-	if p.impl() == kernel.Generic || !p.isBlockable(n.In(0)) || !p.isBlockable(n.Out(0)) || len(n.Outputs()) != 1 {
+	if p.impl() == kernel.Generic || len(n.Outputs()) != 1 || !p.isBlockable(n.In(0)) || !p.isBlockable(n.Out(0)) {
 		return false, nil
 	}
 	switch op := n.Op.(type) {
@@ -21,8 +21,55 @@ func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
 		if act, ok := activationOf(&op.Epilogue); ok {
 			return p.blockedConv(n, &op.Conv, n.In(3), act)
 		}
+		return false, nil
 	}
-	return false, nil
+	if !p.anyBlocked(n) {
+		return false, nil
+	}
+	switch op := n.Op.(type) {
+	case *ops.MaxPool:
+		return p.blockedPool(n, kernel.BlockedPoolSpec{Kind: kernel.MaxPool}, op.Window)
+	case *ops.AveragePool:
+		return p.blockedPool(n, kernel.BlockedPoolSpec{Kind: kernel.AveragePool, CountIncludePad: op.CountIncludePad}, op.Window)
+	case *ops.GlobalAveragePool:
+		return p.blockedMean(n)
+	case *ops.ReduceMean:
+		if overPlane(n, op.Reducing) {
+			return p.blockedMean(n)
+		}
+		return false, nil
+	case *ops.BatchNormalization:
+		return p.blockedBatchNorm(n, op, kernel.Activation{})
+	case *ops.LRN:
+		return p.blockedLRN(n, op)
+	case *ops.Concat:
+		return p.blockedConcat(n, op)
+	case *ops.Add:
+		return p.blockedBinary(n, kernel.Add)
+	case *ops.Mul:
+		if done, err := p.blockedScale(n); done || err != nil {
+			return done, err
+		}
+		return p.blockedBinary(n, kernel.Mul)
+	}
+	return p.blockedUnary(n)
+}
+
+// anyBlocked reports whether an input of n has been computed in the blocked layout.
+func (p *plan) anyBlocked(n *ir.Node) bool {
+	for _, v := range n.Inputs() {
+		if v != nil && p.hasBlocked(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// blockedStep emits the step of a kernel that reads in and writes the output of n.
+func (p *plan) blockedStep(n *ir.Node, k tasked, in []int, y int, task func(f *frame, task, worker int)) (bool, error) {
+	step := p.kernelStep(k, task)
+	p.emit(n, step.algorithm, step.run, in, []int{y})
+	return true, nil
 }
 
 // blockedConv computes act(Conv + residual).
@@ -36,6 +83,9 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 		return false, nil
 	}
 	spec.Bias = constFloat32(n.In(2))
+	if spec.Group > 1 && spec.Group == spec.C && spec.OutC == spec.C && residual == nil {
+		return p.blockedDepthwise(n, op, spec)
+	}
 	grouped := spec.Group > 1 && (spec.C/spec.Group%kernel.Block != 0 || spec.OutC/spec.Group%kernel.Block != 0)
 	if grouped {
 		return false, nil
@@ -71,6 +121,26 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	})
 	p.emit(n, step.algorithm, step.run, reads, []int{y})
 	return true, nil
+}
+
+// blockedDepthwise computes a convolution of each channel by itself.
+func (p *plan) blockedDepthwise(n *ir.Node, op *ops.Conv, c kernel.BlockedConvSpec) (bool, error) {
+	w, err := op.Window(sizes(n.In(0))[2:], sizes(n.In(1))[2:])
+	if err != nil {
+		return false, err
+	}
+	k, err := kernel.NewDepthwise(kernel.DepthwiseSpec{
+		N: c.N, C: c.C, Spatial: spatial(w), Weights: c.Weights, Bias: c.Bias, Act: c.Act, Split: c.Split, Impl: c.Impl,
+	})
+	if err != nil {
+		return false, err
+	}
+	x, err := p.needBlocked(n, n.In(0))
+	if err != nil {
+		return false, err
+	}
+	y := p.setBlocked(n.Out(0))
+	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) })
 }
 
 // convKernel is one of the algorithms of a convolution on blocked data.

@@ -133,3 +133,20 @@ func TestBlockedLRN(t *testing.T) {
 		}
 	}
 }
+
+func TestBlockedScale(t *testing.T) {
+	r := newRand()
+	for _, impl := range Impls() {
+		const n, c, plane = 2, 35, 15
+		x, factors := random(r, n*c*plane), random(r, n*c)
+		k, err := NewBlockedScale(n, c, plane, 4, impl)
+		require.NoError(t, err)
+		y := newGuarded(n * Blocks(c) * plane * Block)
+		bx, bf := toBlocked(x, n, c, plane), toBlocked(factors, n, c, 1)
+		runAll(k, func(task int, _ []float32) { k.Run(task, y.data, bx, bf) })
+		y.check(t)
+		for i, v := range fromBlocked(t, y.data, n, c, plane) {
+			require.Equal(t, x[i]*factors[i/plane], v)
+		}
+	}
+}
