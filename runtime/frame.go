@@ -29,7 +29,13 @@ func (p *plan) run(ctx context.Context, inputs, outputs []*tensor.Tensor) error 
 	}
 	f.ctx = ctx
 	f.setInputs(inputs)
+	if p.session.opts.Threads > 1 {
+		p.session.pool.begin(&f.job)
+	}
 	err = f.runSteps(nil)
+	if p.session.opts.Threads > 1 {
+		p.session.pool.end(&f.job)
+	}
 	if err == nil {
 		f.copyOutputs(outputs)
 	}

@@ -10,12 +10,14 @@ import (
 
 func TestPoolRunsEveryTaskOnce(t *testing.T) {
 	for _, threads := range []int{1, 2, 5} {
-		p := newPool(threads)
-		defer p.close()
+		p := NewPool(threads)
+		defer p.Close()
 		var callers sync.WaitGroup
 		for range 4 {
 			callers.Go(func() {
 				f := &frame{}
+				p.begin(&f.job)
+				defer p.end(&f.job)
 				for tasks := range 50 {
 					var busy [5]atomic.Int32
 					done := make([]atomic.Int32, tasks)
@@ -38,9 +40,11 @@ func TestPoolRunsEveryTaskOnce(t *testing.T) {
 }
 
 func TestPoolTurnsPanicsIntoErrors(t *testing.T) {
-	p := newPool(3)
-	defer p.close()
+	p := NewPool(3)
+	defer p.Close()
 	f := &frame{}
+	p.begin(&f.job)
+	defer p.end(&f.job)
 	for range 20 {
 		err := p.run(f, 100, 3, func(_ *frame, task, _ int) {
 			if task%7 == 3 {

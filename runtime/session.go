@@ -30,6 +30,8 @@ type Options struct {
 	// Kernels names the implementation of the arithmetic: "generic", "amd64-avx2" or "amd64-avx512"; empty stands for the
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
 	Kernels string
+	// Pool computes for several sessions; nil stands for a pool of the session's own.
+	Pool *Pool
 }
 
 // kernelsVariable is the environment variable behind Options.Kernels.
@@ -45,8 +47,9 @@ const maxPlans = 8
 type Session struct {
 	graph *ir.Graph
 	opts  Options
-	pool  *pool
+	pool  *Pool
 	impl  kernel.Impl
+	close func() // nil: the pool is not the session's
 
 	mu    sync.Mutex
 	plans []*plan // most recently used first
@@ -60,10 +63,20 @@ func Compile(g *ir.Graph, opts Options) (*Session, error) {
 	if opts.MaxMemory <= 0 {
 		opts.MaxMemory = DefaultMaxMemory
 	}
-	return compile(g, opts, newPool(opts.Threads))
+	if opts.Pool == nil {
+		pool := NewPool(opts.Threads)
+		s, err := compile(g, opts, pool)
+		if err != nil {
+			pool.Close()
+			return nil, err
+		}
+		s.close = pool.Close
+		return s, nil
+	}
+	return compile(g, opts, opts.Pool)
 }
 
-func compile(g *ir.Graph, opts Options, p *pool) (s *Session, err error) {
+func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 	defer recoverTo(&err)
 	if len(opts.Outputs) > 0 {
 		outs := make([]*ir.Value, len(opts.Outputs))
@@ -87,9 +100,13 @@ func compile(g *ir.Graph, opts Options, p *pool) (s *Session, err error) {
 	return s, nil
 }
 
-// Close ends the session's goroutines. It is optional: they also end when the session becomes garbage. The session is
+// Close ends the session's goroutines, unless they are of Options.Pool. It is optional: they also end when the session becomes garbage. The session is
 // not to be used afterwards.
-func (s *Session) Close() { s.pool.close() }
+func (s *Session) Close() {
+	if s.close != nil {
+		s.close()
+	}
+}
 
 // Inputs are the values that Run takes, in order; constants are not among them.
 func (s *Session) Inputs() []*ir.Value { return s.graph.Inputs() }

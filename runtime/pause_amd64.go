@@ -1,0 +1,4 @@
+package runtime
+
+// pause waits some dozens of cycles, in which the processor's other thread may work.
+func pause()
