@@ -15,13 +15,10 @@ type Evaluator func(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 // better computed when it is needed than carried along.
 const maxFolded = 1 << 20
 
-// maxRounds bounds how often Fold looks again: a constant may let inference know more.
-const maxRounds = 8
-
 // Fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
 // numbers, and removes what is no longer needed.
 func Fold(g *ir.Graph, eval Evaluator) error {
-	for range maxRounds {
+	for range len(g.Nodes()) { // a constant may let inference know more: each round makes one at least
 		rw := ir.NewRewriter(g)
 		hits := 0
 		for _, n := range slices.Clone(g.Nodes()) {
