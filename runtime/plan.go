@@ -45,7 +45,7 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	if err := g.InferAll(); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	if err := passes.Fold(g, s.evaluate); err != nil {
+	if err := passes.ForInference(g, s.evaluate); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	p := &plan{session: s, graph: g, blocked: map[int]int{}, bodies: map[*ir.Graph]*Session{}}

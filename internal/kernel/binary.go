@@ -124,6 +124,10 @@ func fill(y []float32, v float32) {
 
 func (k *Binary) line(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
+	defer k.act.apply(k.impl, y)
+	if n := len(y) / Block * Block; vectorBinary(k.impl, k.op, y, a, b) {
+		y, a, b = y[n:], a[n:], b[n:] // single operations are the same in plain Go
+	}
 	switch k.op {
 	case Add:
 		for i := range y {
@@ -158,5 +162,4 @@ func (k *Binary) line(y, a, b []float32) {
 			y[i] = leaky(a[i], b[i])
 		}
 	}
-	k.act.apply(k.impl, y)
 }

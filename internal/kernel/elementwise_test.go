@@ -79,7 +79,7 @@ func TestUnary(t *testing.T) {
 			}
 		}
 		forSplits(t, want, 1e-7, func(split int) (prepared, func(int, []float32)) {
-			k, err := NewUnary(UnarySpec{Op: op, Alpha: alpha, Beta: beta, Len: len(in), Split: split})
+			k, err := NewUnary(UnarySpec{Op: op, Alpha: alpha, Beta: beta, Len: len(in), Split: split, Impl: Generic})
 			require.NoError(t, err)
 			return k, func(task int, y []float32) { k.Run(task, y, in) }
 		})

@@ -27,13 +27,9 @@ func (a Activation) KeepsZero() bool {
 func (a Activation) apply(impl Impl, y []float32) {
 	switch a.Kind {
 	case Relu:
-		for i, v := range y {
-			y[i] = max(v, 0)
-		}
+		unary(impl, UnaryRelu, 0, 0, y, y)
 	case Clip:
-		for i, v := range y {
-			y[i] = min(max(v, a.Min), a.Max)
-		}
+		unary(impl, UnaryClip, a.Min, a.Max, y, y)
 	case Function:
 		unary(impl, a.Op, a.Min, a.Max, y, y)
 	}

@@ -7,3 +7,4 @@ package kernel
 //go:generate go run -C _gen ./limits -out ../limits_amd64.s -stubs ../limits_amd64.go -pkg kernel
 //go:generate go run -C _gen ./dot -out ../dot_amd64.s -stubs ../dot_amd64.go -pkg kernel
 //go:generate go run -C _gen ./window -out ../window_amd64.s -stubs ../window_amd64.go -pkg kernel
+//go:generate go run -C _gen ./vmath -out ../vmath_amd64.s -stubs ../vmath_amd64.go -pkg kernel

@@ -66,6 +66,7 @@ type NormSpec struct {
 	Groups, Inner int
 	Epsilon       float32
 	Split         int
+	Impl          Impl
 }
 
 // Norm is a prepared normalization of rows.
@@ -84,6 +85,7 @@ func NewNorm(spec NormSpec) (*Norm, error) {
 		return nil, fmt.Errorf("kernel: normalization: unsupported %d groups, %d of %d elements a channel",
 			spec.Groups, spec.Inner, spec.Len)
 	}
+	spec.Impl = spec.Impl.Resolve()
 	return &Norm{spec, newChunks(min(n, spec.Rows), spec.Split, grain/max(1, spec.Len))}, nil
 }
 
@@ -91,6 +93,16 @@ func NewNorm(spec NormSpec) (*Norm, error) {
 func (k *Norm) Run(task int, y, x, scale, bias []float32) {
 	lo, hi := k.bounds(task)
 	n := k.spec.Len
+	if k.spec.Impl != Generic && k.spec.Groups == 1 && k.spec.Inner == 1 && n%Block == 0 && scale != nil && bias != nil {
+		for r := lo; r < hi && n > 0; r++ {
+			row := x[r*n : (r+1)*n]
+			mean := rowSum(k.spec.Impl, row) / float32(n)
+			variance := float64(rowSquares(k.spec.Impl, row, mean)) / float64(n)
+			factor := float32(1 / math.Sqrt(variance+float64(k.spec.Epsilon)))
+			rowNormalize(k.spec.Impl, y[r*n:(r+1)*n], row, scale, bias, mean, factor)
+		}
+		return
+	}
 	for r := lo; r < hi; r++ {
 		k.row(y[r*n:(r+1)*n], x[r*n:(r+1)*n], scale, bias, r%k.spec.Groups*(n/k.spec.Inner))
 	}

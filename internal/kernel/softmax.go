@@ -7,6 +7,7 @@ type SoftmaxSpec struct {
 	Outer, Axis, Inner int
 	Log                bool
 	Split              int
+	Impl               Impl
 }
 
 // Softmax is a prepared softmax.
@@ -21,6 +22,7 @@ func NewSoftmax(spec SoftmaxSpec) (*Softmax, error) {
 	if err != nil {
 		return nil, err
 	}
+	spec.Impl = spec.Impl.Resolve()
 	return &Softmax{spec, newChunks(min(n, spec.Outer*spec.Inner), spec.Split, max(1, grain/8/max(1, spec.Axis)))}, nil
 }
 
@@ -30,6 +32,13 @@ const softmaxBlock = 64
 // Run computes some columns of y, which may be x.
 func (k *Softmax) Run(task int, y, x []float32) {
 	lo, hi := k.bounds(task)
+	if k.spec.Inner == 1 && k.spec.Impl != Generic && !k.spec.Log && k.spec.Axis >= Block {
+		n := k.spec.Axis
+		for r := lo; r < hi; r++ {
+			softmaxRow(k.spec.Impl, y[r*n:(r+1)*n], x[r*n:(r+1)*n])
+		}
+		return
+	}
 	inner, size := k.spec.Inner, k.spec.Axis*k.spec.Inner
 	for lo < hi {
 		outer, at := lo/inner, lo%inner
@@ -37,6 +46,26 @@ func (k *Softmax) Run(task int, y, x []float32) {
 		from := outer*size + at
 		k.block(y[from:(outer+1)*size], x[from:(outer+1)*size], n)
 		lo += n
+	}
+}
+
+// softmaxRow computes a row of at least Block elements.
+func softmaxRow(impl Impl, y, x []float32) {
+	n := len(x) / Block * Block
+	top := rowMax(impl, x[:n])
+	var last [Block]float32
+	for _, v := range x[n:] {
+		top = max(top, v)
+	}
+	for i := range last {
+		last[i] = -inf
+	}
+	copy(last[:], x[n:])
+	sum := rowExp(impl, y[:n], x[:n], top) + rowExp(impl, last[:], last[:], top)
+	copy(y[n:], last[:])
+	vectorAffine(impl, y[:n], y[:n], 1/sum, 0)
+	for i := range y[n:] {
+		y[n+i] *= 1 / sum
 	}
 }
 

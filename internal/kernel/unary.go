@@ -77,8 +77,22 @@ func (k *Unary) Run(task int, y, x []float32) {
 	unary(k.spec.Impl, k.spec.Op, k.spec.Alpha, k.spec.Beta, y[lo:hi], x[lo:hi])
 }
 
-// unary computes y = op(x); y may be x.
-func unary(_ Impl, op UnaryOp, alpha, beta float32, y, x []float32) {
+// unary computes y = op(x); y may be x. An element's result does not depend on where it lies.
+func unary(impl Impl, op UnaryOp, alpha, beta float32, y, x []float32) {
+	if vectorUnary(impl, op, alpha, beta, y, x) {
+		x, y = x[len(x)/Block*Block:], y[len(x)/Block*Block:]
+		if len(x) == 0 {
+			return
+		}
+	}
+	var last [Block]float32
+	if len(x) < Block {
+		n := copy(last[:], x)
+		if vectorUnary(impl, op, alpha, beta, last[:], last[:]) {
+			copy(y[:n], last[:])
+			return
+		}
+	}
 	if f := unaryFunc(op); f != nil {
 		for i, v := range x {
 			y[i] = float32(f(float64(v), float64(alpha), float64(beta)))
