@@ -161,6 +161,34 @@ func evalSlice(c *ir.EvalCtx) error {
 	return nil
 }
 
+// Strided is where the elements that a Slice takes lie in its input, whose shape is known: from which on, and how far
+// apart along each dimension, in elements; ok is false where the other inputs are not constant.
+func (*Slice) Strided(n *ir.Node) (offset int, strides []int, ok bool) {
+	shape, known := n.In(0).Type().Shape.Ints()
+	var lists [4][]int
+	for i := range lists {
+		if v := n.In(i + 1); v != nil {
+			if v.Const() == nil {
+				return 0, nil, false
+			}
+			lists[i], _ = v.Const().AsInts()
+		}
+	}
+	ranges, err := sliceRanges(lists[0], lists[1], lists[2], lists[3], len(shape))
+	if !known || err != nil {
+		return 0, nil, false
+	}
+	strides = tensor.Strides(shape)
+	for _, r := range ranges {
+		start, _ := r.resolve(shape[r.axis])
+		offset += start * strides[r.axis]
+	}
+	for _, r := range ranges {
+		strides[r.axis] *= r.step
+	}
+	return offset, strides, true
+}
+
 // places is the offsets of n places from start on, step apart, along a dimension of a stride.
 func places(start, n, step, stride int) []int {
 	out := make([]int, n)

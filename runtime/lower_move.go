@@ -20,12 +20,36 @@ func (p *plan) lowerTranspose(n *ir.Node, op *ops.Transpose) (lowered, error) {
 	if err != nil {
 		return lowered{}, nil
 	}
+	return p.copyStep(n, spec)
+}
+
+func (p *plan) lowerSlice(n *ir.Node, op *ops.Slice) (lowered, error) {
+	if !allFloat32Data(n) {
+		return lowered{}, nil
+	}
+	offset, strides, ok := op.Strided(n)
+	if !ok {
+		return lowered{}, nil
+	}
+	out := sizes(n.Out(0))
+	return p.copyStep(n, kernel.CopySpec{Shape: out, DstStrides: tensor.Strides(out), SrcStrides: strides, SrcOffset: offset, Split: p.split()})
+}
+
+// allFloat32Data reports whether the first input and the output are float32.
+func allFloat32Data(n *ir.Node) bool {
+	return n.In(0).Type().DType == tensor.Float32 && n.Out(0).Type().DType == tensor.Float32
+}
+
+// copyStep makes a step of a copy from the first input to the output.
+func (p *plan) copyStep(n *ir.Node, spec kernel.CopySpec) (lowered, error) {
 	k, err := kernel.NewCopy(spec)
 	if err != nil { // more dimensions than the kernel takes
 		return lowered{}, nil
 	}
 	y, x := id(n.Out(0)), id(n.In(0))
-	return p.kernelStep(k, func(f *frame, task, _ int) { kernel.RunCopy(k, task, f.float32s(y), f.float32s(x)) }), nil
+	step := p.kernelStep(k, func(f *frame, task, _ int) { k.RunFloat32(p.impl(), task, f.float32s(y), f.float32s(x)) })
+	step.algorithm = "copy"
+	return step, nil
 }
 
 // lowerConcat copies each input into its part of the output; all copies together are the step's tasks.
@@ -57,7 +81,7 @@ func (p *plan) lowerConcat(n *ir.Node, op *ops.Concat) (lowered, error) {
 	y := id(n.Out(0))
 	return p.kernelStep(parts, func(f *frame, task, _ int) {
 		c := parts[task]
-		kernel.RunCopy(c.k, c.task, f.float32s(y), f.float32s(c.src))
+		c.k.RunFloat32(p.impl(), c.task, f.float32s(y), f.float32s(c.src))
 	}), nil
 }
 

@@ -63,6 +63,8 @@ func (p *plan) lowering(n *ir.Node) (lowered, error) {
 		return p.lowerReduce(n, kernel.ReduceMax, op.Reducing)
 	case *ops.Transpose:
 		return p.lowerTranspose(n, op)
+	case *ops.Slice:
+		return p.lowerSlice(n, op)
 	case *ops.Concat:
 		return p.lowerConcat(n, op)
 	}

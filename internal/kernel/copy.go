@@ -101,6 +101,23 @@ func RunCopy[T any](c *Copy, task int, dst, src []T) {
 	}
 }
 
+// RunFloat32 is RunCopy with the vector registers of impl.
+func (c *Copy) RunFloat32(impl Impl, task int, dst, src []float32) {
+	dStep, _ := c.walk.steps()
+	if !c.transposed || impl == Generic || dStep != 1 {
+		RunCopy(c, task, dst, src)
+		return
+	}
+	lo, hi := c.bounds(task)
+	n, group := c.walk.length(), c.walk.sizes[len(c.walk.sizes)-2]
+	for lo < hi {
+		lines := min(hi-lo, group-lo%group)
+		cur := c.walk.seek(lo)
+		transpose(impl, dst[c.dst+cur.at[0]:], src[c.src+cur.at[1]:], n, lines, c.dstStride, c.srcStep)
+		lo += lines
+	}
+}
+
 func copyLine[T any](dst, src []T, d, s, dStep, sStep, n int) {
 	switch {
 	case dStep == 1 && sStep == 1:

@@ -2,26 +2,28 @@ package kernel
 
 import "unsafe"
 
-// tiled is a matrix product by the micro-kernel of tileArgs: rows of A are its pixels, columns of B its channels. A is
-// read where it lies unless it is transposed or its rows would share the sets of the first-level cache; B is read in
-// panels of blocks·16 columns, packed but for whole panels of a row-major matrix that comes with Run.
+// tiled is a matrix product by the micro-kernel of tileArgs: rows of A are its pixels, columns of B its channels. A band
+// of rows of A is packed as convolutions find their input, [⌈k/16⌉][rows][16], so that a tile reads neighbouring lines;
+// B is read in panels of blocks·16 columns, packed but for whole panels of a row-major matrix that comes with Run.
 type tiled struct {
 	kern           tileKernel
 	m, n, k        int
 	transA, transB bool
-	packA          bool
 	packed         []float32 // constant B: panels of k×width
 	rows, panels   chunks    // of rows, in tiles; of columns, in panels
 	band           int       // rows worked on at once
-	bias           []float32 // of Run's bias nothing is known before: zero
+	taps           []tileTap // of a band
 }
 
 // newTiled prepares C = A·B; b is B where it is constant and to be packed.
 func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int) *tiled {
 	t := &tiled{kern: newTileKernel(impl), m: m, n: n, k: k, transA: transA, transB: transB}
-	t.packA = transA || k*floatBytes%1024 == 0
 	p := t.kern.pixels
 	t.band = max(p, cacheBytes/max(1, k*floatBytes)/p*p)
+	t.band = min(roundUp(ceilDiv(m, ceilDiv(m, t.band)), p), roundUp(m, p)) // bands of about one size
+	for b := 0; b < k; b += Block {
+		t.taps = append(t.taps, tileTap{b / Block * t.band * blockBytes, min(Block, k-b)})
+	}
 	panels, tiles := ceilDiv(n, t.width()), ceilDiv(m, p)
 	if n > m { // tasks that share columns pack the same panels each, tasks that share rows the same rows
 		t.panels = newChunks(panels, want, 1)
@@ -43,15 +45,8 @@ func (t *tiled) width() int { return t.kern.blocks * Block }
 func (t *tiled) tasks() int { return t.rows.tasks * t.panels.tasks }
 
 func (t *tiled) scratchSize() int {
-	size := t.kern.pixels*t.width() + t.width()*t.k + 2*Block
-	if t.packA {
-		size += min(t.band, roundUp(t.m, t.kern.pixels)) * t.rowA()
-	}
-	return size
+	return t.kern.pixels*t.width() + t.width()*t.k + 2*Block + t.band*len(t.taps)*Block
 }
-
-// rowA is how far apart the rows of packed A lie: never a multiple of a power of two.
-func (t *tiled) rowA() int { return roundUp(t.k, Block) + Block }
 
 // packPanel packs panel q of B, k×width, with zeros beyond the last column.
 func (t *tiled) packPanel(dst, b []float32, q int) {
@@ -67,16 +62,7 @@ func (t *tiled) packPanel(dst, b []float32, q int) {
 		}
 		return
 	}
-	const strip = 64 // elements of each column taken at a time, so that the panel stays in the cache
-	for k0 := 0; k0 < t.k; k0 += strip {
-		k1 := min(k0+strip, t.k)
-		for j := j0; j < j1; j++ {
-			out := dst[k0*w+j-j0:]
-			for k, v := range b[j*t.k+k0 : j*t.k+k1] {
-				out[k*w] = v
-			}
-		}
-	}
+	transpose(t.kern.impl, dst, b[j0*t.k:], j1-j0, t.k, w, t.k)
 }
 
 // run computes one task of o.c and finishes it.
@@ -90,14 +76,14 @@ func (t *tiled) run(task int, o *operands, ep *epilogue, scratch []float32) {
 	bias, rowsA := scratch[:2*Block], scratch[2*Block:]
 	fused := ep.alpha == 1 && (ep.bias == NoBias || ep.bias == BiasPerColumn && ep.beta == 1)
 
-	tap := tileTap{0, t.k}
-	a := tileArgs{taps: &tap, count: 1, yb: blockBytes}
+	a := tileArgs{taps: &t.taps[0], count: len(t.taps), px: blockBytes, yb: blockBytes}
 	if fused {
 		a.setActivation(ep.act)
 	}
 	for i := i0; i < i1; i += t.band {
 		end := min(i+t.band, i1)
-		x := t.operandA(&a, o.a, rowsA, i, end)
+		t.packBand(rowsA, o.a, i, end)
+		x := unsafe.Pointer(&rowsA[0])
 		for q := q0; q < q1; q++ {
 			a.w, a.wstep = t.operandB(o.b, panel, q)
 			a.bias = t.columnBias(o.bias, bias, q, fused && ep.bias == BiasPerColumn)
@@ -114,26 +100,22 @@ func (t *tiled) run(task int, o *operands, ep *epilogue, scratch []float32) {
 	}
 }
 
-// operandA returns where row i0 begins, and sets a.px.
-func (t *tiled) operandA(a *tileArgs, src, rows []float32, i0, i1 int) unsafe.Pointer {
-	if !t.packA {
-		a.px = t.k * floatBytes
-		return unsafe.Pointer(&src[i0*t.k])
-	}
-	ld := t.rowA()
-	a.px = ld * floatBytes
-	if !t.transA {
+// packBand packs rows i0…i1-1 of A.
+func (t *tiled) packBand(dst, src []float32, i0, i1 int) {
+	for b, tap := range t.taps {
+		block, k0 := dst[b*t.band*Block:][:t.band*Block], b*Block
+		if t.transA {
+			transpose(t.kern.impl, block, src[k0*t.m+i0:], tap.depth, i1-i0, Block, t.m)
+			continue
+		}
 		for i := i0; i < i1; i++ {
-			copy(rows[(i-i0)*ld:], src[i*t.k:(i+1)*t.k])
-		}
-		return unsafe.Pointer(&rows[0])
-	}
-	for k := range t.k {
-		for i, v := range src[k*t.m+i0 : k*t.m+i1] {
-			rows[i*ld+k] = v
+			if row := src[i*t.k+k0:]; tap.depth == Block {
+				*(*[Block]float32)(block[(i-i0)*Block:]) = *(*[Block]float32)(row)
+			} else {
+				copy(block[(i-i0)*Block:], row[:tap.depth])
+			}
 		}
 	}
-	return unsafe.Pointer(&rows[0])
 }
 
 // operandB returns panel q and the distance of its rows.

@@ -25,6 +25,7 @@ func newLayout(spec LayoutSpec, to bool) (*Layout, error) {
 		return nil, err
 	}
 	units := spec.N * Blocks(spec.C)
+	spec.Impl = spec.Impl.Resolve()
 	return &Layout{spec, to, newChunks(units, spec.Split, ceilDiv(grain, max(1, spec.Plane*Block)))}, nil
 }
 
@@ -37,30 +38,13 @@ func (l *Layout) Run(task int, dst, src []float32) {
 		channels := min(Block, l.spec.C-b*Block)
 		at := (image*l.spec.C + b*Block) * plane
 		if l.to {
-			interleave(dst[u*plane*Block:][:plane*Block], src[at:][:channels*plane], plane)
+			block := dst[u*plane*Block:][:plane*Block]
+			if channels < Block {
+				clear(block)
+			}
+			transpose(l.spec.Impl, block, src[at:][:channels*plane], channels, plane, Block, plane)
 		} else {
-			deinterleave(dst[at:][:channels*plane], src[u*plane*Block:][:plane*Block], plane)
-		}
-	}
-}
-
-// interleave makes a block of the channels in src, zeros beyond.
-func interleave(dst, src []float32, plane int) {
-	if len(src) < len(dst) {
-		clear(dst)
-	}
-	for c := 0; (c+1)*plane <= len(src); c++ {
-		for i, v := range src[c*plane:][:plane] {
-			dst[i*Block+c] = v
-		}
-	}
-}
-
-func deinterleave(dst, src []float32, plane int) {
-	for c := 0; (c+1)*plane <= len(dst); c++ {
-		channel := dst[c*plane:][:plane]
-		for i := range channel {
-			channel[i] = src[i*Block+c]
+			transpose(l.spec.Impl, dst[at:][:channels*plane], src[u*plane*Block:][:plane*Block], plane, channels, plane, Block)
 		}
 	}
 }

@@ -336,31 +336,33 @@ next:
 	VMULPS       Z0, Z1, Z2
 	VMOVUPS      vmath00000000<>+0(SB), Z3
 	VSUBPS       Z2, Z3, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
-	VMOVUPS      vmath42b20000<>+0(SB), Z4
-	VMOVUPS      vmathc2d00000<>+0(SB), Z5
-	VMAXPS       Z2, Z5, Z2
-	VMINPS       Z2, Z4, Z2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z4
-	VMULPS       Z4, Z2, Z4
-	VRNDSCALEPS  $0x00, Z4, Z4
+	VMOVUPS      vmath42b00000<>+0(SB), Z3
+	VMOVUPS      vmathc2d00000<>+0(SB), Z4
+	VMAXPS       Z2, Z4, Z2
+	VMINPS       Z2, Z3, Z2
+	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z3
+	VMULPS       Z3, Z2, Z3
+	VRNDSCALEPS  $0x00, Z3, Z3
 	VMOVAPS      Z2, Z2
-	VFNMADD231PS vmath3f317200<>+0(SB), Z4, Z2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z4, Z2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z5
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z2, Z5
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z2, Z5
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z2, Z5
-	VFMADD213PS  vmath3f000000<>+0(SB), Z2, Z5
-	VMULPS       Z2, Z2, Z6
+	VFNMADD231PS vmath3f317200<>+0(SB), Z3, Z2
+	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z3, Z2
+	VMOVUPS      vmath3ab6da72<>+0(SB), Z4
+	VFMADD213PS  vmath3c091df0<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3f000000<>+0(SB), Z2, Z4
+	VMULPS       Z2, Z2, Z5
 	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z6, Z5, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z5
-	VADDPS       Z5, Z2, Z2
-	VSCALEFPS    Z4, Z2, Z2
+	VFMADD231PS  Z5, Z4, Z2
 	VMOVUPS      vmath3f800000<>+0(SB), Z4
 	VADDPS       Z4, Z2, Z2
-	VDIVPS       Z2, Z3, Z2
+	VSCALEFPS    Z3, Z2, Z2
+	VMOVUPS      vmath3f800000<>+0(SB), Z3
+	VADDPS       Z3, Z2, Z2
+	VRCP14PS     Z2, Z3
+	VMOVUPS      vmath40000000<>+0(SB), Z4
+	VFNMADD231PS Z2, Z3, Z4
+	VMULPS       Z4, Z3, Z2
 	VMULPS       Z2, Z1, Z1
 	VMOVUPS      Z1, (AX)
 	ADDQ         $0x40, CX
@@ -371,6 +373,42 @@ next:
 end:
 	VZEROUPPER
 	RET
+
+DATA vmath42b00000<>+0(SB)/4, $0x42b00000
+DATA vmath42b00000<>+4(SB)/4, $0x42b00000
+DATA vmath42b00000<>+8(SB)/4, $0x42b00000
+DATA vmath42b00000<>+12(SB)/4, $0x42b00000
+DATA vmath42b00000<>+16(SB)/4, $0x42b00000
+DATA vmath42b00000<>+20(SB)/4, $0x42b00000
+DATA vmath42b00000<>+24(SB)/4, $0x42b00000
+DATA vmath42b00000<>+28(SB)/4, $0x42b00000
+DATA vmath42b00000<>+32(SB)/4, $0x42b00000
+DATA vmath42b00000<>+36(SB)/4, $0x42b00000
+DATA vmath42b00000<>+40(SB)/4, $0x42b00000
+DATA vmath42b00000<>+44(SB)/4, $0x42b00000
+DATA vmath42b00000<>+48(SB)/4, $0x42b00000
+DATA vmath42b00000<>+52(SB)/4, $0x42b00000
+DATA vmath42b00000<>+56(SB)/4, $0x42b00000
+DATA vmath42b00000<>+60(SB)/4, $0x42b00000
+GLOBL vmath42b00000<>(SB), RODATA|NOPTR, $64
+
+DATA vmath40000000<>+0(SB)/4, $0x40000000
+DATA vmath40000000<>+4(SB)/4, $0x40000000
+DATA vmath40000000<>+8(SB)/4, $0x40000000
+DATA vmath40000000<>+12(SB)/4, $0x40000000
+DATA vmath40000000<>+16(SB)/4, $0x40000000
+DATA vmath40000000<>+20(SB)/4, $0x40000000
+DATA vmath40000000<>+24(SB)/4, $0x40000000
+DATA vmath40000000<>+28(SB)/4, $0x40000000
+DATA vmath40000000<>+32(SB)/4, $0x40000000
+DATA vmath40000000<>+36(SB)/4, $0x40000000
+DATA vmath40000000<>+40(SB)/4, $0x40000000
+DATA vmath40000000<>+44(SB)/4, $0x40000000
+DATA vmath40000000<>+48(SB)/4, $0x40000000
+DATA vmath40000000<>+52(SB)/4, $0x40000000
+DATA vmath40000000<>+56(SB)/4, $0x40000000
+DATA vmath40000000<>+60(SB)/4, $0x40000000
+GLOBL vmath40000000<>(SB), RODATA|NOPTR, $64
 
 // func vecTanhAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
@@ -401,10 +439,6 @@ next:
 	VMOVUPS      vmath41200000<>+0(SB), Z2
 	VMINPS       Z1, Z2, Z2
 	VADDPS       Z2, Z2, Z2
-	VMOVUPS      vmath42b20000<>+0(SB), Z3
-	VMOVUPS      vmathc2d00000<>+0(SB), Z5
-	VMAXPS       Z2, Z5, Z2
-	VMINPS       Z2, Z3, Z2
 	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z3
 	VMULPS       Z3, Z2, Z3
 	VRNDSCALEPS  $0x00, Z3, Z3
@@ -424,9 +458,12 @@ next:
 	VSCALEFPS    Z3, Z2, Z2
 	VMOVUPS      vmath3f800000<>+0(SB), Z3
 	VADDPS       Z3, Z2, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
+	VRCP14PS     Z2, Z3
 	VMOVUPS      vmath40000000<>+0(SB), Z5
-	VDIVPS       Z2, Z5, Z2
+	VFNMADD231PS Z2, Z3, Z5
+	VMULPS       Z5, Z3, Z2
+	VMOVUPS      vmath3f800000<>+0(SB), Z3
+	VADDPS       Z2, Z2, Z2
 	VSUBPS       Z2, Z3, Z2
 	VMOVAPS      Z2, Z2
 	VCMPPS       $0x01, vmath3f200000<>+0(SB), Z1, K1
@@ -587,24 +624,6 @@ DATA vmath41200000<>+56(SB)/4, $0x41200000
 DATA vmath41200000<>+60(SB)/4, $0x41200000
 GLOBL vmath41200000<>(SB), RODATA|NOPTR, $64
 
-DATA vmath40000000<>+0(SB)/4, $0x40000000
-DATA vmath40000000<>+4(SB)/4, $0x40000000
-DATA vmath40000000<>+8(SB)/4, $0x40000000
-DATA vmath40000000<>+12(SB)/4, $0x40000000
-DATA vmath40000000<>+16(SB)/4, $0x40000000
-DATA vmath40000000<>+20(SB)/4, $0x40000000
-DATA vmath40000000<>+24(SB)/4, $0x40000000
-DATA vmath40000000<>+28(SB)/4, $0x40000000
-DATA vmath40000000<>+32(SB)/4, $0x40000000
-DATA vmath40000000<>+36(SB)/4, $0x40000000
-DATA vmath40000000<>+40(SB)/4, $0x40000000
-DATA vmath40000000<>+44(SB)/4, $0x40000000
-DATA vmath40000000<>+48(SB)/4, $0x40000000
-DATA vmath40000000<>+52(SB)/4, $0x40000000
-DATA vmath40000000<>+56(SB)/4, $0x40000000
-DATA vmath40000000<>+60(SB)/4, $0x40000000
-GLOBL vmath40000000<>(SB), RODATA|NOPTR, $64
-
 DATA vmath3f200000<>+0(SB)/4, $0x3f200000
 DATA vmath3f200000<>+4(SB)/4, $0x3f200000
 DATA vmath3f200000<>+8(SB)/4, $0x3f200000
@@ -679,10 +698,6 @@ next:
 	VMOVUPS      vmath3f800000<>+0(SB), Z3
 	VMOVUPS      vmath00000000<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z4
-	VMOVUPS      vmath42b20000<>+0(SB), Z5
-	VMOVUPS      vmathc2d00000<>+0(SB), Z6
-	VMAXPS       Z4, Z6, Z4
-	VMINPS       Z4, Z5, Z4
 	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z5
 	VMULPS       Z5, Z4, Z5
 	VRNDSCALEPS  $0x00, Z5, Z5
@@ -1041,56 +1056,41 @@ next:
 	VMULPS       Z1, Z0, Z1
 	VMOVUPS      vmath3f3504f3<>+0(SB), Z2
 	VMULPS       Z2, Z0, Z0
-	VANDPS       vmath7fffffff<>+0(SB), Z0, Z2
-	VMULPS       Z2, Z2, Z3
-	VMOVUPS      vmath38a57263<>+0(SB), Z4
-	VFMADD213PS  vmathba5242f4<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3baa0cfa<>+0(SB), Z3, Z4
-	VFMADD213PS  vmathbcdbfdda<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3de71690<>+0(SB), Z3, Z4
-	VFMADD213PS  vmathbec0939f<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3f906eba<>+0(SB), Z3, Z4
-	VMULPS       Z4, Z2, Z3
-	VMOVUPS      vmath40800000<>+0(SB), Z4
-	VMINPS       Z2, Z4, Z4
-	VMOVUPS      vmath37b45299<>+0(SB), Z5
-	VFMADD213PS  vmathb9e637e4<>+0(SB), Z4, Z5
-	VFMADD213PS  vmath3b896a91<>+0(SB), Z4, Z5
-	VFMADD213PS  vmathbcce4421<>+0(SB), Z4, Z5
-	VFMADD213PS  vmath3dddf264<>+0(SB), Z4, Z5
-	VFMADD213PS  vmath3f221d80<>+0(SB), Z4, Z5
-	VFMADD213PS  vmath3f909551<>+0(SB), Z4, Z5
-	VFMADD213PS  vmathb9405b01<>+0(SB), Z4, Z5
-	VMOVUPS      vmath3f800000<>+0(SB), Z4
-	VMOVUPS      vmath00000000<>+0(SB), Z6
-	VSUBPS       Z5, Z6, Z5
-	VMOVUPS      vmath42b20000<>+0(SB), Z6
-	VMOVUPS      vmathc2d00000<>+0(SB), Z7
-	VMAXPS       Z5, Z7, Z5
-	VMINPS       Z5, Z6, Z5
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z6
-	VMULPS       Z6, Z5, Z6
-	VRNDSCALEPS  $0x00, Z6, Z6
-	VMOVAPS      Z5, Z5
-	VFNMADD231PS vmath3f317200<>+0(SB), Z6, Z5
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z6, Z5
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z7
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z5, Z7
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z5, Z7
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z5, Z7
-	VFMADD213PS  vmath3f000000<>+0(SB), Z5, Z7
-	VMULPS       Z5, Z5, Z8
-	VMOVAPS      Z5, Z5
-	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      vmath3f800000<>+0(SB), Z7
-	VADDPS       Z7, Z5, Z5
-	VSCALEFPS    Z6, Z5, Z5
-	VSUBPS       Z5, Z4, Z4
-	VMOVAPS      Z4, Z4
-	VCMPPS       $0x01, vmath3f7851ec<>+0(SB), Z2, K1
-	VMOVAPS      Z3, K1, Z4
+	VMOVUPS      vmath40800000<>+0(SB), Z2
+	VANDPS       vmath7fffffff<>+0(SB), Z0, Z3
+	VMINPS       Z3, Z2, Z2
+	VMOVUPS      vmath3800f215<>+0(SB), Z3
+	VFMADD213PS  vmathb99eca0d<>+0(SB), Z2, Z3
+	VFMADD213PS  vmath3a84adc4<>+0(SB), Z2, Z3
+	VFMADD213PS  vmath3a15efbd<>+0(SB), Z2, Z3
+	VFMADD213PS  vmathbca0b49e<>+0(SB), Z2, Z3
+	VFMADD213PS  vmath3dd2d09d<>+0(SB), Z2, Z3
+	VFMADD213PS  vmath3f22f7c5<>+0(SB), Z2, Z3
+	VFMADD213PS  vmath3f906ec8<>+0(SB), Z2, Z3
+	VFMADD213PS  vmath00000000<>+0(SB), Z2, Z3
+	VMOVUPS      vmath3f800000<>+0(SB), Z2
+	VMOVUPS      vmath00000000<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z3
+	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z4
+	VRNDSCALEPS  $0x00, Z4, Z4
+	VMOVAPS      Z3, Z3
+	VFNMADD231PS vmath3f317200<>+0(SB), Z4, Z3
+	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z4, Z3
+	VMOVUPS      vmath3ab6da72<>+0(SB), Z5
+	VFMADD213PS  vmath3c091df0<>+0(SB), Z3, Z5
+	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z3, Z5
+	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z3, Z5
+	VFMADD213PS  vmath3f000000<>+0(SB), Z3, Z5
+	VMULPS       Z3, Z3, Z6
+	VMOVAPS      Z3, Z3
+	VFMADD231PS  Z6, Z5, Z3
+	VMOVUPS      vmath3f800000<>+0(SB), Z5
+	VADDPS       Z5, Z3, Z3
+	VSCALEFPS    Z4, Z3, Z3
+	VSUBPS       Z3, Z2, Z2
 	VANDPS       vmath80000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z4, Z0
+	VORPS        Z0, Z2, Z0
 	VMOVAPS      Z1, Z2
 	VFMADD231PS  Z1, Z0, Z2
 	VMOVUPS      Z2, (AX)
@@ -1120,6 +1120,150 @@ DATA vmath3f3504f3<>+52(SB)/4, $0x3f3504f3
 DATA vmath3f3504f3<>+56(SB)/4, $0x3f3504f3
 DATA vmath3f3504f3<>+60(SB)/4, $0x3f3504f3
 GLOBL vmath3f3504f3<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3800f215<>+0(SB)/4, $0x3800f215
+DATA vmath3800f215<>+4(SB)/4, $0x3800f215
+DATA vmath3800f215<>+8(SB)/4, $0x3800f215
+DATA vmath3800f215<>+12(SB)/4, $0x3800f215
+DATA vmath3800f215<>+16(SB)/4, $0x3800f215
+DATA vmath3800f215<>+20(SB)/4, $0x3800f215
+DATA vmath3800f215<>+24(SB)/4, $0x3800f215
+DATA vmath3800f215<>+28(SB)/4, $0x3800f215
+DATA vmath3800f215<>+32(SB)/4, $0x3800f215
+DATA vmath3800f215<>+36(SB)/4, $0x3800f215
+DATA vmath3800f215<>+40(SB)/4, $0x3800f215
+DATA vmath3800f215<>+44(SB)/4, $0x3800f215
+DATA vmath3800f215<>+48(SB)/4, $0x3800f215
+DATA vmath3800f215<>+52(SB)/4, $0x3800f215
+DATA vmath3800f215<>+56(SB)/4, $0x3800f215
+DATA vmath3800f215<>+60(SB)/4, $0x3800f215
+GLOBL vmath3800f215<>(SB), RODATA|NOPTR, $64
+
+DATA vmathb99eca0d<>+0(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+4(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+8(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+12(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+16(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+20(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+24(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+28(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+32(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+36(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+40(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+44(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+48(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+52(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+56(SB)/4, $0xb99eca0d
+DATA vmathb99eca0d<>+60(SB)/4, $0xb99eca0d
+GLOBL vmathb99eca0d<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3a84adc4<>+0(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+4(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+8(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+12(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+16(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+20(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+24(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+28(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+32(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+36(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+40(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+44(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+48(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+52(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+56(SB)/4, $0x3a84adc4
+DATA vmath3a84adc4<>+60(SB)/4, $0x3a84adc4
+GLOBL vmath3a84adc4<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3a15efbd<>+0(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+4(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+8(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+12(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+16(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+20(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+24(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+28(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+32(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+36(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+40(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+44(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+48(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+52(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+56(SB)/4, $0x3a15efbd
+DATA vmath3a15efbd<>+60(SB)/4, $0x3a15efbd
+GLOBL vmath3a15efbd<>(SB), RODATA|NOPTR, $64
+
+DATA vmathbca0b49e<>+0(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+4(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+8(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+12(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+16(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+20(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+24(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+28(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+32(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+36(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+40(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+44(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+48(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+52(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+56(SB)/4, $0xbca0b49e
+DATA vmathbca0b49e<>+60(SB)/4, $0xbca0b49e
+GLOBL vmathbca0b49e<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3dd2d09d<>+0(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+4(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+8(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+12(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+16(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+20(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+24(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+28(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+32(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+36(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+40(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+44(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+48(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+52(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+56(SB)/4, $0x3dd2d09d
+DATA vmath3dd2d09d<>+60(SB)/4, $0x3dd2d09d
+GLOBL vmath3dd2d09d<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3f22f7c5<>+0(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+4(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+8(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+12(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+16(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+20(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+24(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+28(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+32(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+36(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+40(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+44(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+48(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+52(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+56(SB)/4, $0x3f22f7c5
+DATA vmath3f22f7c5<>+60(SB)/4, $0x3f22f7c5
+GLOBL vmath3f22f7c5<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3f906ec8<>+0(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+4(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+8(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+12(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+16(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+20(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+24(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+28(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+32(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+36(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+40(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+44(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+48(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+52(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+56(SB)/4, $0x3f906ec8
+DATA vmath3f906ec8<>+60(SB)/4, $0x3f906ec8
+GLOBL vmath3f906ec8<>(SB), RODATA|NOPTR, $64
 
 // func vecReluAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, SSE
@@ -1767,39 +1911,41 @@ next:
 	VMULPS       Y0, Y1, Y2
 	VMOVUPS      vmath00000000<>+0(SB), Y3
 	VSUBPS       Y2, Y3, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
-	VMOVUPS      vmath42b20000<>+0(SB), Y4
-	VMOVUPS      vmathc2d00000<>+0(SB), Y5
-	VMAXPS       Y2, Y5, Y2
-	VMINPS       Y2, Y4, Y2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y4
-	VMULPS       Y4, Y2, Y4
-	VROUNDPS     $0x00, Y4, Y4
+	VMOVUPS      vmath42b00000<>+0(SB), Y3
+	VMOVUPS      vmathc2d00000<>+0(SB), Y4
+	VMAXPS       Y2, Y4, Y2
+	VMINPS       Y2, Y3, Y2
+	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y3
+	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS vmath3f317200<>+0(SB), Y4, Y2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y4, Y2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y5
-	VFMADD213PS  vmath3c091df0<>+0(SB), Y2, Y5
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y2, Y5
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y2, Y5
-	VFMADD213PS  vmath3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y6
+	VFNMADD231PS vmath3f317200<>+0(SB), Y3, Y2
+	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y3, Y2
+	VMOVUPS      vmath3ab6da72<>+0(SB), Y4
+	VFMADD213PS  vmath3c091df0<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3f000000<>+0(SB), Y2, Y4
+	VMULPS       Y2, Y2, Y5
 	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y6, Y5, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y5
-	VADDPS       Y5, Y2, Y2
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       vmath0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y2, Y2
+	VFMADD231PS  Y5, Y4, Y2
+	VMOVUPS      vmath3f800000<>+0(SB), Y4
+	VADDPS       Y4, Y2, Y2
+	VCVTPS2DQ    Y3, Y3
+	VPSRAD       $0x01, Y3, Y4
+	VPSUBD       Y4, Y3, Y3
 	VPADDD       vmath0000007f<>+0(SB), Y4, Y4
 	VPSLLD       $0x17, Y4, Y4
 	VMULPS       Y4, Y2, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y4
-	VADDPS       Y4, Y2, Y2
-	VDIVPS       Y2, Y3, Y2
+	VPADDD       vmath0000007f<>+0(SB), Y3, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      vmath3f800000<>+0(SB), Y3
+	VADDPS       Y3, Y2, Y2
+	VRCPPS       Y2, Y3
+	VMOVUPS      vmath40000000<>+0(SB), Y4
+	VFNMADD231PS Y2, Y3, Y4
+	VMULPS       Y4, Y3, Y2
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, (AX)
 	ADDQ         $0x20, CX
@@ -1841,10 +1987,6 @@ next:
 	VMOVUPS      vmath41200000<>+0(SB), Y2
 	VMINPS       Y1, Y2, Y2
 	VADDPS       Y2, Y2, Y2
-	VMOVUPS      vmath42b20000<>+0(SB), Y3
-	VMOVUPS      vmathc2d00000<>+0(SB), Y5
-	VMAXPS       Y2, Y5, Y2
-	VMINPS       Y2, Y3, Y2
 	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
@@ -1872,9 +2014,12 @@ next:
 	VMULPS       Y3, Y2, Y2
 	VMOVUPS      vmath3f800000<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
+	VRCPPS       Y2, Y3
 	VMOVUPS      vmath40000000<>+0(SB), Y5
-	VDIVPS       Y2, Y5, Y2
+	VFNMADD231PS Y2, Y3, Y5
+	VMULPS       Y5, Y3, Y2
+	VMOVUPS      vmath3f800000<>+0(SB), Y3
+	VADDPS       Y2, Y2, Y2
 	VSUBPS       Y2, Y3, Y2
 	VMOVAPS      Y2, Y3
 	VCMPPS       $0x01, vmath3f200000<>+0(SB), Y1, Y1
@@ -1930,10 +2075,6 @@ next:
 	VMOVUPS      vmath3f800000<>+0(SB), Y3
 	VMOVUPS      vmath00000000<>+0(SB), Y5
 	VSUBPS       Y4, Y5, Y4
-	VMOVUPS      vmath42b20000<>+0(SB), Y5
-	VMOVUPS      vmathc2d00000<>+0(SB), Y6
-	VMAXPS       Y4, Y6, Y4
-	VMINPS       Y4, Y5, Y4
 	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y5
 	VMULPS       Y5, Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
@@ -1995,64 +2136,49 @@ next:
 	VMULPS       Y1, Y0, Y1
 	VMOVUPS      vmath3f3504f3<>+0(SB), Y2
 	VMULPS       Y2, Y0, Y0
-	VANDPS       vmath7fffffff<>+0(SB), Y0, Y2
-	VMULPS       Y2, Y2, Y3
-	VMOVUPS      vmath38a57263<>+0(SB), Y4
-	VFMADD213PS  vmathba5242f4<>+0(SB), Y3, Y4
-	VFMADD213PS  vmath3baa0cfa<>+0(SB), Y3, Y4
-	VFMADD213PS  vmathbcdbfdda<>+0(SB), Y3, Y4
-	VFMADD213PS  vmath3de71690<>+0(SB), Y3, Y4
-	VFMADD213PS  vmathbec0939f<>+0(SB), Y3, Y4
-	VFMADD213PS  vmath3f906eba<>+0(SB), Y3, Y4
-	VMULPS       Y4, Y2, Y3
-	VMOVUPS      vmath40800000<>+0(SB), Y4
-	VMINPS       Y2, Y4, Y4
-	VMOVUPS      vmath37b45299<>+0(SB), Y5
-	VFMADD213PS  vmathb9e637e4<>+0(SB), Y4, Y5
-	VFMADD213PS  vmath3b896a91<>+0(SB), Y4, Y5
-	VFMADD213PS  vmathbcce4421<>+0(SB), Y4, Y5
-	VFMADD213PS  vmath3dddf264<>+0(SB), Y4, Y5
-	VFMADD213PS  vmath3f221d80<>+0(SB), Y4, Y5
-	VFMADD213PS  vmath3f909551<>+0(SB), Y4, Y5
-	VFMADD213PS  vmathb9405b01<>+0(SB), Y4, Y5
-	VMOVUPS      vmath3f800000<>+0(SB), Y4
-	VMOVUPS      vmath00000000<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y5
-	VMOVUPS      vmath42b20000<>+0(SB), Y6
-	VMOVUPS      vmathc2d00000<>+0(SB), Y7
-	VMAXPS       Y5, Y7, Y5
-	VMINPS       Y5, Y6, Y5
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y6
-	VMULPS       Y6, Y5, Y6
-	VROUNDPS     $0x00, Y6, Y6
-	VMOVAPS      Y5, Y5
-	VFNMADD231PS vmath3f317200<>+0(SB), Y6, Y5
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y6, Y5
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y7
-	VFMADD213PS  vmath3c091df0<>+0(SB), Y5, Y7
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y5, Y7
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y5, Y7
-	VFMADD213PS  vmath3f000000<>+0(SB), Y5, Y7
-	VMULPS       Y5, Y5, Y8
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y8, Y7, Y5
-	VMOVUPS      vmath3f800000<>+0(SB), Y7
-	VADDPS       Y7, Y5, Y5
-	VCVTPS2DQ    Y6, Y6
-	VPSRAD       $0x01, Y6, Y7
-	VPSUBD       Y7, Y6, Y6
-	VPADDD       vmath0000007f<>+0(SB), Y7, Y7
-	VPSLLD       $0x17, Y7, Y7
-	VMULPS       Y7, Y5, Y5
-	VPADDD       vmath0000007f<>+0(SB), Y6, Y6
-	VPSLLD       $0x17, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMOVAPS      Y4, Y5
-	VCMPPS       $0x01, vmath3f7851ec<>+0(SB), Y2, Y2
-	VBLENDVPS    Y2, Y3, Y4, Y5
+	VMOVUPS      vmath40800000<>+0(SB), Y2
+	VANDPS       vmath7fffffff<>+0(SB), Y0, Y3
+	VMINPS       Y3, Y2, Y2
+	VMOVUPS      vmath3800f215<>+0(SB), Y3
+	VFMADD213PS  vmathb99eca0d<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3a84adc4<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3a15efbd<>+0(SB), Y2, Y3
+	VFMADD213PS  vmathbca0b49e<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3dd2d09d<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3f22f7c5<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3f906ec8<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath00000000<>+0(SB), Y2, Y3
+	VMOVUPS      vmath3f800000<>+0(SB), Y2
+	VMOVUPS      vmath00000000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y3
+	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y4
+	VROUNDPS     $0x00, Y4, Y4
+	VMOVAPS      Y3, Y3
+	VFNMADD231PS vmath3f317200<>+0(SB), Y4, Y3
+	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y4, Y3
+	VMOVUPS      vmath3ab6da72<>+0(SB), Y5
+	VFMADD213PS  vmath3c091df0<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f000000<>+0(SB), Y3, Y5
+	VMULPS       Y3, Y3, Y6
+	VMOVAPS      Y3, Y3
+	VFMADD231PS  Y6, Y5, Y3
+	VMOVUPS      vmath3f800000<>+0(SB), Y5
+	VADDPS       Y5, Y3, Y3
+	VCVTPS2DQ    Y4, Y4
+	VPSRAD       $0x01, Y4, Y5
+	VPSUBD       Y5, Y4, Y4
+	VPADDD       vmath0000007f<>+0(SB), Y5, Y5
+	VPSLLD       $0x17, Y5, Y5
+	VMULPS       Y5, Y3, Y3
+	VPADDD       vmath0000007f<>+0(SB), Y4, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VMULPS       Y4, Y3, Y3
+	VSUBPS       Y3, Y2, Y2
 	VANDPS       vmath80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y5, Y0
+	VORPS        Y0, Y2, Y0
 	VMOVAPS      Y1, Y2
 	VFMADD231PS  Y1, Y0, Y2
 	VMOVUPS      Y2, (AX)

@@ -20,6 +20,9 @@ const (
 	argShape, argClamp        = 88, 96
 	argLo, argHi              = 104, 108
 	blockBytes                = 64
+
+	// ahead is how many bytes of weights are asked for in advance: enough for them to come from memory.
+	ahead = 4096
 )
 
 func main() {
@@ -140,9 +143,13 @@ func (s isa) tile(p, nb int) {
 	ADDQ(Mem{Base: tap}, x)
 	MOVQ(Mem{Base: tap, Disp: 8}, depth)
 	ADDQ(Imm(16), tap)
+	s.prefetchTap(p, nb)
 	Label(s.label("channel", p, nb))
 	for j := range cols {
 		VMOVUPS(Mem{Base: w, Disp: j * s.width()}, weight(j))
+	}
+	for j := range nb {
+		PREFETCHT0(Mem{Base: w, Disp: ahead + j*blockBytes})
 	}
 	for i := range p {
 		b := s.reg(p*cols + cols + i%spare)
@@ -158,6 +165,22 @@ func (s isa) tile(p, nb int) {
 	DECQ(taps)
 	JNE(LabelRef(s.label("tap", p, nb)))
 	s.finish(p, nb, acc)
+}
+
+// prefetchTap asks for the pixels of the next tap, which lie elsewhere.
+func (s isa) prefetchTap(p, nb int) {
+	if p < 4 {
+		return
+	}
+	MOVQ(x, R14)
+	CMPQ(taps, Imm(1))
+	JEQ(LabelRef(s.label("channel", p, nb)))
+	MOVQ(Mem{Base: args, Disp: argX}, x)
+	ADDQ(Mem{Base: tap}, x)
+	for i := range p {
+		PREFETCHT0(pixel(i))
+	}
+	MOVQ(R14, x)
 }
 
 // finish adds the residual, clamps and stores.

@@ -16,12 +16,12 @@ func main() {
 	for _, s := range []isa{{"AVX512", 64}, {"AVX2", 32}} {
 		s.unary("Exp", func(x, _, _ vector) vector { return s.exp(x) })
 		s.unary("Sigmoid", func(x, _, _ vector) vector { return s.sigmoid(x) })
-		s.unary("Swish", func(x, alpha, _ vector) vector { return s.mul(x, s.sigmoid(s.mul(x, alpha))) })
+		s.unary("Swish", func(x, alpha, _ vector) vector { return s.mul(x, s.quickSigmoid(s.mul(x, alpha))) })
 		s.unary("Tanh", func(x, _, _ vector) vector { return s.tanh(x) })
 		s.unary("Erf", func(x, _, _ vector) vector { return s.erf(x) })
 		s.unary("Gelu", func(x, _, _ vector) vector {
 			half := s.mul(x, s.konst(0.5))
-			return s.fma(half, s.erf(s.mul(x, s.konst(math.Sqrt(0.5)))), half)
+			return s.fma(half, s.quickErf(s.mul(x, s.konst(math.Sqrt(0.5)))), half)
 		})
 		s.unary("Relu", func(x, _, _ vector) vector { return s.max(s.konst(0), x) })
 		s.unary("Clip", func(x, lo, hi vector) vector { return s.min(hi, s.max(lo, x)) })
@@ -140,8 +140,10 @@ func (s isa) less(x vector, bound float64, a, b vector) vector {
 }
 
 // exp is 2ⁿ·eʳ, n the whole number nearest to x/ln 2. eʳ is 1 + r + r²·p(r), p fitted for the least relative error.
-func (s isa) exp(x vector) vector {
-	x = s.min(s.konst(89), s.max(s.konst(-104), x))
+func (s isa) exp(x vector) vector { return s.narrowExp(s.min(s.konst(89), s.max(s.konst(-104), x))) }
+
+// narrowExp is exp between -104 and 89.
+func (s isa) narrowExp(x vector) vector {
 	n, r := s.new(), s.new()
 	scaled := s.mul(x, s.konst(math.Log2E))
 	if s.size == 64 {
@@ -177,6 +179,26 @@ func (s isa) sigmoid(x vector) vector {
 	return s.div(s.konst(1), s.add(s.exp(minus), s.konst(1)))
 }
 
+// quickSigmoid has an error of some 1e-7, relative down to 1e-38.
+func (s isa) quickSigmoid(x vector) vector {
+	minus := s.sub(s.konst(0), x)
+	limited := s.min(s.konst(88), s.max(s.konst(-104), minus))
+	return s.reciprocal(s.add(s.narrowExp(limited), s.konst(1)))
+}
+
+// reciprocal is 1/x by an estimate and a step of Newton's; for finite x.
+func (s isa) reciprocal(x vector) vector {
+	y := s.new()
+	if s.size == 64 {
+		VRCP14PS(x, y)
+	} else {
+		VRCPPS(x, y)
+	}
+	e := s.konst(2)
+	VFNMADD231PS(x, y, e)
+	return s.mul(y, e)
+}
+
 const signBit = 1 << 31
 
 // tanh is x + x³·p(x²) near zero and 1 - 2/(e²ˣ+1) elsewhere.
@@ -187,8 +209,9 @@ func (s isa) tanh(x vector) vector {
 		-0.008156276308000088, 0.0021227425895631313)
 	near := s.fma(s.mul(square, a), p, a)
 	limited := s.min(s.konst(10), a)
-	e := s.add(s.exp(s.add(limited, limited)), s.konst(1))
-	far := s.sub(s.konst(1), s.div(s.konst(2), e))
+	e := s.add(s.narrowExp(s.add(limited, limited)), s.konst(1))
+	half := s.reciprocal(e)
+	far := s.sub(s.konst(1), s.add(half, half))
 	return s.or(s.less(a, 0.625, near, far), s.and(x, signBit))
 }
 
@@ -199,8 +222,17 @@ func (s isa) erf(x vector) vector {
 		0.005189535208046436, -0.0008020841050893068, 7.889119297033176e-05))
 	q := s.poly(s.min(s.konst(4), a), -0.00018344448471907526, 1.1295567750930786, 0.6332626342773438, 0.10837247967720032,
 		-0.025178970769047737, 0.0041936119087040424, -0.00043910660315304995, 2.1496134650078602e-05)
-	far := s.sub(s.konst(1), s.exp(s.sub(s.konst(0), q)))
+	far := s.sub(s.konst(1), s.narrowExp(s.sub(s.konst(0), q)))
 	return s.or(s.less(a, 0.97, near, far), s.and(x, signBit))
+}
+
+// quickErf has an absolute error of some 1e-7: one exponential serves for all x.
+func (s isa) quickErf(x vector) vector {
+	a := s.min(s.konst(4), s.and(x, ^uint32(signBit)))
+	q := s.poly(a, 0, 1.1283807754516602, 0.6365931630134583, 0.10293696075677872, -0.01961737498641014,
+		0.0005719622713513672, 0.0010122586973011494, -0.00030286647961474955, 3.0743034585611895e-05)
+	far := s.sub(s.konst(1), s.narrowExp(s.sub(s.konst(0), q)))
+	return s.or(far, s.and(x, signBit))
 }
 
 // unary makes func(y, x *float32, n int, alpha, beta float32) for n·16 elements.
