@@ -43,7 +43,12 @@ var architectures = [...]architecture{
 	{"resnet18", "ResNet-18 (2015)", imagenet, resnet18},
 	{"resnet50", "ResNet-50 (2015)", imagenet, resnet50},
 	{"squeezenet1_1", "SqueezeNet 1.1 (2016)", imagenet, squeezenet11},
+	{"densenet121", "DenseNet-121 (2017)", imagenet, densenet121},
 	{"mobilenet_v2", "MobileNetV2 (2018)", imagenet, mobilenetV2},
+	{"shufflenet_v2", "ShuffleNet V2 1× (2018)", imagenet, shufflenetV2},
+	{"efficientnet_b0", "EfficientNet-B0 (2019)", imagenet, efficientnetB0},
+	{"vit_b_16", "Vision Transformer ViT-B/16 (2021)", imagenet, vitB16},
+	{"convnext_tiny", "ConvNeXt-T (2022)", imagenet, convnextTiny},
 }
 
 // Names is the names of the architectures, by age.
