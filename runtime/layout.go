@@ -36,6 +36,9 @@ func (p *plan) needBlocked(n *ir.Node, v *ir.Value) (int, error) {
 	if slot, ok := p.blocked[v.ID()]; ok {
 		return slot, nil
 	}
+	if err := p.needPlain(n, v); err != nil { // from rows
+		return 0, err
+	}
 	s := sizes(v)
 	if s[1]%kernel.Block == 0 && s[2]*s[3] == 1 { // both layouts are the same
 		p.blocked[v.ID()] = v.ID()
@@ -56,8 +59,12 @@ func (p *plan) needPlain(n *ir.Node, v *ir.Value) error {
 	if v == nil || p.slots[v.ID()].kind != absent {
 		return nil
 	}
-	from, s := p.blocked[v.ID()], sizes(v)
 	place := &p.slots[v.ID()]
+	from, ok := p.blocked[v.ID()]
+	if !ok {
+		return p.plainFromRows(n, v)
+	}
+	s := sizes(v)
 	if s[1]%kernel.Block == 0 && s[2]*s[3] == 1 {
 		place.kind, place.alias = aliased, from
 		return nil

@@ -10,6 +10,9 @@ func (p *plan) lowerNode(n *ir.Node) error {
 		if done, err := p.lowerBlocked(n); done || err != nil {
 			return err
 		}
+		if done, err := p.lowerRows(n); done || err != nil {
+			return err
+		}
 	}
 	for _, v := range n.Inputs() {
 		if err := p.needPlain(n, v); err != nil {

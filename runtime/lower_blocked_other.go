@@ -131,12 +131,16 @@ func (p *plan) blockedUnary(n *ir.Node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	spec.Len, spec.Split, spec.Impl = p.slots[x].size/4, p.split(), p.impl()
+	return p.flatUnary(n, spec, x, p.setBlocked(n.Out(0)))
+}
+
+// flatUnary computes a function of all elements of a slot.
+func (p *plan) flatUnary(n *ir.Node, spec kernel.UnarySpec, x, y int) (bool, error) {
+	spec.Len, spec.Split, spec.Impl = p.slots[y].size/4, p.split(), p.impl()
 	k, err := kernel.NewUnary(spec)
 	if err != nil {
 		return false, err
 	}
-	y := p.setBlocked(n.Out(0))
 	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) })
 }
 
@@ -153,7 +157,11 @@ func (p *plan) blockedBinary(n *ir.Node, op kernel.BinaryOp) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	y := p.setBlocked(n.Out(0))
+	return p.flatBinary(n, op, a, b, p.setBlocked(n.Out(0)))
+}
+
+// flatBinary computes a function of all elements of two slots.
+func (p *plan) flatBinary(n *ir.Node, op kernel.BinaryOp, a, b, y int) (bool, error) {
 	shape := []int{p.slots[y].size / 4}
 	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: shape, ShapeB: shape, Split: p.split(), Impl: p.impl()})
 	if err != nil {

@@ -17,6 +17,7 @@ type plan struct {
 	steps   []step
 	slots   []slot
 	blocked map[int]int // value id → slot in the blocked layout
+	rows    map[int]int // value id → slot in the blocked layout of values whose channels are the last dimension
 	arena   int         // bytes
 	scratch int         // float32s for each worker
 
@@ -48,7 +49,7 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	if err := passes.ForInference(g, s.evaluate); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	p := &plan{session: s, graph: g, blocked: map[int]int{}, bodies: map[*ir.Graph]*Session{}}
+	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{}}
 	p.makeSlots()
 	if err := p.lower(); err != nil {
 		return nil, err

@@ -5,9 +5,13 @@ package kernel
 const (
 	gemvRows      = 3
 	gemvRowsTrans = 8
-	// With assembly, that computes several rows at once.
-	gemvRowsDots = 32
 )
+
+// DotRows is the greatest number of rows that are multiplied with the rows of a large matrix where it lies.
+const DotRows = 32
+
+// ReadInPlace reports whether a constant matrix of n elements is too large to keep a packed copy of it for a few rows.
+func ReadInPlace(n int) bool { return n > packLimit }
 
 // gemvColumns is the unit in which columns are divided among tasks: a cache line of the result.
 const gemvColumns = 16
@@ -29,8 +33,8 @@ func newGemv(s *GemmSpec, split int) *gemv {
 	rows, rowsTrans := gemvRows, gemvRowsTrans
 	if impl != Generic { // a matrix stored by rows goes by tiles, a large one stored by columns is not packed
 		rows, rowsTrans = 0, gemvRows
-		if s.K*s.N > packLimit {
-			rowsTrans = gemvRowsDots
+		if ReadInPlace(s.K * s.N) {
+			rowsTrans = DotRows
 		}
 	}
 	switch {

@@ -1,8 +1,9 @@
 package kernel
 
-// LayoutSpec describes a conversion between plain N×C×Plane and the blocked layout.
+// LayoutSpec describes a conversion between plain N×C×Plane, or N×Plane×C if Last is set, and the blocked layout.
 type LayoutSpec struct {
 	N, C, Plane int
+	Last        bool // the channels are the last dimension
 	Split       int
 	Impl        Impl
 }
@@ -36,6 +37,10 @@ func (l *Layout) Run(task int, dst, src []float32) {
 	for u := lo; u < hi; u++ {
 		image, b := u/blocks, u%blocks
 		channels := min(Block, l.spec.C-b*Block)
+		if l.spec.Last {
+			l.rows(dst, src, u*plane*Block, image*plane*l.spec.C+b*Block, channels)
+			continue
+		}
 		at := (image*l.spec.C + b*Block) * plane
 		if l.to {
 			block := dst[u*plane*Block:][:plane*Block]
@@ -46,5 +51,23 @@ func (l *Layout) Run(task int, dst, src []float32) {
 		} else {
 			transpose(l.spec.Impl, dst[at:][:channels*plane], src[u*plane*Block:][:plane*Block], plane, channels, plane, Block)
 		}
+	}
+}
+
+// rows converts one block of an image with the channels last: where it begins in the blocked and in the plain array.
+func (l *Layout) rows(dst, src []float32, blocked, plain, channels int) {
+	for range l.spec.Plane {
+		switch {
+		case l.to && channels == Block:
+			*(*[Block]float32)(dst[blocked:]) = *(*[Block]float32)(src[plain:])
+		case channels == Block:
+			*(*[Block]float32)(dst[plain:]) = *(*[Block]float32)(src[blocked:])
+		case l.to:
+			clear(dst[blocked+copy(dst[blocked:], src[plain:plain+channels]) : blocked+Block])
+		default:
+			copy(dst[plain:plain+channels], src[blocked:])
+		}
+		blocked += Block
+		plain += l.spec.C
 	}
 }

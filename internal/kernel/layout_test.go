@@ -18,6 +18,23 @@ func TestLayout(t *testing.T) {
 			runAll(from, func(task int, _ []float32) { from.Run(task, z.data, y.data) })
 			z.check(t)
 			requireSame(t, x, z.data)
+
+			s.Last = true
+			last := make([]float32, len(x))
+			for i, v := range x {
+				image, c, p := i/(s.C*s.Plane), i/s.Plane%s.C, i%s.Plane
+				last[(image*s.Plane+p)*s.C+c] = v
+			}
+			to, _ = NewToBlocked(s)
+			w := newGuarded(len(y.data))
+			runAll(to, func(task int, _ []float32) { to.Run(task, w.data, last) })
+			w.check(t)
+			requireSame(t, y.data, w.data)
+			from, _ = NewFromBlocked(s)
+			z = newGuarded(len(x))
+			runAll(from, func(task int, _ []float32) { from.Run(task, z.data, w.data) })
+			z.check(t)
+			requireSame(t, last, z.data)
 		}
 	}
 }
