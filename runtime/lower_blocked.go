@@ -77,7 +77,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec := kernel.BlockedConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Act: act,
-		Weights: constFloat32(n.In(1)), Split: p.split(), Impl: p.impl(),
+		Weights: constFloat32(n.In(1)), Strict: p.session.opts.Strict, Split: p.split(), Impl: p.impl(),
 	}
 	if spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil || spec.OutC%kernel.Block != 0 && !act.KeepsZero() {
 		return false, nil
@@ -96,7 +96,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	}
 	spec.Spatial = spatial(w)
 	spec.Plain = spec.C < kernel.Block/2 && spec.Group == 1 && !p.hasBlocked(n.In(0))
-	k, err := chooseConv(spec)
+	k, err := p.chooseConv(spec)
 	if err != nil {
 		return false, err
 	}
@@ -148,19 +148,4 @@ type convKernel interface {
 	tasked
 	Algorithm() string
 	Run(task int, y, x, residual, scratch []float32)
-}
-
-// chooseConv prepares the algorithm that is expected to be the fastest.
-func chooseConv(spec kernel.BlockedConvSpec) (convKernel, error) {
-	if !spec.Plain && spec.C/spec.Group >= kernel.Block {
-		for _, form := range []int{1, 0, 2} {
-			if form == 1 && spec.Out[0] < 8 { // tiles that hang over the edge cost more than they save
-				continue
-			}
-			if k, err := kernel.NewWinograd(spec, form); err == nil {
-				return k, nil
-			}
-		}
-	}
-	return kernel.NewBlockedConv(spec)
 }

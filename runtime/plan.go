@@ -54,6 +54,9 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	if err := p.lower(); err != nil {
 		return nil, err
 	}
+	if s.tuner != nil {
+		s.tuner.save()
+	}
 	p.liveness()
 	p.arena = packArena(p.slots)
 	if p.arena > s.opts.MaxMemory {

@@ -30,6 +30,11 @@ type Options struct {
 	// Kernels names the implementation of the arithmetic: "generic", "amd64-avx2" or "amd64-avx512"; empty stands for the
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
 	Kernels string
+	// Strict excludes algorithms that reassociate more than a matrix product does: Winograd's convolution.
+	Strict bool
+	// Tune measures the algorithms of each convolution when a plan is made, in place of estimating them, and keeps the
+	// results in this folder, created if needed; see TuneDir. Empty: they are estimated.
+	Tune string
 	// Pool computes for several sessions; nil stands for a pool of the session's own.
 	Pool *Pool
 }
@@ -49,6 +54,7 @@ type Session struct {
 	opts  Options
 	pool  *Pool
 	impl  kernel.Impl
+	tuner *tuner // nil: none
 	close func() // nil: the pool is not the session's
 
 	mu    sync.Mutex
@@ -94,6 +100,9 @@ func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
 	s = &Session{graph: g, opts: opts, pool: p, impl: impl.Resolve()}
+	if opts.Tune != "" {
+		s.tuner = newTuner(opts.Tune, g, s.impl)
+	}
 	if err := passes.ForInference(g, s.evaluate); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}

@@ -18,11 +18,15 @@ type modelFlags struct {
 	batch   int
 	shapes  []string
 	kernels string
+	strict  bool
+	tune    bool
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.batch, "batch", 1, "how many images at once, where the model leaves it open")
 	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "the shape of an input, NAME=1x3x224x224")
+	cmd.Flags().BoolVar(&f.strict, "strict", false, "no algorithm that reassociates sums more than a matrix product does")
+	cmd.Flags().BoolVar(&f.tune, "tune", false, "measure the algorithms of each convolution once, and keep the result in the cache folder")
 	cmd.Flags().StringVar(&f.kernels, "kernels", "", "the implementation of the arithmetic: generic, amd64-avx2, amd64-avx512; empty is the best")
 }
 
@@ -32,7 +36,13 @@ func (a *app) openRandom(path string, f modelFlags) (*runtime.Session, []*tensor
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := runtime.Compile(g, runtime.Options{Threads: a.threads, Kernels: f.kernels})
+	opts := runtime.Options{Threads: a.threads, Kernels: f.kernels, Strict: f.strict}
+	if f.tune {
+		if opts.Tune, err = runtime.TuneDir(); err != nil {
+			return nil, nil, err
+		}
+	}
+	s, err := runtime.Compile(g, opts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,10 +35,8 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 	}
 	c := &Winograd{spec: spec, form: &winogradForms[form], kern: newTileKernel(spec.Impl), win: spec.window()}
 	s := &c.spec
-	for d := range 2 {
-		if s.Kernel[d] != c.form.r || s.Strides[d] != 1 || s.Dilations[d] != 1 || s.Plain || s.Strict {
-			return nil, fmt.Errorf("kernel: %s: does not fit a %v convolution of stride %v", c.form.name, s.Kernel, s.Strides)
-		}
+	if !c.form.fits(s) {
+		return nil, fmt.Errorf("kernel: %s: does not fit a %v convolution of stride %v", c.form.name, s.Kernel, s.Strides)
 	}
 	c.inChannels = s.C / s.Group
 	c.inBlocks, c.outBlocks = Blocks(c.inChannels), Blocks(s.OutC/s.Group)
@@ -49,6 +47,16 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 	c.divide()
 	s.Weights, s.Bias = nil, nil
 	return c, nil
+}
+
+// fits reports whether a convolution whose spec is complete can be computed by f.
+func (f *winogradForm) fits(s *BlockedConvSpec) bool {
+	for d := range s.In {
+		if s.Kernel[d] != f.r || s.Strides[d] != 1 || s.Dilations[d] != 1 {
+			return false
+		}
+	}
+	return len(s.In) == 2 && !s.Plain && !s.Strict && (s.Group == 1 || s.C/s.Group%Block == 0 && s.OutC/s.Group%Block == 0)
 }
 
 func (c *Winograd) pack() {

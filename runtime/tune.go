@@ -1,0 +1,127 @@
+package runtime
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// TuneDir is where Options.Tune usually points: the user's cache folder.
+func TuneDir() (string, error) {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("runtime: no place to keep measurements: %w", err)
+	}
+	return filepath.Join(dir, "onnxrun"), nil
+}
+
+// tuner chooses algorithms by measuring them once for each model and processor. Its file may be deleted at any time; what
+// cannot be read or makes no sense is measured again.
+type tuner struct {
+	path string
+
+	mu      sync.Mutex
+	choices map[string]string // convolution → algorithm
+	changed bool
+}
+
+// newTuner reads what is known of a graph on this machine.
+func newTuner(dir string, g *ir.Graph, impl kernel.Impl) *tuner {
+	h := sha256.New()
+	fmt.Fprintln(h, kernel.Processor(), impl)
+	if err := ir.Print(h, g, ir.PrintOptions{Elide: 1}); err != nil {
+		fmt.Fprintln(h, err)
+	}
+	t := &tuner{path: filepath.Join(dir, "tune-"+hex.EncodeToString(h.Sum(nil)[:12])+".json"), choices: map[string]string{}}
+	if data, err := os.ReadFile(t.path); err == nil {
+		if json.Unmarshal(data, &t.choices) != nil {
+			t.choices = map[string]string{}
+		}
+	}
+	return t
+}
+
+// choose returns the fastest candidate for the convolution that key names.
+func (t *tuner) choose(p *plan, key string, candidates []candidate) (convKernel, error) {
+	t.mu.Lock()
+	known := t.choices[key]
+	t.mu.Unlock()
+	for _, c := range candidates {
+		if c.name == known {
+			return c.make()
+		}
+	}
+	var best convKernel
+	var name string
+	least := time.Duration(1<<63 - 1)
+	for _, c := range candidates {
+		k, err := c.make()
+		if err != nil {
+			return nil, err
+		}
+		d, err := p.timeConv(k, c.spec)
+		if err != nil {
+			return nil, err
+		}
+		if d < least {
+			best, name, least = k, c.name, d
+		}
+	}
+	t.mu.Lock()
+	t.choices[key], t.changed = name, true
+	t.mu.Unlock()
+	return best, nil
+}
+
+// timeConv is the least time of some runs of a kernel on the session's threads.
+func (p *plan) timeConv(k convKernel, s kernel.BlockedConvSpec) (time.Duration, error) {
+	in, out := blockedSize(s.N, s.C, s.In), blockedSize(s.N, s.OutC, s.Out)
+	if size := 4 * (in + out); in > p.session.opts.MaxMemory || size < 0 || size > p.session.opts.MaxMemory {
+		return 0, &MemoryError{size, p.session.opts.MaxMemory}
+	}
+	f := &frame{plan: p}
+	x, y := make([]float32, in), make([]float32, out)
+	for i := range x {
+		x[i] = float32(i%17)/16 - 0.5
+	}
+	for range p.session.opts.Threads {
+		f.scratch = append(f.scratch, make([]float32, k.ScratchSize()))
+	}
+	p.session.pool.begin(&f.job)
+	defer p.session.pool.end(&f.job)
+	least := time.Duration(1<<63 - 1)
+	for start, runs := time.Now(), 0; runs < 3 || time.Since(start) < 10*time.Millisecond; runs++ {
+		begin := time.Now()
+		err := f.parallel(k.Tasks(), func(f *frame, task, worker int) { k.Run(task, y, x, nil, f.scratch[worker]) })
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, time.Since(begin))
+	}
+	return least, nil
+}
+
+// save writes new choices. That it fails is no reason not to run: they are measured again another time.
+func (t *tuner) save() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.changed || os.MkdirAll(filepath.Dir(t.path), 0o755) != nil {
+		return
+	}
+	err := atomicfile.Write(t.path, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(t.choices)
+	})
+	t.changed = err != nil
+}
