@@ -14,3 +14,13 @@ func (s *Session) MeasureLimits() Limits {
 
 // Kernels is the name of the implementation that the session uses.
 func (s *Session) Kernels() string { return s.impl.String() }
+
+// Kernels lists the implementations of the arithmetic that this machine has, the simplest first: the names that
+// Options.Kernels takes.
+func Kernels() []string {
+	var names []string
+	for _, impl := range kernel.Impls() {
+		names = append(names, impl.String())
+	}
+	return names
+}

@@ -3,11 +3,13 @@ package conformance
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -42,6 +44,16 @@ func TestSuite(t *testing.T) {
 	require.NoError(t, err)
 	for _, w := range Check(results, listed) {
 		t.Error(w)
+	}
+	for _, kernels := range runtime.Kernels() {
+		for _, strict := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, strict %v", kernels, strict), func(t *testing.T) {
+				opts := Options{Tolerance: DefaultTolerance, Runtime: runtime.Options{Kernels: kernels, Strict: strict}}
+				for _, w := range Check(RunAll(context.Background(), suite, names, opts), listed) {
+					t.Error(w)
+				}
+			})
+		}
 	}
 }
 
