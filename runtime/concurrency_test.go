@@ -80,6 +80,33 @@ func TestConcurrentRuns(t *testing.T) {
 	}
 }
 
+// Sessions share a pool, from which more or fewer goroutines may come than a Run takes, and which may be closed at any time.
+func TestSessionsShareAPool(t *testing.T) {
+	inputs := digitInputs(t)
+	pool := runtime.NewPool(3)
+	var sessions []*runtime.Session
+	for _, threads := range []int{1, 2, 3, 8} {
+		sessions = append(sessions, lenet(t, runtime.Options{Threads: threads, Pool: pool}))
+	}
+	var wg sync.WaitGroup
+	for g := range 16 {
+		wg.Go(func() {
+			for digit, x := range inputs {
+				if g == 0 && digit == 5 {
+					pool.Close()
+				}
+				out, err := sessions[(g+digit)%len(sessions)].Run(context.Background(), x)
+				if err != nil {
+					t.Error(err)
+				} else if got := argmax(out[0]); got != digit {
+					t.Errorf("digit %d: %d", digit, got)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // The result does not depend on the number of threads, to the bit.
 func TestThreadsDoNotChangeResults(t *testing.T) {
 	x := digitInputs(t)[7]

@@ -29,18 +29,19 @@ func (p *plan) run(ctx context.Context, inputs, outputs []*tensor.Tensor) error 
 	}
 	f.ctx = ctx
 	f.setInputs(inputs)
-	if p.session.opts.Threads > 1 {
-		p.session.pool.begin(&f.job)
-	}
-	err = f.runSteps(nil)
-	if p.session.opts.Threads > 1 {
-		p.session.pool.end(&f.job)
-	}
-	if err == nil {
+	if err = f.helped(); err == nil {
 		f.copyOutputs(outputs)
 	}
 	p.release(f) // not after a panic: the frame's state is then unknown
 	return err
+}
+
+// helped runs all steps, with the pool's helpers at hand.
+func (f *frame) helped() error {
+	s := f.plan.session
+	s.pool.begin(&f.job, s.opts.Threads)
+	defer s.pool.end(&f.job)
+	return f.runSteps(nil)
 }
 
 func (f *frame) setInputs(inputs []*tensor.Tensor) {

@@ -77,7 +77,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec := kernel.BlockedConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Act: act,
-		Weights: constFloat32(n.In(1)), Strict: p.session.opts.Strict, Split: p.split(), Impl: p.impl(),
+		Weights: constFloat32(n.In(1)), Strict: p.session.opts.Strict, Split: p.splitProduct(n), Impl: p.impl(),
 	}
 	if spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil || spec.OutC%kernel.Block != 0 && !act.KeepsZero() {
 		return false, nil

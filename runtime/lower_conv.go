@@ -25,7 +25,7 @@ func (p *plan) lowerConv(n *ir.Node, op *ops.Conv, act kernel.Activation) (lower
 	}
 	k, err := kernel.NewConv(kernel.ConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Spatial: spatial(w),
-		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Act: act, Split: p.split(),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Act: act, Split: p.splitProduct(n),
 	})
 	if err != nil {
 		return lowered{}, err
@@ -47,7 +47,7 @@ func (p *plan) lowerConvTranspose(n *ir.Node, op *ops.ConvTranspose) (lowered, e
 	}
 	k, err := kernel.NewConvTranspose(kernel.ConvTransposeSpec{
 		N: in[0], C: in[1], OutC: weights[1] * op.Group, Group: op.Group, Spatial: spatial(w),
-		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.split(),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: p.splitProduct(n),
 	})
 	if err != nil { // strides beyond what the kernel takes
 		return lowered{}, nil

@@ -102,6 +102,14 @@ func (p *plan) split() int {
 	return 4 * p.session.opts.Threads
 }
 
+// splitProduct is split for a convolution or matrix product: those that are small are not divided.
+func (p *plan) splitProduct(n *ir.Node) int {
+	if n.Op.Def().MACs(n) < 2*forkJoinMACs {
+		return 1
+	}
+	return p.split()
+}
+
 // allFloat32 reports whether every input and output of a node is float32.
 func allFloat32(n *ir.Node) bool {
 	for _, values := range [][]*ir.Value{n.Inputs(), n.Outputs()} {

@@ -22,9 +22,9 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	h := &helpers{wake: make(chan struct{}, threads)}
-	for range threads - 1 {
-		go h.help()
+	h := &helpers{size: threads - 1, wake: make(chan int, threads)}
+	for i := range h.size {
+		go h.help(i)
 	}
 	p := &Pool{h, sync.OnceFunc(h.close)}
 	runtime.AddCleanup(p, func(stop func()) { stop() }, p.stop)
@@ -36,190 +36,242 @@ func (p *Pool) Close() { p.stop() }
 
 // helpers is the part of a pool that its goroutines see.
 type helpers struct {
-	jobs     [maxJobs]atomic.Pointer[job] // of the Runs that are going on
-	running  atomic.Int32                 // how many there are
-	sleeping atomic.Int32                 // goroutines that have gone to sleep and that nobody has woken yet
-	closed   atomic.Bool
-	wake     chan struct{}
+	jobs    [maxJobs]atomic.Pointer[job] // of the Runs that are going on
+	running atomic.Int32                 // how many Runs there are
+	wanted  atomic.Int32                 // how many helpers they could have, together
+	procs   atomic.Int32                 // GOMAXPROCS
+	asleep  atomic.Int32                 // helpers that have gone to sleep and that nobody has woken yet
+	closed  atomic.Bool
+	size    int
+	wake    chan int // to one sleeper: how many more it is to wake
 }
 
 // maxJobs bounds the Runs that are helped at the same time; others compute alone.
-const maxJobs = 8
+const maxJobs = 16
 
 // How long a helper spins for work before it sleeps: during a Run as long as most steps that cannot be divided take, and
 // otherwise about what it costs to be woken.
 const (
 	spinRunning = 500 * time.Microsecond
-	spinIdle    = 50 * time.Microsecond
+	spinIdle    = 100 * time.Microsecond
 )
+
+// forkJoinMACs is how many multiply-accumulates a core does while a step is divided and joined again, which takes a
+// quarter of a microsecond (BenchmarkForkJoin; two Zen 4 cores with a common cache): a step with less than twice as many
+// is better done by the caller alone.
+const forkJoinMACs = 8192
 
 func (h *helpers) close() {
 	h.closed.Store(true)
-	h.rouse(cap(h.wake))
+	h.rouse(h.size)
 }
 
-// begin announces a Run's job; end takes it back. A job that finds no place is not helped.
-func (h *helpers) begin(j *job) {
+// begin announces a Run of at most workers goroutines; end takes it back. A Run that finds no place is not helped.
+func (h *helpers) begin(j *job, workers int) {
 	h.running.Add(1)
-	for i := range h.jobs {
-		if h.jobs[i].CompareAndSwap(nil, j) {
-			break
-		}
+	h.procs.Store(int32(runtime.GOMAXPROCS(0)))
+	j.helpers = min(workers-1, h.size)
+	if j.helpers > 0 && h.place(nil, j) {
+		h.wanted.Add(int32(j.helpers))
+		h.rouse(h.missing())
+	} else {
+		j.helpers = 0
 	}
-	h.rouse(maxJobs)
 }
 
 func (h *helpers) end(j *job) {
-	for i := range h.jobs {
-		if h.jobs[i].CompareAndSwap(j, nil) {
-			break
-		}
+	if j.helpers > 0 {
+		h.place(j, nil)
+		h.wanted.Add(-int32(j.helpers))
+		j.helpers = 0
 	}
 	h.running.Add(-1)
 }
 
-// rouse wakes at most n sleeping helpers.
-func (h *helpers) rouse(n int) {
-	for ; n > 0; n-- {
-		s := h.sleeping.Load()
-		if s == 0 {
-			return
-		}
-		if h.sleeping.CompareAndSwap(s, s-1) {
-			h.wake <- struct{}{}
-		}
-	}
-}
-
-// help is a helper's life.
-func (h *helpers) help() {
-	last := time.Now()
-	for spins := 0; !h.closed.Load(); spins++ {
-		if h.work() {
-			spins = 0
-			last = time.Now()
-			continue
-		}
-		pause()
-		if spins%64 != 63 {
-			continue
-		}
-		limit := spinIdle
-		if h.running.Load() > 0 {
-			limit = spinRunning
-		}
-		if time.Since(last) > limit {
-			h.sleep()
-			last = time.Now()
-		}
-	}
-}
-
-// sleep returns when the helper has been woken, or when there is work after all.
-func (h *helpers) sleep() {
-	h.sleeping.Add(1)
-	for {
-		if !h.open() && !h.closed.Load() {
-			break
-		}
-		s := h.sleeping.Load()
-		if s == 0 { // somebody has woken this helper meanwhile
-			break
-		}
-		if h.sleeping.CompareAndSwap(s, s-1) {
-			return
-		}
-	}
-	<-h.wake
-}
-
-// open reports whether there is a step to help with.
-func (h *helpers) open() bool {
+// place puts a job where another is.
+func (h *helpers) place(from, to *job) bool {
 	for i := range h.jobs {
-		if j := h.jobs[i].Load(); j != nil && j.state.Load()&jobOpen != 0 {
+		if h.jobs[i].CompareAndSwap(from, to) {
 			return true
 		}
 	}
 	return false
 }
 
-// work helps with one step; it reports false if there was none.
-func (h *helpers) work() bool {
-	if h.running.Load() == 0 {
-		return false
+// missing is how many sleeping helpers the Runs could have.
+func (h *helpers) missing() int {
+	return min(int(h.wanted.Load()), h.size) - (h.size - int(h.asleep.Load()))
+}
+
+// rouse wakes at most n sleeping helpers: two at once, which wake the others.
+func (h *helpers) rouse(n int) {
+	for _, share := range [2]int{n - n/2, n / 2} {
+		if share > 0 && h.unsleep() {
+			h.wake <- share - 1
+		}
 	}
-	for i := range h.jobs {
-		if j := h.jobs[i].Load(); j != nil {
-			if worker := j.join(); worker > 0 {
-				for j.one(worker) {
-				}
-				j.state.Add(-1)
-				return true
-			}
+}
+
+// unsleep takes one from the sleepers; it reports false if there is none.
+func (h *helpers) unsleep() bool {
+	for n := h.asleep.Load(); n > 0; n = h.asleep.Load() {
+		if h.asleep.CompareAndSwap(n, n-1) {
+			return true
 		}
 	}
 	return false
 }
 
-// job is the tasks of one step, shared between the caller and helpers. Each Run has one, used again for every step.
-type job struct {
-	state   atomic.Int64 // jobOpen while helpers may join, plus how many have joined and not left
-	next    atomic.Int64
-	workers atomic.Int64
-	tasks   int
-	task    func(f *frame, task, worker int)
-	frame   *frame
-	fault   atomic.Pointer[taskPanic]
-}
-
-const jobOpen = 1 << 32
-
-type taskPanic struct{ value any }
-
-// join makes the calling helper a worker and returns its number, 0 where it is not wanted. Numbers are those of who is
-// at work: a helper leaves when no task is left, so that who gets its number then does none.
-func (j *job) join() int {
-	for {
-		s := j.state.Load()
-		if s&jobOpen == 0 || s-jobOpen+1 >= j.workers.Load() {
-			return 0
-		}
-		if j.state.CompareAndSwap(s, s+1) {
-			return int(s - jobOpen + 1)
+// help is the life of helper i.
+func (h *helpers) help(i int) {
+	for !h.closed.Load() {
+		if j, worker := h.await(i); j != nil {
+			for j.one(worker) {
+			}
+			j.leave()
+		} else {
+			h.sleep()
 		}
 	}
+}
+
+// await spins until helper i has joined a job, as the worker that it returns; the job is nil if none came for too long.
+// The clock is looked at only every few microseconds.
+func (h *helpers) await(i int) (*job, int) {
+	var start time.Time
+	for spins := 0; ; spins++ {
+		for k := range h.jobs {
+			if j := h.jobs[(i+k)%maxJobs].Load(); j != nil {
+				if worker := j.join(); worker > 0 {
+					return j, worker
+				}
+			}
+		}
+		pause()
+		switch {
+		case spins == 0:
+			start = time.Now()
+		case spins%spinsPerLook == 0:
+			limit := spinIdle
+			if h.missing() >= 0 && h.running.Load() > 0 {
+				limit = spinRunning
+			}
+			if h.closed.Load() || time.Since(start) > limit {
+				return nil, 0
+			}
+			if h.running.Load()+int32(h.size)-h.asleep.Load() > h.procs.Load() {
+				runtime.Gosched() // no room for everybody
+			}
+		}
+	}
+}
+
+const spinsPerLook = 128
+
+// sleep returns when the helper has been woken, or when there is work after all.
+func (h *helpers) sleep() {
+	h.asleep.Add(1)
+	if (h.closed.Load() || h.open()) && h.unsleep() {
+		return
+	}
+	h.rouse(<-h.wake)
+}
+
+// open reports whether there is a step to help with.
+func (h *helpers) open() bool {
+	for i := range h.jobs {
+		if j := h.jobs[i].Load(); j != nil && j.state.Load() >= jobPlace {
+			return true
+		}
+	}
+	return false
 }
 
 // run calls task for 0 … tasks-1, by at most workers goroutines at once, the caller among them as worker 0. Which task
 // runs on which worker is not determined. A panic in a task is returned as an error.
 func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, worker int)) error {
 	j := &f.job
+	workers = min(workers, tasks, j.helpers+1)
+	if workers <= 1 {
+		return alone(f, tasks, task)
+	}
 	j.tasks, j.task, j.frame = tasks, task, f
 	j.next.Store(0)
-	shared := tasks > 1 && workers > 1
-	if shared {
-		j.workers.Store(int64(workers))
-		j.state.Add(jobOpen)
-		if h.sleeping.Load() > 0 {
-			h.rouse(min(workers, tasks) - 1)
-		}
+	j.state.Store(int64(workers-1) * jobPlace)
+	if h.asleep.Load() > 0 {
+		h.rouse(h.missing())
 	}
 	for j.one(0) {
 	}
-	if shared {
-		j.state.Add(-jobOpen)
-		for spins := 1; j.state.Load() != 0; spins++ {
-			pause()
-			if spins%4096 == 0 { // a helper has lost its processor
-				runtime.Gosched()
-			}
+	j.shut()
+	for spins := 1; j.state.Load() != 0; spins++ {
+		pause()
+		if spins%(16*spinsPerLook) == 0 { // a helper has lost its processor
+			runtime.Gosched()
 		}
 	}
 	j.task, j.frame = nil, nil
-	if f := j.fault.Swap(nil); f != nil {
-		return fmt.Errorf("internal fault: %v", f.value)
+	if j.fault.Load() != nil {
+		return fault(j.fault.Swap(nil).value)
 	}
 	return nil
+}
+
+// alone is run without helpers.
+func alone(f *frame, tasks int, task func(f *frame, task, worker int)) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fault(v)
+		}
+	}()
+	for t := range tasks {
+		task(f, t, 0)
+	}
+	return nil
+}
+
+func fault(v any) error { return fmt.Errorf("internal fault: %v", v) }
+
+// job is the tasks of one step, shared between the caller and helpers. Each Run has one, used again for every step.
+type job struct {
+	helpers int // at most
+
+	// state is the number of helpers at work and, times jobPlace, how many helpers may be. The latter becomes 0 as soon
+	// as somebody finds no task left: as long as helpers may join, none has left, so that their number is a new one's.
+	state atomic.Int64
+	tasks int
+	task  func(f *frame, task, worker int)
+	frame *frame
+	fault atomic.Pointer[taskPanic]
+	_     [128]byte // those who wait for a place read state, those at work write next
+	next  atomic.Int64
+	_     [128]byte
+}
+
+const jobPlace = 1 << 32
+
+type taskPanic struct{ value any }
+
+// join makes the calling helper a worker and returns its number, 0 where it is not wanted.
+func (j *job) join() int {
+	for {
+		s := j.state.Load()
+		places, busy := s/jobPlace, s%jobPlace
+		if busy >= places {
+			return 0
+		}
+		if j.state.CompareAndSwap(s, s+1) {
+			return int(busy + 1)
+		}
+	}
+}
+
+// shut lets nobody join any more.
+func (j *job) shut() { j.state.And(jobPlace - 1) }
+
+func (j *job) leave() {
+	j.shut()
+	j.state.Add(-1)
 }
 
 // one does the next task; it reports false when there is none.

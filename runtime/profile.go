@@ -34,7 +34,7 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 		return nil, err
 	}
 	f.ctx = ctx
-	s.pool.begin(&f.job)
+	s.pool.begin(&f.job, s.opts.Threads)
 	defer s.pool.end(&f.job)
 	times := make([][]time.Duration, len(p.steps))
 	for range max(1, runs) {

@@ -133,7 +133,7 @@ func (p *plan) rowsLinear(n *ir.Node, op *ops.FusedLinear) (bool, error) {
 		w = transposed(w, k, out)
 	}
 	c, err := kernel.NewBlockedConv(kernel.BlockedConvSpec{
-		N: images, C: k, OutC: out, Group: 1, Weights: w, Bias: bias, Act: act, Split: p.split(), Impl: p.impl(),
+		N: images, C: k, OutC: out, Group: 1, Weights: w, Bias: bias, Act: act, Split: p.splitProduct(n), Impl: p.impl(),
 		Spatial: kernel.Spatial{In: []int{1, plane}, Out: []int{1, plane}, Kernel: []int{1, 1}},
 	})
 	if err != nil {

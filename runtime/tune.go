@@ -97,7 +97,7 @@ func (p *plan) timeConv(k convKernel, s kernel.BlockedConvSpec) (time.Duration, 
 	for range p.session.opts.Threads {
 		f.scratch = append(f.scratch, make([]float32, k.ScratchSize()))
 	}
-	p.session.pool.begin(&f.job)
+	p.session.pool.begin(&f.job, p.session.opts.Threads)
 	defer p.session.pool.end(&f.job)
 	least := time.Duration(1<<63 - 1)
 	for start, runs := time.Now(), 0; runs < 3 || time.Since(start) < 10*time.Millisecond; runs++ {
