@@ -13,6 +13,9 @@ type file struct {
 	data []byte
 }
 
+// Discard gives the memory of a part of data back to the system, which reads it from the file again when it is needed.
+func (f *file) Discard(part []byte) { discard(part) }
+
 func openFile(path string) (*file, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -4,6 +4,7 @@ package importer
 
 import (
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,4 +16,14 @@ func mapFile(f *os.File, size int) (data []byte, unmap func(), err error) {
 		return nil, nil, err
 	}
 	return data, func() { unix.Munmap(data) }, nil
+}
+
+// discard drops the pages that lie in part as a whole. A page of a file that is mapped to be read can be dropped at any
+// time.
+func discard(part []byte) {
+	page := os.Getpagesize()
+	skip := (page - int(uintptr(unsafe.Pointer(unsafe.SliceData(part)))%uintptr(page))) % page
+	if n := (len(part) - skip) / page * page; n > 0 {
+		unix.Madvise(part[skip:skip+n], unix.MADV_DONTNEED) // advice: that it is not taken does no harm
+	}
 }

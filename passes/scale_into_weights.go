@@ -63,16 +63,19 @@ func affineIntoLinear(rw *ir.Rewriter, n *ir.Node, x *ir.Value, linear *ir.Node,
 	if w == nil || linear.In(2) != nil && bias == nil || op.Activation != "none" || linear.In(3) != nil {
 		return nil
 	}
-	w = slices.Clone(w)
-	b := make([]float32, len(scale))
-	k := len(w) / max(1, len(scale))
-	for i := range w {
-		column := i % len(scale)
-		if op.TransB {
-			column = i / k
+	weights := linear.In(1)
+	if slices.ContainsFunc(scale, func(s float64) bool { return s != 1 }) {
+		w = slices.Clone(w)
+		for i := range w {
+			column := i % len(scale)
+			if op.TransB {
+				column = i / (len(w) / len(scale))
+			}
+			w[i] = float32(float64(w[i]) * scale[column])
 		}
-		w[i] = float32(float64(w[i]) * scale[column])
+		weights = rw.Const(weights.Name(), tensor.FromSlice(w, weights.Const().Shape()...))
 	}
+	b := make([]float32, len(scale))
 	for i := range b {
 		if bias != nil {
 			b[i] = float32(float64(bias[i])*scale[i] + shift[i])
@@ -80,7 +83,6 @@ func affineIntoLinear(rw *ir.Rewriter, n *ir.Node, x *ir.Value, linear *ir.Node,
 			b[i] = float32(shift[i])
 		}
 	}
-	weights := rw.Const(linear.In(1).Name(), tensor.FromSlice(w, linear.In(1).Const().Shape()...))
 	if err := rw.SetNode(linear, op, linear.In(0), weights, rw.Const(linear.Name+".bias", tensor.FromSlice(b, len(b)))); err != nil {
 		return err
 	}

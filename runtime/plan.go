@@ -58,6 +58,7 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 		s.tuner.save()
 	}
 	p.liveness()
+	p.discard()
 	p.arena = packArena(p.slots)
 	if p.arena > s.opts.MaxMemory {
 		return nil, fmt.Errorf("runtime: %w", &MemoryError{p.arena, s.opts.MaxMemory})
@@ -93,6 +94,24 @@ func (p *plan) lower() error {
 		}
 	}
 	return nil
+}
+
+// discard lets go of the memory of constants that no step reads, since kernels hold them in packed form.
+func (p *plan) discard() {
+	read := make([]bool, len(p.slots))
+	for _, st := range p.steps {
+		for _, id := range st.reads {
+			read[id] = true
+		}
+	}
+	for _, v := range p.graph.Outputs() {
+		read[v.ID()] = true
+	}
+	for _, v := range p.graph.Values() {
+		if v.Const() != nil && !read[v.ID()] {
+			v.Const().Discard()
+		}
+	}
 }
 
 // emit appends a step.

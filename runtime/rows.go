@@ -129,11 +129,8 @@ func (p *plan) rowsLinear(n *ir.Node, op *ops.FusedLinear) (bool, error) {
 	if op.TransB && images*plane <= kernel.DotRows && kernel.ReadInPlace(len(w)) { // where they lie, at memory speed
 		return false, nil
 	}
-	if !op.TransB {
-		w = transposed(w, k, out)
-	}
 	c, err := kernel.NewBlockedConv(kernel.BlockedConvSpec{
-		N: images, C: k, OutC: out, Group: 1, Weights: w, Bias: bias, Act: act, Split: p.splitProduct(n), Impl: p.impl(),
+		N: images, C: k, OutC: out, Group: 1, Weights: w, InputMajor: !op.TransB, Bias: bias, Act: act, Split: p.splitProduct(n), Impl: p.impl(),
 		Spatial: kernel.Spatial{In: []int{1, plane}, Out: []int{1, plane}, Kernel: []int{1, 1}},
 	})
 	if err != nil {
@@ -156,17 +153,6 @@ func (p *plan) rowsLinear(n *ir.Node, op *ops.FusedLinear) (bool, error) {
 	})
 	p.emit(n, "linear", step.run, reads, []int{y})
 	return true, nil
-}
-
-// transposed is a rows×cols matrix as cols×rows.
-func transposed(w []float32, rows, cols int) []float32 {
-	t := make([]float32, len(w))
-	for i := range rows {
-		for j, v := range w[i*cols : (i+1)*cols] {
-			t[j*rows+i] = v
-		}
-	}
-	return t
 }
 
 // rowsTranspose changes between channels second and last, which in the blocked layout is a change of name.

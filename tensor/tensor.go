@@ -26,6 +26,14 @@ type Tensor struct {
 // their elements does not: it is good as long as one of them is in use.
 func (t *Tensor) KeepAlive(owner any) { t.owner = owner }
 
+// Discard tells the owner, if it has a method of that name, that the elements are not needed for now. They stay readable;
+// those of a mapped file are read from it again.
+func (t *Tensor) Discard() {
+	if owner, ok := t.owner.(interface{ Discard(data []byte) }); ok {
+		owner.Discard(t.data)
+	}
+}
+
 // SizeError is a shape that has a negative dimension, or more elements than memory can address.
 type SizeError struct {
 	DType DType

@@ -11,6 +11,7 @@ type BlockedConvSpec struct {
 	N, C, OutC, Group int
 	Spatial
 	Weights, Bias []float32 // Bias may be nil
+	InputMajor    bool      // Weights are C×OutC, of a 1×1 kernel in one group
 	Act           Activation
 	Plain         bool // the input is plain NCHW: for few channels, of which no block would be full
 	Strict        bool // sums in order of input channels and taps: no Winograd
@@ -76,6 +77,8 @@ func checkBlockedConv(s *BlockedConvSpec) error {
 		return fmt.Errorf("kernel: %s: bias of %d elements for %d channels", what, len(s.Bias), s.OutC)
 	case s.Group > 1 && (s.C/s.Group%Block != 0 || s.OutC/s.Group%Block != 0):
 		return fmt.Errorf("kernel: %s: unsupported %d groups of %d to %d channels", what, s.Group, s.C/s.Group, s.OutC/s.Group)
+	case s.InputMajor && (s.Group > 1 || s.Plain || product(s.Kernel) != 1):
+		return fmt.Errorf("kernel: %s: unsupported order of weights", what)
 	case s.Group > 1 && s.Plain:
 		return fmt.Errorf("kernel: %s: unsupported plain input in groups", what)
 	}
@@ -167,6 +170,11 @@ func (c *BlockedConv) pack() {
 			copy(c.bias[g*c.outBlocks*Block:], s.Bias[g*mg:(g+1)*mg])
 		}
 		packed := alignedFloats(c.outBlocks * Block * cg * area)
+		if area == 1 && !s.Plain {
+			c.packPointwise(packed, s.Weights[g*mg*cg:][:mg*cg], cg, mg)
+			c.weights[g] = packed
+			continue
+		}
 		at := 0
 		for b := 0; b < c.outBlocks; b += c.kern.blocks {
 			width := min(c.kern.blocks, c.outBlocks-b) * Block
@@ -180,6 +188,21 @@ func (c *BlockedConv) pack() {
 			})
 		}
 		c.weights[g] = packed
+	}
+}
+
+// packPointwise packs the weights of a group of a 1×1 convolution.
+func (c *BlockedConv) packPointwise(packed, w []float32, cg, mg int) {
+	for b := 0; b < c.outBlocks; b += c.kern.blocks {
+		width := min(c.kern.blocks, c.outBlocks-b) * Block
+		part, m := packed[b*Block*cg:][:width*cg], b*Block
+		if !c.spec.InputMajor {
+			transpose(c.kern.impl, part, w[m*cg:], min(width, mg-m), cg, width, cg)
+			continue
+		}
+		for i := range cg {
+			copy(part[i*width:][:width], w[i*mg+m:(i+1)*mg])
+		}
 	}
 }
 

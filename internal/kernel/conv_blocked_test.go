@@ -43,12 +43,19 @@ func checkBlocked(t require.TestingT, s BlockedConvSpec, withResidual bool) {
 	s.Weights = random(r, s.OutC*s.C/s.Group*product(s.Kernel))
 	s.Bias = random(r, s.OutC)
 	ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial, Bias: true, Act: s.Act}
+	weights := s.Weights
+	if s.InputMajor {
+		s.Weights = make([]float32, len(weights))
+		for i, v := range weights {
+			s.Weights[i%s.C*s.OutC+i/s.C] = v
+		}
+	}
 	var residual, blockedResidual []float32
 	if withResidual {
 		residual = random(r, s.N*s.OutC*out)
 		blockedResidual = toBlocked(residual, s.N, s.OutC, out)
 	}
-	want := refConv(&ref, x, s.Weights, s.Bias, residual)
+	want := refConv(&ref, x, weights, s.Bias, residual)
 	bx := x
 	if !s.Plain {
 		bx = toBlocked(x, s.N, s.C, in)
@@ -89,6 +96,10 @@ func TestBlockedConv(t *testing.T) {
 			s.In, s.Out = append(s.In, in), append(s.Out, outSize(in, k, stride, d, p, q))
 			s.Kernel, s.Strides = append(s.Kernel, k), append(s.Strides, stride)
 			s.Dilations, s.Pads = append(s.Dilations, d), append(s.Pads, p)
+		}
+		if s.Group == 1 && rapid.Bool().Draw(t, "pointwise") {
+			s.Plain, s.InputMajor = false, rapid.Bool().Draw(t, "inputMajor")
+			s.Out, s.Kernel, s.Strides, s.Dilations, s.Pads = s.In, []int{1, 1}, nil, nil, nil
 		}
 		if rapid.Bool().Draw(t, "function") {
 			s.Act = Activation{Kind: Function, Op: UnaryHardSwish}

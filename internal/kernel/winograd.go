@@ -63,6 +63,7 @@ func (c *Winograd) pack() {
 	s, points := &c.spec, c.form.t*c.form.t
 	area, mg := c.form.r*c.form.r, s.OutC/s.Group
 	c.weights = make([][]float32, s.Group)
+	var u [36]float64
 	for g := range c.weights {
 		c.weights[g] = alignedFloats(points * c.inChannels * c.outBlocks * Block)
 		for m := range mg {
@@ -70,8 +71,9 @@ func (c *Winograd) pack() {
 			width := min(c.kern.blocks, c.outBlocks-b) * Block
 			part := c.weights[g][b*Block*c.inChannels*points:]
 			for ch := range c.inChannels {
-				for p, u := range c.form.weights(s.Weights[((g*mg+m)*c.inChannels+ch)*area:][:area]) {
-					part[(p*c.inChannels+ch)*width+m-b*Block] = float32(u)
+				c.form.weights(&u, s.Weights[((g*mg+m)*c.inChannels+ch)*area:][:area])
+				for p, v := range u[:points] {
+					part[(p*c.inChannels+ch)*width+m-b*Block] = float32(v)
 				}
 			}
 		}

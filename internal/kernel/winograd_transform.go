@@ -75,9 +75,10 @@ var winogradForms = [...]winogradForm{
 	},
 }
 
-// weights is G·w·Gᵀ of an r×r filter, t×t.
-func (f *winogradForm) weights(w []float32) []float64 {
-	half := make([]float64, f.t*f.r)
+// weights computes u = G·w·Gᵀ, t×t, of an r×r filter.
+func (f *winogradForm) weights(u *[36]float64, w []float32) {
+	var half [36]float64
+	clear(u[:])
 	for i := range f.t {
 		for k := range f.r {
 			for j := range f.r {
@@ -85,7 +86,6 @@ func (f *winogradForm) weights(w []float32) []float64 {
 			}
 		}
 	}
-	u := make([]float64, f.t*f.t)
 	for i := range f.t {
 		for j := range f.t {
 			for k := range f.r {
@@ -93,7 +93,6 @@ func (f *winogradForm) weights(w []float32) []float64 {
 			}
 		}
 	}
-	return u
 }
 
 // winogradOut describes an output tile: t×t products of a block, step bytes apart, become m×m pixels at dst, whose rows
