@@ -37,7 +37,7 @@ func (p *Pool) Close() { p.stop() }
 // helpers is the part of a pool that its goroutines see.
 type helpers struct {
 	jobs    [maxJobs]atomic.Pointer[job] // of the Runs that are going on
-	running atomic.Int32                 // how many Runs there are
+	running atomic.Int32                 // how many there are
 	wanted  atomic.Int32                 // how many helpers they could have, together
 	procs   atomic.Int32                 // GOMAXPROCS
 	asleep  atomic.Int32                 // helpers that have gone to sleep and that nobody has woken yet
@@ -68,24 +68,26 @@ func (h *helpers) close() {
 
 // begin announces a Run of at most workers goroutines; end takes it back. A Run that finds no place is not helped.
 func (h *helpers) begin(j *job, workers int) {
-	h.running.Add(1)
-	h.procs.Store(int32(runtime.GOMAXPROCS(0)))
 	j.helpers = min(workers-1, h.size)
-	if j.helpers > 0 && h.place(nil, j) {
-		h.wanted.Add(int32(j.helpers))
-		h.rouse(h.missing())
-	} else {
+	if j.helpers <= 0 || !h.place(nil, j) {
 		j.helpers = 0
+		return
 	}
+	h.running.Add(1)
+	if procs := int32(runtime.GOMAXPROCS(0)); procs != h.procs.Load() {
+		h.procs.Store(procs)
+	}
+	h.wanted.Add(int32(j.helpers))
+	h.rouse(h.missing())
 }
 
 func (h *helpers) end(j *job) {
 	if j.helpers > 0 {
 		h.place(j, nil)
+		h.running.Add(-1)
 		h.wanted.Add(-int32(j.helpers))
 		j.helpers = 0
 	}
-	h.running.Add(-1)
 }
 
 // place puts a job where another is.
