@@ -230,7 +230,7 @@ func (c *BlockedConv) divide() {
 	units, least := c.win[1].out, 1
 	if c.flat {
 		units, least = c.win.outputs(), 2*c.kern.pixels
-		c.band = max(least, cacheBytes/max(1, s.C*floatBytes)/c.kern.pixels*c.kern.pixels)
+		c.band = max(least, cacheBytes/((s.C+c.kern.blocks*Block)*floatBytes)/c.kern.pixels*c.kern.pixels)
 	}
 	images := max(1, s.N*s.Group)
 	want := ceilDiv(max(1, s.Split), images)
@@ -346,15 +346,21 @@ func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch
 					a.res = unsafe.Add(rBase, out+from*blockBytes)
 				}
 				c.kern.run(&a)
-			}
-			if c.spec.Act.Kind == Function {
-				for i := range nb {
-					c.spec.Act.apply(c.kern.impl, y[(out+i*a.yb)/floatBytes:][:width*Block])
+				if c.spec.Act.Kind == Function && (t%activateTiles == activateTiles-1 || t+1 == tiles) {
+					first := t / activateTiles * activateTiles * width / tiles
+					for i := range nb {
+						at := (out + i*a.yb + first*blockBytes) / floatBytes
+						c.spec.Act.apply(c.kern.impl, y[at:][:(to-first)*Block])
+					}
 				}
 			}
 		}
 	}
 }
+
+// activateTiles is how many tiles are computed before a function is applied to them, while they are in the first-level
+// cache.
+const activateTiles = 4
 
 // copyPadded copies the input of output rows r0…r1-1, with zeros around it, to scratch.
 func (c *BlockedConv) copyPadded(dst, src []float32, r0, r1 int) {

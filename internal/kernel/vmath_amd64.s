@@ -334,29 +334,21 @@ TEXT ·vecSwishAVX512(SB), NOSPLIT, $0-32
 next:
 	VMOVUPS      (CX), Z1
 	VMULPS       Z0, Z1, Z2
-	VMOVUPS      vmath00000000<>+0(SB), Z3
-	VSUBPS       Z2, Z3, Z2
-	VMOVUPS      vmath42b00000<>+0(SB), Z3
-	VMOVUPS      vmathc2d00000<>+0(SB), Z4
+	VMOVUPS      vmathbfb8aa3b<>+0(SB), Z3
+	VMULPS       Z3, Z2, Z2
+	VMOVUPS      vmath42fdcccd<>+0(SB), Z3
+	VMOVUPS      vmathc2fc0000<>+0(SB), Z4
 	VMAXPS       Z2, Z4, Z2
 	VMINPS       Z2, Z3, Z2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z3
-	VMULPS       Z3, Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VMOVAPS      Z2, Z2
-	VFNMADD231PS vmath3f317200<>+0(SB), Z3, Z2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z3, Z2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z4
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3f000000<>+0(SB), Z2, Z4
-	VMULPS       Z2, Z2, Z5
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z5, Z4, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z4
-	VADDPS       Z4, Z2, Z2
-	VSCALEFPS    Z3, Z2, Z2
+	VRNDSCALEPS  $0x00, Z2, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMOVUPS      vmath3aae046e<>+0(SB), Z4
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3d635b73<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3f317214<>+0(SB), Z2, Z4
+	VFMADD213PS  vmath3f800001<>+0(SB), Z2, Z4
+	VSCALEFPS    Z3, Z4, Z2
 	VMOVUPS      vmath3f800000<>+0(SB), Z3
 	VADDPS       Z3, Z2, Z2
 	VRCP14PS     Z2, Z3
@@ -374,23 +366,167 @@ end:
 	VZEROUPPER
 	RET
 
-DATA vmath42b00000<>+0(SB)/4, $0x42b00000
-DATA vmath42b00000<>+4(SB)/4, $0x42b00000
-DATA vmath42b00000<>+8(SB)/4, $0x42b00000
-DATA vmath42b00000<>+12(SB)/4, $0x42b00000
-DATA vmath42b00000<>+16(SB)/4, $0x42b00000
-DATA vmath42b00000<>+20(SB)/4, $0x42b00000
-DATA vmath42b00000<>+24(SB)/4, $0x42b00000
-DATA vmath42b00000<>+28(SB)/4, $0x42b00000
-DATA vmath42b00000<>+32(SB)/4, $0x42b00000
-DATA vmath42b00000<>+36(SB)/4, $0x42b00000
-DATA vmath42b00000<>+40(SB)/4, $0x42b00000
-DATA vmath42b00000<>+44(SB)/4, $0x42b00000
-DATA vmath42b00000<>+48(SB)/4, $0x42b00000
-DATA vmath42b00000<>+52(SB)/4, $0x42b00000
-DATA vmath42b00000<>+56(SB)/4, $0x42b00000
-DATA vmath42b00000<>+60(SB)/4, $0x42b00000
-GLOBL vmath42b00000<>(SB), RODATA|NOPTR, $64
+DATA vmathbfb8aa3b<>+0(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+4(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+8(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+12(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+16(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+20(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+24(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+28(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+32(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+36(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+40(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+44(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+48(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+52(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+56(SB)/4, $0xbfb8aa3b
+DATA vmathbfb8aa3b<>+60(SB)/4, $0xbfb8aa3b
+GLOBL vmathbfb8aa3b<>(SB), RODATA|NOPTR, $64
+
+DATA vmath42fdcccd<>+0(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+4(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+8(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+12(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+16(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+20(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+24(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+28(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+32(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+36(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+40(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+44(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+48(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+52(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+56(SB)/4, $0x42fdcccd
+DATA vmath42fdcccd<>+60(SB)/4, $0x42fdcccd
+GLOBL vmath42fdcccd<>(SB), RODATA|NOPTR, $64
+
+DATA vmathc2fc0000<>+0(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+4(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+8(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+12(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+16(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+20(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+24(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+28(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+32(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+36(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+40(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+44(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+48(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+52(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+56(SB)/4, $0xc2fc0000
+DATA vmathc2fc0000<>+60(SB)/4, $0xc2fc0000
+GLOBL vmathc2fc0000<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3aae046e<>+0(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+4(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+8(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+12(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+16(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+20(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+24(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+28(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+32(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+36(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+40(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+44(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+48(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+52(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+56(SB)/4, $0x3aae046e
+DATA vmath3aae046e<>+60(SB)/4, $0x3aae046e
+GLOBL vmath3aae046e<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3c1e8629<>+0(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+4(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+8(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+12(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+16(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+20(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+24(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+28(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+32(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+36(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+40(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+44(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+48(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+52(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+56(SB)/4, $0x3c1e8629
+DATA vmath3c1e8629<>+60(SB)/4, $0x3c1e8629
+GLOBL vmath3c1e8629<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3d635b73<>+0(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+4(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+8(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+12(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+16(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+20(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+24(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+28(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+32(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+36(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+40(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+44(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+48(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+52(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+56(SB)/4, $0x3d635b73
+DATA vmath3d635b73<>+60(SB)/4, $0x3d635b73
+GLOBL vmath3d635b73<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3e75fc8c<>+0(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+4(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+8(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+12(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+16(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+20(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+24(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+28(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+32(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+36(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+40(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+44(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+48(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+52(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+56(SB)/4, $0x3e75fc8c
+DATA vmath3e75fc8c<>+60(SB)/4, $0x3e75fc8c
+GLOBL vmath3e75fc8c<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3f317214<>+0(SB)/4, $0x3f317214
+DATA vmath3f317214<>+4(SB)/4, $0x3f317214
+DATA vmath3f317214<>+8(SB)/4, $0x3f317214
+DATA vmath3f317214<>+12(SB)/4, $0x3f317214
+DATA vmath3f317214<>+16(SB)/4, $0x3f317214
+DATA vmath3f317214<>+20(SB)/4, $0x3f317214
+DATA vmath3f317214<>+24(SB)/4, $0x3f317214
+DATA vmath3f317214<>+28(SB)/4, $0x3f317214
+DATA vmath3f317214<>+32(SB)/4, $0x3f317214
+DATA vmath3f317214<>+36(SB)/4, $0x3f317214
+DATA vmath3f317214<>+40(SB)/4, $0x3f317214
+DATA vmath3f317214<>+44(SB)/4, $0x3f317214
+DATA vmath3f317214<>+48(SB)/4, $0x3f317214
+DATA vmath3f317214<>+52(SB)/4, $0x3f317214
+DATA vmath3f317214<>+56(SB)/4, $0x3f317214
+DATA vmath3f317214<>+60(SB)/4, $0x3f317214
+GLOBL vmath3f317214<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3f800001<>+0(SB)/4, $0x3f800001
+DATA vmath3f800001<>+4(SB)/4, $0x3f800001
+DATA vmath3f800001<>+8(SB)/4, $0x3f800001
+DATA vmath3f800001<>+12(SB)/4, $0x3f800001
+DATA vmath3f800001<>+16(SB)/4, $0x3f800001
+DATA vmath3f800001<>+20(SB)/4, $0x3f800001
+DATA vmath3f800001<>+24(SB)/4, $0x3f800001
+DATA vmath3f800001<>+28(SB)/4, $0x3f800001
+DATA vmath3f800001<>+32(SB)/4, $0x3f800001
+DATA vmath3f800001<>+36(SB)/4, $0x3f800001
+DATA vmath3f800001<>+40(SB)/4, $0x3f800001
+DATA vmath3f800001<>+44(SB)/4, $0x3f800001
+DATA vmath3f800001<>+48(SB)/4, $0x3f800001
+DATA vmath3f800001<>+52(SB)/4, $0x3f800001
+DATA vmath3f800001<>+56(SB)/4, $0x3f800001
+DATA vmath3f800001<>+60(SB)/4, $0x3f800001
+GLOBL vmath3f800001<>(SB), RODATA|NOPTR, $64
 
 DATA vmath40000000<>+0(SB)/4, $0x40000000
 DATA vmath40000000<>+4(SB)/4, $0x40000000
@@ -1051,53 +1187,45 @@ TEXT ·vecGeluAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      vmath3f000000<>+0(SB), Z1
-	VMULPS       Z1, Z0, Z1
-	VMOVUPS      vmath3f3504f3<>+0(SB), Z2
-	VMULPS       Z2, Z0, Z0
-	VMOVUPS      vmath40800000<>+0(SB), Z2
-	VANDPS       vmath7fffffff<>+0(SB), Z0, Z3
-	VMINPS       Z3, Z2, Z2
-	VMOVUPS      vmath3800f215<>+0(SB), Z3
-	VFMADD213PS  vmathb99eca0d<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3a84adc4<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3a15efbd<>+0(SB), Z2, Z3
-	VFMADD213PS  vmathbca0b49e<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3dd2d09d<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3f22f7c5<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3f906ec8<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath00000000<>+0(SB), Z2, Z3
-	VMOVUPS      vmath3f800000<>+0(SB), Z2
-	VMOVUPS      vmath00000000<>+0(SB), Z4
-	VSUBPS       Z3, Z4, Z3
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z4
-	VMULPS       Z4, Z3, Z4
-	VRNDSCALEPS  $0x00, Z4, Z4
-	VMOVAPS      Z3, Z3
-	VFNMADD231PS vmath3f317200<>+0(SB), Z4, Z3
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z4, Z3
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z5
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z3, Z5
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z3, Z5
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z3, Z5
-	VFMADD213PS  vmath3f000000<>+0(SB), Z3, Z5
-	VMULPS       Z3, Z3, Z6
-	VMOVAPS      Z3, Z3
-	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      vmath3f800000<>+0(SB), Z5
-	VADDPS       Z5, Z3, Z3
-	VSCALEFPS    Z4, Z3, Z3
-	VSUBPS       Z3, Z2, Z2
-	VANDPS       vmath80000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z2, Z0
-	VMOVAPS      Z1, Z2
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      Z2, (AX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS     (CX), Z0
+	VMOVUPS     vmath3f000000<>+0(SB), Z1
+	VMULPS      Z1, Z0, Z1
+	VMOVUPS     vmath3f3504f3<>+0(SB), Z2
+	VMULPS      Z2, Z0, Z0
+	VMOVUPS     vmath40800000<>+0(SB), Z2
+	VANDPS      vmath7fffffff<>+0(SB), Z0, Z3
+	VMINPS      Z3, Z2, Z2
+	VMOVUPS     vmath383a077b<>+0(SB), Z3
+	VFMADD213PS vmathb9e515a1<>+0(SB), Z2, Z3
+	VFMADD213PS vmath3abf6a3e<>+0(SB), Z2, Z3
+	VFMADD213PS vmath3a585008<>+0(SB), Z2, Z3
+	VFMADD213PS vmathbce7d95d<>+0(SB), Z2, Z3
+	VFMADD213PS vmath3e181220<>+0(SB), Z2, Z3
+	VFMADD213PS vmath3f6b1ce8<>+0(SB), Z2, Z3
+	VFMADD213PS vmath3fd05f55<>+0(SB), Z2, Z3
+	VFMADD213PS vmath00000000<>+0(SB), Z2, Z3
+	VMOVUPS     vmath3f800000<>+0(SB), Z2
+	VMOVUPS     vmath00000000<>+0(SB), Z4
+	VSUBPS      Z3, Z4, Z3
+	VRNDSCALEPS $0x00, Z3, Z4
+	VSUBPS      Z4, Z3, Z3
+	VMOVUPS     vmath3aae046e<>+0(SB), Z5
+	VFMADD213PS vmath3c1e8629<>+0(SB), Z3, Z5
+	VFMADD213PS vmath3d635b73<>+0(SB), Z3, Z5
+	VFMADD213PS vmath3e75fc8c<>+0(SB), Z3, Z5
+	VFMADD213PS vmath3f317214<>+0(SB), Z3, Z5
+	VFMADD213PS vmath3f800001<>+0(SB), Z3, Z5
+	VSCALEFPS   Z4, Z5, Z3
+	VSUBPS      Z3, Z2, Z2
+	VANDPS      vmath80000000<>+0(SB), Z0, Z0
+	VORPS       Z0, Z2, Z0
+	VMOVAPS     Z1, Z2
+	VFMADD231PS Z1, Z0, Z2
+	VMOVUPS     Z2, (AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	DECQ        DX
+	JNE         next
 
 end:
 	VZEROUPPER
@@ -1121,149 +1249,149 @@ DATA vmath3f3504f3<>+56(SB)/4, $0x3f3504f3
 DATA vmath3f3504f3<>+60(SB)/4, $0x3f3504f3
 GLOBL vmath3f3504f3<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3800f215<>+0(SB)/4, $0x3800f215
-DATA vmath3800f215<>+4(SB)/4, $0x3800f215
-DATA vmath3800f215<>+8(SB)/4, $0x3800f215
-DATA vmath3800f215<>+12(SB)/4, $0x3800f215
-DATA vmath3800f215<>+16(SB)/4, $0x3800f215
-DATA vmath3800f215<>+20(SB)/4, $0x3800f215
-DATA vmath3800f215<>+24(SB)/4, $0x3800f215
-DATA vmath3800f215<>+28(SB)/4, $0x3800f215
-DATA vmath3800f215<>+32(SB)/4, $0x3800f215
-DATA vmath3800f215<>+36(SB)/4, $0x3800f215
-DATA vmath3800f215<>+40(SB)/4, $0x3800f215
-DATA vmath3800f215<>+44(SB)/4, $0x3800f215
-DATA vmath3800f215<>+48(SB)/4, $0x3800f215
-DATA vmath3800f215<>+52(SB)/4, $0x3800f215
-DATA vmath3800f215<>+56(SB)/4, $0x3800f215
-DATA vmath3800f215<>+60(SB)/4, $0x3800f215
-GLOBL vmath3800f215<>(SB), RODATA|NOPTR, $64
+DATA vmath383a077b<>+0(SB)/4, $0x383a077b
+DATA vmath383a077b<>+4(SB)/4, $0x383a077b
+DATA vmath383a077b<>+8(SB)/4, $0x383a077b
+DATA vmath383a077b<>+12(SB)/4, $0x383a077b
+DATA vmath383a077b<>+16(SB)/4, $0x383a077b
+DATA vmath383a077b<>+20(SB)/4, $0x383a077b
+DATA vmath383a077b<>+24(SB)/4, $0x383a077b
+DATA vmath383a077b<>+28(SB)/4, $0x383a077b
+DATA vmath383a077b<>+32(SB)/4, $0x383a077b
+DATA vmath383a077b<>+36(SB)/4, $0x383a077b
+DATA vmath383a077b<>+40(SB)/4, $0x383a077b
+DATA vmath383a077b<>+44(SB)/4, $0x383a077b
+DATA vmath383a077b<>+48(SB)/4, $0x383a077b
+DATA vmath383a077b<>+52(SB)/4, $0x383a077b
+DATA vmath383a077b<>+56(SB)/4, $0x383a077b
+DATA vmath383a077b<>+60(SB)/4, $0x383a077b
+GLOBL vmath383a077b<>(SB), RODATA|NOPTR, $64
 
-DATA vmathb99eca0d<>+0(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+4(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+8(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+12(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+16(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+20(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+24(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+28(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+32(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+36(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+40(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+44(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+48(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+52(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+56(SB)/4, $0xb99eca0d
-DATA vmathb99eca0d<>+60(SB)/4, $0xb99eca0d
-GLOBL vmathb99eca0d<>(SB), RODATA|NOPTR, $64
+DATA vmathb9e515a1<>+0(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+4(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+8(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+12(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+16(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+20(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+24(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+28(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+32(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+36(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+40(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+44(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+48(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+52(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+56(SB)/4, $0xb9e515a1
+DATA vmathb9e515a1<>+60(SB)/4, $0xb9e515a1
+GLOBL vmathb9e515a1<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3a84adc4<>+0(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+4(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+8(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+12(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+16(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+20(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+24(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+28(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+32(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+36(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+40(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+44(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+48(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+52(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+56(SB)/4, $0x3a84adc4
-DATA vmath3a84adc4<>+60(SB)/4, $0x3a84adc4
-GLOBL vmath3a84adc4<>(SB), RODATA|NOPTR, $64
+DATA vmath3abf6a3e<>+0(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+4(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+8(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+12(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+16(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+20(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+24(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+28(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+32(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+36(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+40(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+44(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+48(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+52(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+56(SB)/4, $0x3abf6a3e
+DATA vmath3abf6a3e<>+60(SB)/4, $0x3abf6a3e
+GLOBL vmath3abf6a3e<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3a15efbd<>+0(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+4(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+8(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+12(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+16(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+20(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+24(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+28(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+32(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+36(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+40(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+44(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+48(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+52(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+56(SB)/4, $0x3a15efbd
-DATA vmath3a15efbd<>+60(SB)/4, $0x3a15efbd
-GLOBL vmath3a15efbd<>(SB), RODATA|NOPTR, $64
+DATA vmath3a585008<>+0(SB)/4, $0x3a585008
+DATA vmath3a585008<>+4(SB)/4, $0x3a585008
+DATA vmath3a585008<>+8(SB)/4, $0x3a585008
+DATA vmath3a585008<>+12(SB)/4, $0x3a585008
+DATA vmath3a585008<>+16(SB)/4, $0x3a585008
+DATA vmath3a585008<>+20(SB)/4, $0x3a585008
+DATA vmath3a585008<>+24(SB)/4, $0x3a585008
+DATA vmath3a585008<>+28(SB)/4, $0x3a585008
+DATA vmath3a585008<>+32(SB)/4, $0x3a585008
+DATA vmath3a585008<>+36(SB)/4, $0x3a585008
+DATA vmath3a585008<>+40(SB)/4, $0x3a585008
+DATA vmath3a585008<>+44(SB)/4, $0x3a585008
+DATA vmath3a585008<>+48(SB)/4, $0x3a585008
+DATA vmath3a585008<>+52(SB)/4, $0x3a585008
+DATA vmath3a585008<>+56(SB)/4, $0x3a585008
+DATA vmath3a585008<>+60(SB)/4, $0x3a585008
+GLOBL vmath3a585008<>(SB), RODATA|NOPTR, $64
 
-DATA vmathbca0b49e<>+0(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+4(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+8(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+12(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+16(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+20(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+24(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+28(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+32(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+36(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+40(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+44(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+48(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+52(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+56(SB)/4, $0xbca0b49e
-DATA vmathbca0b49e<>+60(SB)/4, $0xbca0b49e
-GLOBL vmathbca0b49e<>(SB), RODATA|NOPTR, $64
+DATA vmathbce7d95d<>+0(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+4(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+8(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+12(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+16(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+20(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+24(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+28(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+32(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+36(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+40(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+44(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+48(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+52(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+56(SB)/4, $0xbce7d95d
+DATA vmathbce7d95d<>+60(SB)/4, $0xbce7d95d
+GLOBL vmathbce7d95d<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3dd2d09d<>+0(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+4(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+8(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+12(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+16(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+20(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+24(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+28(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+32(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+36(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+40(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+44(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+48(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+52(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+56(SB)/4, $0x3dd2d09d
-DATA vmath3dd2d09d<>+60(SB)/4, $0x3dd2d09d
-GLOBL vmath3dd2d09d<>(SB), RODATA|NOPTR, $64
+DATA vmath3e181220<>+0(SB)/4, $0x3e181220
+DATA vmath3e181220<>+4(SB)/4, $0x3e181220
+DATA vmath3e181220<>+8(SB)/4, $0x3e181220
+DATA vmath3e181220<>+12(SB)/4, $0x3e181220
+DATA vmath3e181220<>+16(SB)/4, $0x3e181220
+DATA vmath3e181220<>+20(SB)/4, $0x3e181220
+DATA vmath3e181220<>+24(SB)/4, $0x3e181220
+DATA vmath3e181220<>+28(SB)/4, $0x3e181220
+DATA vmath3e181220<>+32(SB)/4, $0x3e181220
+DATA vmath3e181220<>+36(SB)/4, $0x3e181220
+DATA vmath3e181220<>+40(SB)/4, $0x3e181220
+DATA vmath3e181220<>+44(SB)/4, $0x3e181220
+DATA vmath3e181220<>+48(SB)/4, $0x3e181220
+DATA vmath3e181220<>+52(SB)/4, $0x3e181220
+DATA vmath3e181220<>+56(SB)/4, $0x3e181220
+DATA vmath3e181220<>+60(SB)/4, $0x3e181220
+GLOBL vmath3e181220<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3f22f7c5<>+0(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+4(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+8(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+12(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+16(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+20(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+24(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+28(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+32(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+36(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+40(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+44(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+48(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+52(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+56(SB)/4, $0x3f22f7c5
-DATA vmath3f22f7c5<>+60(SB)/4, $0x3f22f7c5
-GLOBL vmath3f22f7c5<>(SB), RODATA|NOPTR, $64
+DATA vmath3f6b1ce8<>+0(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+4(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+8(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+12(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+16(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+20(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+24(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+28(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+32(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+36(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+40(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+44(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+48(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+52(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+56(SB)/4, $0x3f6b1ce8
+DATA vmath3f6b1ce8<>+60(SB)/4, $0x3f6b1ce8
+GLOBL vmath3f6b1ce8<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3f906ec8<>+0(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+4(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+8(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+12(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+16(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+20(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+24(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+28(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+32(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+36(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+40(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+44(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+48(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+52(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+56(SB)/4, $0x3f906ec8
-DATA vmath3f906ec8<>+60(SB)/4, $0x3f906ec8
-GLOBL vmath3f906ec8<>(SB), RODATA|NOPTR, $64
+DATA vmath3fd05f55<>+0(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+4(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+8(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+12(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+16(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+20(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+24(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+28(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+32(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+36(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+40(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+44(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+48(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+52(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+56(SB)/4, $0x3fd05f55
+DATA vmath3fd05f55<>+60(SB)/4, $0x3fd05f55
+GLOBL vmath3fd05f55<>(SB), RODATA|NOPTR, $64
 
 // func vecReluAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, SSE
@@ -1909,37 +2037,23 @@ TEXT ·vecSwishAVX2(SB), NOSPLIT, $0-32
 next:
 	VMOVUPS      (CX), Y1
 	VMULPS       Y0, Y1, Y2
-	VMOVUPS      vmath00000000<>+0(SB), Y3
-	VSUBPS       Y2, Y3, Y2
-	VMOVUPS      vmath42b00000<>+0(SB), Y3
-	VMOVUPS      vmathc2d00000<>+0(SB), Y4
+	VMOVUPS      vmathbfb8aa3b<>+0(SB), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      vmath42fdcccd<>+0(SB), Y3
+	VMOVUPS      vmathc2fc0000<>+0(SB), Y4
 	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y3, Y2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
-	VMOVAPS      Y2, Y2
-	VFNMADD231PS vmath3f317200<>+0(SB), Y3, Y2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y3, Y2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y4
-	VFMADD213PS  vmath3c091df0<>+0(SB), Y2, Y4
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y2, Y4
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y2, Y4
-	VFMADD213PS  vmath3f000000<>+0(SB), Y2, Y4
-	VMULPS       Y2, Y2, Y5
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y5, Y4, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y4
-	VADDPS       Y4, Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y4
-	VPSUBD       Y4, Y3, Y3
-	VPADDD       vmath0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y2, Y2
-	VPADDD       vmath0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
+	VROUNDPS     $0x00, Y2, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMOVUPS      vmath3aae046e<>+0(SB), Y4
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3f317214<>+0(SB), Y2, Y4
+	VFMADD213PS  vmath3f800001<>+0(SB), Y2, Y4
+	VCVTPS2DQ    Y3, Y2
+	VPSLLD       $0x17, Y2, Y2
+	VPADDD       Y2, Y4, Y2
 	VMOVUPS      vmath3f800000<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VRCPPS       Y2, Y3
@@ -2131,61 +2245,47 @@ TEXT ·vecGeluAVX2(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Y0
-	VMOVUPS      vmath3f000000<>+0(SB), Y1
-	VMULPS       Y1, Y0, Y1
-	VMOVUPS      vmath3f3504f3<>+0(SB), Y2
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      vmath40800000<>+0(SB), Y2
-	VANDPS       vmath7fffffff<>+0(SB), Y0, Y3
-	VMINPS       Y3, Y2, Y2
-	VMOVUPS      vmath3800f215<>+0(SB), Y3
-	VFMADD213PS  vmathb99eca0d<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3a84adc4<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3a15efbd<>+0(SB), Y2, Y3
-	VFMADD213PS  vmathbca0b49e<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3dd2d09d<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3f22f7c5<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3f906ec8<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath00000000<>+0(SB), Y2, Y3
-	VMOVUPS      vmath3f800000<>+0(SB), Y2
-	VMOVUPS      vmath00000000<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y3
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y4
-	VMULPS       Y4, Y3, Y4
-	VROUNDPS     $0x00, Y4, Y4
-	VMOVAPS      Y3, Y3
-	VFNMADD231PS vmath3f317200<>+0(SB), Y4, Y3
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y4, Y3
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y5
-	VFMADD213PS  vmath3c091df0<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3f000000<>+0(SB), Y3, Y5
-	VMULPS       Y3, Y3, Y6
-	VMOVAPS      Y3, Y3
-	VFMADD231PS  Y6, Y5, Y3
-	VMOVUPS      vmath3f800000<>+0(SB), Y5
-	VADDPS       Y5, Y3, Y3
-	VCVTPS2DQ    Y4, Y4
-	VPSRAD       $0x01, Y4, Y5
-	VPSUBD       Y5, Y4, Y4
-	VPADDD       vmath0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VPADDD       vmath0000007f<>+0(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VSUBPS       Y3, Y2, Y2
-	VANDPS       vmath80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y2, Y0
-	VMOVAPS      Y1, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, (AX)
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS     (CX), Y0
+	VMOVUPS     vmath3f000000<>+0(SB), Y1
+	VMULPS      Y1, Y0, Y1
+	VMOVUPS     vmath3f3504f3<>+0(SB), Y2
+	VMULPS      Y2, Y0, Y0
+	VMOVUPS     vmath40800000<>+0(SB), Y2
+	VANDPS      vmath7fffffff<>+0(SB), Y0, Y3
+	VMINPS      Y3, Y2, Y2
+	VMOVUPS     vmath383a077b<>+0(SB), Y3
+	VFMADD213PS vmathb9e515a1<>+0(SB), Y2, Y3
+	VFMADD213PS vmath3abf6a3e<>+0(SB), Y2, Y3
+	VFMADD213PS vmath3a585008<>+0(SB), Y2, Y3
+	VFMADD213PS vmathbce7d95d<>+0(SB), Y2, Y3
+	VFMADD213PS vmath3e181220<>+0(SB), Y2, Y3
+	VFMADD213PS vmath3f6b1ce8<>+0(SB), Y2, Y3
+	VFMADD213PS vmath3fd05f55<>+0(SB), Y2, Y3
+	VFMADD213PS vmath00000000<>+0(SB), Y2, Y3
+	VMOVUPS     vmath3f800000<>+0(SB), Y2
+	VMOVUPS     vmath00000000<>+0(SB), Y4
+	VSUBPS      Y3, Y4, Y3
+	VROUNDPS    $0x00, Y3, Y4
+	VSUBPS      Y4, Y3, Y3
+	VMOVUPS     vmath3aae046e<>+0(SB), Y5
+	VFMADD213PS vmath3c1e8629<>+0(SB), Y3, Y5
+	VFMADD213PS vmath3d635b73<>+0(SB), Y3, Y5
+	VFMADD213PS vmath3e75fc8c<>+0(SB), Y3, Y5
+	VFMADD213PS vmath3f317214<>+0(SB), Y3, Y5
+	VFMADD213PS vmath3f800001<>+0(SB), Y3, Y5
+	VCVTPS2DQ   Y4, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y5, Y3
+	VSUBPS      Y3, Y2, Y2
+	VANDPS      vmath80000000<>+0(SB), Y0, Y0
+	VORPS       Y0, Y2, Y0
+	VMOVAPS     Y1, Y2
+	VFMADD231PS Y1, Y0, Y2
+	VMOVUPS     Y2, (AX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, AX
+	DECQ        DX
+	JNE         next
 
 end:
 	VZEROUPPER

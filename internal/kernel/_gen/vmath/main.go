@@ -144,13 +144,7 @@ func (s isa) exp(x vector) vector { return s.narrowExp(s.min(s.konst(89), s.max(
 
 // narrowExp is exp between -104 and 89.
 func (s isa) narrowExp(x vector) vector {
-	n, r := s.new(), s.new()
-	scaled := s.mul(x, s.konst(math.Log2E))
-	if s.size == 64 {
-		VRNDSCALEPS(Imm(0), scaled, n)
-	} else {
-		VROUNDPS(Imm(0), scaled, n)
-	}
+	n, r := s.round(s.mul(x, s.konst(math.Log2E))), s.new()
 	VMOVAPS(x, r)
 	VFNMADD231PS(s.mem(0.693145751953125), n, r) // ln 2 in two parts, the first with few digits
 	VFNMADD231PS(s.mem(1.42860682030941723212e-6), n, r)
@@ -179,11 +173,37 @@ func (s isa) sigmoid(x vector) vector {
 	return s.div(s.konst(1), s.add(s.exp(minus), s.konst(1)))
 }
 
-// quickSigmoid has an error of some 1e-7, relative down to 1e-38.
+// quickSigmoid has an error of some 1e-7, relative to what is larger, itself or x, down to 1e-38.
 func (s isa) quickSigmoid(x vector) vector {
-	minus := s.sub(s.konst(0), x)
-	limited := s.min(s.konst(88), s.max(s.konst(-104), minus))
-	return s.reciprocal(s.add(s.narrowExp(limited), s.konst(1)))
+	t := s.mul(x, s.konst(-math.Log2E))
+	t = s.min(s.konst(126.9), s.max(s.konst(-126), t))
+	return s.reciprocal(s.add(s.quickExp2(t), s.konst(1)))
+}
+
+// quickExp2 is 2ˣ between -126 and 127 with a relative error of 1e-7: the nearest whole power times a polynomial.
+func (s isa) quickExp2(x vector) vector {
+	n := s.round(x)
+	p := s.poly(s.sub(x, n), 1.0000001192092896, 0.6931469440460205, 0.24022120237350464, 0.05550713464617729,
+		0.009675540961325169, 0.0013276466634124517)
+	out := s.new()
+	if s.size == 64 {
+		VSCALEFPS(n, p, out)
+		return out
+	}
+	VCVTPS2DQ(n, out)
+	VPSLLD(Imm(23), out, out)
+	VPADDD(out, p, out)
+	return out
+}
+
+func (s isa) round(x vector) vector {
+	n := s.new()
+	if s.size == 64 {
+		VRNDSCALEPS(Imm(0), x, n)
+	} else {
+		VROUNDPS(Imm(0), x, n)
+	}
+	return n
 }
 
 // reciprocal is 1/x by an estimate and a step of Newton's; for finite x.
@@ -229,9 +249,9 @@ func (s isa) erf(x vector) vector {
 // quickErf has an absolute error of some 1e-7: one exponential serves for all x.
 func (s isa) quickErf(x vector) vector {
 	a := s.min(s.konst(4), s.and(x, ^uint32(signBit)))
-	q := s.poly(a, 0, 1.1283807754516602, 0.6365931630134583, 0.10293696075677872, -0.01961737498641014,
-		0.0005719622713513672, 0.0010122586973011494, -0.00030286647961474955, 3.0743034585611895e-05)
-	far := s.sub(s.konst(1), s.narrowExp(s.sub(s.konst(0), q)))
+	q := s.poly(a, 0, 1.6279093027114868, 0.9184098243713379, 0.14850664138793945, -0.028301889076828957,
+		0.0008251671679317951, 0.001460380619391799, -0.00043694398482330143, 4.4352822442306206e-05)
+	far := s.sub(s.konst(1), s.quickExp2(s.sub(s.konst(0), q)))
 	return s.or(far, s.and(x, signBit))
 }
 
