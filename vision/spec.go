@@ -86,7 +86,8 @@ func (s Spec) Check() error {
 	if !finite(s.Scale) || s.Scale == 0 {
 		return bad("scale", s.Scale)
 	}
-	for name, list := range map[string][]float64{"mean": s.Mean, "std": s.Std} {
+	for i, list := range [...][]float64{s.Mean, s.Std} {
+		name := [...]string{"mean", "std"}[i]
 		if n := len(list); n != 0 && n != 1 && n != s.Channels {
 			return fmt.Errorf("vision: preprocessing: %s: %d numbers for %d channels", name, n, s.Channels)
 		}

@@ -30,8 +30,8 @@ func (a *app) benchCommand() *cobra.Command {
 				return err
 			}
 			run := func() error { return s.RunInto(cmd.Context(), in, out) }
-			warm, start := time.Now(), time.Now()
-			for time.Since(warm) < duration/10 {
+			start := time.Now()
+			for time.Since(start) < duration/10 {
 				if err := run(); err != nil {
 					return err
 				}

@@ -30,13 +30,12 @@ type BlockedConv struct {
 	taps    []tileTap
 	px      int // bytes from one output pixel's input to the next one's
 
-	padded         bool // input comes from a copy with borders in scratch
-	padH, padW     int  // its size, of the rows for one band
-	flat           bool // pixels of all rows are one run
-	inPlane        int  // elements of an input plane of a block (or a channel, if plain)
-	inPlanes       int  // of a group
-	outBlocks      int  // of a group
-	columns        chunks
+	padded         bool   // input comes from a copy with borders in scratch
+	padH, padW     int    // its size, of the rows for one band
+	flat           bool   // pixels of all rows are one run
+	inPlane        int    // elements of an input plane of a block (or a channel, if plain)
+	inPlanes       int    // of a group
+	outBlocks      int    // of a group
 	rows, channels chunks // how tasks divide the output: rows (or pixels, if flat) and groups of output blocks
 	band           int    // rows, or pixels, done at once
 }
