@@ -38,6 +38,7 @@ type BlockedConv struct {
 	outBlocks      int    // of a group
 	rows, channels chunks // how tasks divide the output: rows (or pixels, if flat) and groups of output blocks
 	band           int    // rows, or pixels, done at once
+	depth          int    // taps summed at once: all, but where the pixels of a band would not stay in the cache
 }
 
 // NewBlockedConv prepares a convolution. Groups need channel counts, in and out, that are multiples of Block.
@@ -227,9 +228,10 @@ func (c *BlockedConv) eachWeight(cg int, do func(channel, tap int)) {
 func (c *BlockedConv) divide() {
 	s := &c.spec
 	units, least := c.win[1].out, 1
+	c.depth = len(c.taps)
 	if c.flat {
 		units, least = c.win.outputs(), 2*c.kern.pixels
-		c.band = max(least, cacheBytes/((s.C+c.kern.blocks*Block)*floatBytes)/c.kern.pixels*c.kern.pixels)
+		c.blockPixels(units, least)
 	}
 	images := max(1, s.N*s.Group)
 	want := ceilDiv(max(1, s.Split), images)
@@ -300,6 +302,27 @@ func (c *BlockedConv) Run(task int, y, x, residual, scratch []float32) {
 	}
 }
 
+// blockPixels chooses how many pixels, and channels of them, are worked on at once, such that both stay in the cache while
+// all weights go by. It does not depend on the division into tasks.
+func (c *BlockedConv) blockPixels(pixels, least int) {
+	const cache, fewest = cacheBytes * 3 / 2, 16 // blocks of channels, so that sums are not fetched too often
+	pixels = max(1, pixels)
+	if c.depth > fewest && c.depth*pixels*blockBytes > cache {
+		c.depth = max(fewest, cache/(blockBytes*min(pixels, cache/(blockBytes*fewest))))
+		c.depth = ceilDiv(len(c.taps), ceilDiv(len(c.taps), c.depth))
+	}
+	c.band = max(least, cache/((c.depth+c.kern.blocks)*blockBytes))
+	c.band = roundUp(ceilDiv(pixels, ceilDiv(pixels, c.band)), c.kern.pixels)
+}
+
+// bandRun is what the tiles of a band have in common.
+type bandRun struct {
+	group, r0, r1  int
+	base           unsafe.Pointer // the input of the first output
+	rowStep        int
+	y, x, residual []float32
+}
+
 // runBand computes rows (or pixels) r0…r1-1 of groups m0…m1-1 of output blocks.
 func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch []float32) {
 	h, w := &c.win[1], &c.win[2]
@@ -307,53 +330,70 @@ func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch
 	if c.spec.Plain {
 		pixel = floatBytes
 	}
-	base, rowStep := unsafe.Pointer(unsafe.SliceData(x)), h.stride*w.in*pixel
+	r := bandRun{group: group, r0: r0, r1: r1, y: y, x: x, residual: residual}
+	r.base, r.rowStep = unsafe.Pointer(unsafe.SliceData(x)), h.stride*w.in*pixel
 	switch {
 	case c.padded:
 		c.copyPadded(scratch, x, r0, r1)
-		base, rowStep = unsafe.Pointer(unsafe.SliceData(scratch)), h.stride*c.padW*pixel
-	case !c.flat:
-		base = unsafe.Add(base, r0*rowStep)
+		r.base, r.rowStep = unsafe.Pointer(unsafe.SliceData(scratch)), h.stride*c.padW*pixel
+	case c.flat:
+		r.base = unsafe.Add(r.base, r0*blockBytes)
+	default:
+		r.base = unsafe.Add(r.base, r0*r.rowStep)
 	}
-	a := tileArgs{taps: &c.taps[0], count: len(c.taps), px: c.px, ypx: blockBytes, yb: c.win.outputs() * blockBytes}
-	a.setActivation(c.spec.Act)
-	perBlock := len(c.weights[group]) / c.outBlocks
-	lines, width := r1-r0, w.out
+	for t := 0; t < len(c.taps); t += c.depth {
+		for m := m0; m < m1; m++ {
+			c.runTaps(&r, m, t, min(t+c.depth, len(c.taps)))
+		}
+	}
+}
+
+// runTaps adds the taps t0…t1-1 of a band to group m of output blocks; the first ones begin the sums, the last finish
+// them.
+func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
+	b := m * c.kern.blocks
+	nb := min(c.kern.blocks, c.outBlocks-b)
+	perBlock := len(c.weights[r.group]) / c.outBlocks
+	a := tileArgs{taps: &c.taps[t0], count: t1 - t0, px: c.px, ypx: blockBytes, yb: c.win.outputs() * blockBytes}
+	a.w, a.wstep = &c.weights[r.group][b*perBlock+t0*Block*nb*Block], nb*blockBytes
+	a.bias = &c.bias[(r.group*c.outBlocks+b)*Block]
+	res := r.residual
+	if t0 > 0 {
+		a.bias, res = &zeros[0], r.y
+	}
+	last := t1 == len(c.taps)
+	if last {
+		a.setActivation(c.spec.Act)
+	}
+	lines, width, first := r.r1-r.r0, c.win[2].out, r.r0*c.win[2].out
 	if c.flat {
-		lines, width = 1, r1-r0
-		base = unsafe.Add(base, r0*blockBytes)
+		lines, width, first = 1, r.r1-r.r0, r.r0
 	}
-	yBase, rBase := unsafe.Pointer(unsafe.SliceData(y)), unsafe.Pointer(unsafe.SliceData(residual))
 	tiles := ceilDiv(width, c.kern.pixels)
-	for m := m0; m < m1; m++ {
-		b := m * c.kern.blocks
-		nb := min(c.kern.blocks, c.outBlocks-b)
-		a.w, a.wstep = &c.weights[group][b*perBlock], nb*blockBytes
-		a.bias = &c.bias[(group*c.outBlocks+b)*Block]
-		for line := range lines {
-			out := b*a.yb + ((r0+line)*w.out)*blockBytes
-			if c.flat {
-				out = b*a.yb + r0*blockBytes
+	yBase, resBase := unsafe.Pointer(unsafe.SliceData(r.y)), unsafe.Pointer(unsafe.SliceData(res))
+	for line := range lines {
+		out := b*a.yb + (first+line*width)*blockBytes
+		for t := range tiles {
+			from, to := t*width/tiles, (t+1)*width/tiles
+			a.shape = to - from + 16*nb
+			a.x = unsafe.Add(r.base, line*r.rowStep+from*c.px)
+			a.y = unsafe.Add(yBase, out+from*blockBytes)
+			if res != nil {
+				a.res = unsafe.Add(resBase, out+from*blockBytes)
 			}
-			in := unsafe.Add(base, line*rowStep)
-			for t := range tiles {
-				from, to := t*width/tiles, (t+1)*width/tiles
-				a.shape = to - from + 16*nb
-				a.x = unsafe.Add(in, from*c.px)
-				a.y = unsafe.Add(yBase, out+from*blockBytes)
-				if residual != nil {
-					a.res = unsafe.Add(rBase, out+from*blockBytes)
-				}
-				c.kern.run(&a)
-				if c.spec.Act.Kind == Function && (t%activateTiles == activateTiles-1 || t+1 == tiles) {
-					first := t / activateTiles * activateTiles * width / tiles
-					for i := range nb {
-						at := (out + i*a.yb + first*blockBytes) / floatBytes
-						c.spec.Act.apply(c.kern.impl, y[at:][:(to-first)*Block])
-					}
-				}
+			c.kern.run(&a)
+			if last && c.spec.Act.Kind == Function && (t%activateTiles == activateTiles-1 || t+1 == tiles) {
+				from = t / activateTiles * activateTiles * width / tiles
+				c.activate(r.y, (out+from*blockBytes)/floatBytes, a.yb/floatBytes, nb, to-from)
 			}
 		}
+	}
+}
+
+// activate applies a function to some pixels of nb blocks, the first of which begin at element at.
+func (c *BlockedConv) activate(y []float32, at, step, nb, pixels int) {
+	for i := range nb {
+		c.spec.Act.apply(c.kern.impl, y[at+i*step:][:pixels*Block])
 	}
 }
 

@@ -107,3 +107,15 @@ func TestBlockedConv(t *testing.T) {
 		checkBlocked(t, s, rapid.Bool().Draw(t, "residual"))
 	})
 }
+
+// Sums over many channels of many pixels are made in parts.
+func TestBlockedConvInParts(t *testing.T) {
+	s := BlockedConvSpec{N: 2, C: 650, OutC: 20, Group: 1, Spatial: Spatial{In: []int{20, 23}, Out: []int{20, 23}, Kernel: []int{1, 1}}}
+	s.Act = Activation{Kind: Function, Op: UnaryHardSwish}
+	s.Weights = make([]float32, s.OutC*s.C)
+	c, err := NewBlockedConv(s)
+	require.NoError(t, err)
+	require.Less(t, c.depth, len(c.taps))
+	checkBlocked(t, s, false)
+	checkBlocked(t, s, true)
+}
