@@ -122,7 +122,7 @@ func (p *plan) release(f *frame) {
 func (p *plan) newFrame() (*frame, error) {
 	f := &frame{plan: p, arena: tensor.AlignedBytes(p.arena), vals: make([]*tensor.Tensor, len(p.slots))}
 	for range p.session.opts.Threads {
-		f.scratch = append(f.scratch, make([]float32, p.scratch))
+		f.scratch = append(f.scratch, tensor.Data[float32](tensor.New(tensor.Float32, p.scratch)))
 	}
 	for _, v := range p.graph.Values() {
 		if v.Const() != nil {

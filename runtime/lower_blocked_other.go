@@ -248,7 +248,7 @@ func (p *plan) blockedConcat(n *ir.Node, op *ops.Concat) (bool, error) {
 	}
 	return p.blockedStep(n, parts, ins, y, func(f *frame, task, _ int) {
 		c := parts[task]
-		c.k.RunFloat32(p.impl(), c.task, f.float32s(y), f.float32s(c.src))
+		c.k.RunFloat32(p.impl(), c.task, f.float32s(y), f.float32s(c.value))
 	})
 }
 

@@ -45,6 +45,8 @@ func TestLoweringsAgainstReference(t *testing.T) {
 		{"%x: float32[2,3,4,5]", "Transpose{perm=[0,2,3,1]}(%x)"},
 		{"%x: float32[2,3,4,5]", "Transpose(%x)"},
 		{"%a: float32[2,3,4], %b: float32[2,1,4], %c: float32[2,0,4]", "Concat{axis=-2}(%a, %b, %c)"},
+		{"%x: float32[2,3,4,5]", "Gather{axis=1}(%x, %last)"},
+		{"%x: float32[2,3,4,5]", "Slice(%x, %from, %to, %axes)"},
 		{"%x: float32[2,3,4,5]", "ReduceMean(%x, %axes)"},
 		{"%x: float32[2,3,4,5]", "ReduceSum{keepdims=0}(%x, %axes)"},
 		{"%x: float32[2,3,4,5]", "ReduceMax(%x)"},
@@ -69,7 +71,8 @@ func compareWithReference(t *testing.T, inputs, node string) {
 	for i := 1; i < len(decls); i++ {
 		decls[i] = "%" + decls[i]
 	}
-	consts := "  %axes: int64[2] = const [1, -1]\n  %lo: float32[] = const -0.5\n  %hi: float32[] = const 0.75\n"
+	consts := "  %last: int64[] = const -1\n  %from: int64[2] = const [0, 1]\n  %to: int64[2] = const [2, 4]\n"
+	consts += "  %axes: int64[2] = const [1, -1]\n  %lo: float32[] = const -0.5\n  %hi: float32[] = const 0.75\n"
 	g := parse(t, `graph "g" opset 21 (`+strings.Join(decls, ", ")+") -> (%y) {\n"+consts+"  %y = "+node+" \"n\"\n}")
 	var in []*tensor.Tensor
 	for _, v := range g.Inputs() {

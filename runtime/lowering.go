@@ -63,6 +63,10 @@ func (p *plan) lowering(n *ir.Node) (lowered, error) {
 		return p.lowerReduce(n, kernel.ReduceMax, op.Reducing)
 	case *ops.Transpose:
 		return p.lowerTranspose(n, op)
+	case *ops.Gather:
+		return p.lowerGather(n, op)
+	case *ops.Split:
+		return p.lowerSplit(n, op)
 	case *ops.Slice:
 		return p.lowerSlice(n, op)
 	case *ops.Concat:

@@ -428,10 +428,11 @@ func (c *BlockedConv) copyPadded(dst, src []float32, r0, r1 int) {
 	}
 }
 
-// alignedFloats is a slice of zeros that begins at a cache line.
+// alignedFloats is a slice of zeros that begins at a cache line, in large pages where the system gives them.
 func alignedFloats(n int) []float32 {
 	const line = blockBytes / floatBytes
 	s := make([]float32, n+line)
 	skip := (blockBytes - int(uintptr(unsafe.Pointer(&s[0]))%blockBytes)) % blockBytes / floatBytes
+	adviseLarge(s)
 	return s[skip : skip+n : skip+n]
 }
