@@ -32,7 +32,7 @@ type Option func(*settings)
 type settings struct {
 	spec    *vision.Spec
 	labels  []string
-	threads int
+	runtime runtime.Options
 }
 
 // WithPreprocess says how images are prepared, whatever the model says of itself.
@@ -42,7 +42,10 @@ func WithPreprocess(s vision.Spec) Option { return func(o *settings) { o.spec = 
 func WithLabels(labels []string) Option { return func(o *settings) { o.labels = labels } }
 
 // WithThreads bounds how many goroutines compute at once; the default is GOMAXPROCS.
-func WithThreads(n int) Option { return func(o *settings) { o.threads = n } }
+func WithThreads(n int) Option { return func(o *settings) { o.runtime.Threads = n } }
+
+// WithRuntime says how the model is run, all of it but the outputs, which are the model's affair.
+func WithRuntime(opts runtime.Options) Option { return func(o *settings) { o.runtime = opts } }
 
 // Model is a model ready to run on images. It is safe for concurrent use.
 type Model struct {
@@ -338,7 +341,9 @@ func (m *Model) session(v *ir.Value) (*runtime.Session, error) {
 	if s := m.sessions[v.Name()]; s != nil {
 		return s, nil
 	}
-	s, err := runtime.Compile(m.graph, runtime.Options{Threads: m.opts.threads, Outputs: []string{v.Name()}})
+	opts := m.opts.runtime
+	opts.Outputs = []string{v.Name()}
+	s, err := runtime.Compile(m.graph, opts)
 	if err == nil {
 		m.sessions[v.Name()] = s
 	}

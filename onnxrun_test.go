@@ -138,7 +138,7 @@ func TestInspectCountsAsPublished(t *testing.T) {
 
 // BenchmarkZoo is one image through each network, without decoding.
 func BenchmarkZoo(b *testing.B) {
-	for _, name := range []string{"lenet5", "alexnet", "vgg16", "googlenet", "squeezenet1_1", "resnet18", "resnet50", "mobilenet_v2"} {
+	for _, name := range []string{"lenet5", "alexnet", "vgg16", "googlenet", "squeezenet1_1", "resnet18", "resnet50", "mobilenet_v2", "densenet121", "shufflenet_v2", "efficientnet_b0", "convnext_tiny", "vit_b_16"} {
 		b.Run(name, func(b *testing.B) {
 			g, err := zoo.Build(name, zoo.Options{})
 			require.NoError(b, err)
@@ -151,6 +151,9 @@ func BenchmarkZoo(b *testing.B) {
 			require.NoError(b, s.RunInto(context.Background(), in, out))
 			info, err := Inspect(g)
 			require.NoError(b, err)
+			if n := testing.AllocsPerRun(3, func() { s.RunInto(context.Background(), in, out) }); n >= 1 {
+				b.Fatalf("%v allocations a run", n)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := s.RunInto(context.Background(), in, out); err != nil {

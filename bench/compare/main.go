@@ -39,6 +39,7 @@ func run() error {
 	library := flag.String("ort", os.Getenv("ONNXRUNTIME_LIB"), "ONNX Runtime's shared library (default: $ONNXRUNTIME_LIB)")
 	jsonFile := flag.String("json", "", "write the results to this file")
 	mdFile := flag.String("md", "", "write the table to this file")
+	svgFile := flag.String("plot", "", "write images per second over the batch size to this file, as SVG")
 	flag.DurationVar(&c.duration, "time", 3*time.Second, "how long each model is measured with each number of threads")
 	flag.StringVar(&c.kernels, "kernels", "", "onnxrun's implementation of the arithmetic: generic, amd64-avx2, amd64-avx512")
 	flag.StringVar(&c.cache, "cache", "", "folder to keep the zoo's models in (default: a temporary one)")
@@ -67,6 +68,11 @@ func run() error {
 	fmt.Print(rep.markdown())
 	if err := rep.write(*jsonFile, *mdFile); err != nil {
 		return err
+	}
+	if *svgFile != "" {
+		if err := rep.plot(*svgFile); err != nil {
+			return err
+		}
 	}
 	return rep.disagreement()
 }

@@ -36,7 +36,11 @@ func (f *imageFlags) open(a *app, cmd *cobra.Command, arg string) (*onnxrun.Mode
 	if err != nil {
 		return nil, err
 	}
-	opts := []onnxrun.Option{onnxrun.WithThreads(a.threads)}
+	how, err := a.options()
+	if err != nil {
+		return nil, err
+	}
+	opts := []onnxrun.Option{onnxrun.WithRuntime(how)}
 	if f.labels != "" {
 		labels, err := vision.ReadLabels(f.labels)
 		if err != nil {

@@ -9,8 +9,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun/runtime"
 )
 
 // Exit codes.
@@ -36,6 +39,18 @@ type app struct {
 	json     bool
 	quiet    bool
 	threads  int
+	kernels  string
+	strict   bool
+	tune     bool
+}
+
+// options is how models are run.
+func (a *app) options() (opts runtime.Options, err error) {
+	opts = runtime.Options{Threads: a.threads, Kernels: a.kernels, Strict: a.strict}
+	if a.tune {
+		opts.Tune, err = runtime.TuneDir()
+	}
+	return opts, err
 }
 
 // execute runs the command line and returns the exit code.
@@ -63,6 +78,9 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVar(&a.json, "json", false, "print the result as JSON on standard output, and nothing else there")
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "print nothing but results and errors")
 	flags.IntVar(&a.threads, "threads", 0, "how many threads compute; 0 is all cores")
+	flags.StringVar(&a.kernels, "kernels", "", "the implementation of the arithmetic: "+strings.Join(runtime.Kernels(), ", ")+"; empty is the best")
+	flags.BoolVar(&a.strict, "strict", false, "no algorithm that reassociates sums more than a matrix product does")
+	flags.BoolVar(&a.tune, "tune", false, "measure the algorithms of each convolution once, and keep the result in the cache folder")
 	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand(), a.benchCommand(), a.profileCommand())
 	root.SilenceErrors = true
 	root.SilenceUsage = true

@@ -15,19 +15,13 @@ import (
 
 // modelFlags are the flags of commands that run a model on random input.
 type modelFlags struct {
-	batch   int
-	shapes  []string
-	kernels string
-	strict  bool
-	tune    bool
+	batch  int
+	shapes []string
 }
 
 func (f *modelFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.batch, "batch", 1, "how many images at once, where the model leaves it open")
 	cmd.Flags().StringArrayVar(&f.shapes, "shape", nil, "the shape of an input, NAME=1x3x224x224")
-	cmd.Flags().BoolVar(&f.strict, "strict", false, "no algorithm that reassociates sums more than a matrix product does")
-	cmd.Flags().BoolVar(&f.tune, "tune", false, "measure the algorithms of each convolution once, and keep the result in the cache folder")
-	cmd.Flags().StringVar(&f.kernels, "kernels", "", "the implementation of the arithmetic: generic, amd64-avx2, amd64-avx512; empty is the best")
 }
 
 // openRandom compiles a model and makes random inputs for it.
@@ -36,11 +30,9 @@ func (a *app) openRandom(path string, f modelFlags) (*runtime.Session, []*tensor
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := runtime.Options{Threads: a.threads, Kernels: f.kernels, Strict: f.strict}
-	if f.tune {
-		if opts.Tune, err = runtime.TuneDir(); err != nil {
-			return nil, nil, err
-		}
+	opts, err := a.options()
+	if err != nil {
+		return nil, nil, err
 	}
 	s, err := runtime.Compile(g, opts)
 	if err != nil {

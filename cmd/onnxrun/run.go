@@ -35,7 +35,11 @@ every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
 			if err != nil {
 				return err
 			}
-			s, err := runtime.Compile(g, runtime.Options{Threads: a.threads})
+			opts, err := a.options()
+			if err != nil {
+				return err
+			}
+			s, err := runtime.Compile(g, opts)
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun/internal/conformance"
-	"github.com/onnxrun/onnxrun/runtime"
 )
 
 func (a *app) testCommand() *cobra.Command {
@@ -22,7 +21,11 @@ operator or type that is not supported. Exit status 1 if any case fails.`,
 		Example: "  onnxrun test /usr/include/onnx/backend/test/data/node\n  onnxrun test --rtol 1e-3 --atol 1e-4 cases/",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			opts := conformance.Options{Tolerance: tol, Runtime: runtime.Options{Threads: a.threads}}
+			how, err := a.options()
+			if err != nil {
+				return err
+			}
+			opts := conformance.Options{Tolerance: tol, Runtime: how}
 			var results []conformance.Result
 			for _, root := range args {
 				names, err := conformance.Find(root)

@@ -18,33 +18,35 @@ TEXT ·vecExpAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      vmath42b20000<>+0(SB), Z1
-	VMOVUPS      vmathc2d00000<>+0(SB), Z2
-	VMAXPS       Z0, Z2, Z0
-	VMINPS       Z0, Z1, Z0
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z1
-	VMULPS       Z1, Z0, Z1
-	VRNDSCALEPS  $0x00, Z1, Z1
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS vmath3f317200<>+0(SB), Z1, Z0
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z1, Z0
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z2
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z0, Z2
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z0, Z2
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z0, Z2
-	VFMADD213PS  vmath3f000000<>+0(SB), Z0, Z2
-	VMULPS       Z0, Z0, Z3
-	VMOVAPS      Z0, Z0
-	VFMADD231PS  Z3, Z2, Z0
-	VMOVUPS      vmath3f800000<>+0(SB), Z2
-	VADDPS       Z2, Z0, Z0
-	VSCALEFPS    Z1, Z0, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     vmath42b20000<>+0(SB), Z1
+	VBROADCASTSS     vmathc2d00000<>+0(SB), Z2
+	VMAXPS           Z0, Z2, Z0
+	VMINPS           Z0, Z1, Z0
+	VBROADCASTSS     vmath3fb8aa3b<>+0(SB), Z1
+	VMULPS           Z1, Z0, Z1
+	VRNDSCALEPS      $0x00, Z1, Z1
+	VMOVAPS          Z0, Z0
+	VBROADCASTSS     vmath3f317200<>+0(SB), Z2
+	VFNMADD231PS     Z2, Z1, Z0
+	VBROADCASTSS     vmath35bfbe8e<>+0(SB), Z2
+	VFNMADD231PS     Z2, Z1, Z0
+	VBROADCASTSS     vmath3ab6da72<>+0(SB), Z2
+	VFMADD213PS.BCST vmath3c091df0<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST vmath3d2aaa2f<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST vmath3e2aaa47<>+0(SB), Z0, Z2
+	VFMADD213PS.BCST vmath3f000000<>+0(SB), Z0, Z2
+	VMULPS           Z0, Z0, Z3
+	VMOVAPS          Z0, Z0
+	VFMADD231PS      Z3, Z2, Z0
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z2
+	VADDPS           Z2, Z0, Z0
+	VSCALEFPS        Z1, Z0, Z0
+	VMOVUPS          Z0, (AX)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
 
 end:
 	VZEROUPPER
@@ -262,39 +264,41 @@ TEXT ·vecSigmoidAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Z0
-	VMOVUPS      vmath00000000<>+0(SB), Z1
-	VSUBPS       Z0, Z1, Z0
-	VMOVUPS      vmath3f800000<>+0(SB), Z1
-	VMOVUPS      vmath42b20000<>+0(SB), Z2
-	VMOVUPS      vmathc2d00000<>+0(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z2
-	VMULPS       Z2, Z0, Z2
-	VRNDSCALEPS  $0x00, Z2, Z2
-	VMOVAPS      Z0, Z0
-	VFNMADD231PS vmath3f317200<>+0(SB), Z2, Z0
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z2, Z0
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z3
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z0, Z3
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z0, Z3
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z0, Z3
-	VFMADD213PS  vmath3f000000<>+0(SB), Z0, Z3
-	VMULPS       Z0, Z0, Z4
-	VMOVAPS      Z0, Z0
-	VFMADD231PS  Z4, Z3, Z0
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
-	VADDPS       Z3, Z0, Z0
-	VSCALEFPS    Z2, Z0, Z0
-	VMOVUPS      vmath3f800000<>+0(SB), Z2
-	VADDPS       Z2, Z0, Z0
-	VDIVPS       Z0, Z1, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     vmath00000000<>+0(SB), Z1
+	VSUBPS           Z0, Z1, Z0
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z1
+	VBROADCASTSS     vmath42b20000<>+0(SB), Z2
+	VBROADCASTSS     vmathc2d00000<>+0(SB), Z3
+	VMAXPS           Z0, Z3, Z0
+	VMINPS           Z0, Z2, Z0
+	VBROADCASTSS     vmath3fb8aa3b<>+0(SB), Z2
+	VMULPS           Z2, Z0, Z2
+	VRNDSCALEPS      $0x00, Z2, Z2
+	VMOVAPS          Z0, Z0
+	VBROADCASTSS     vmath3f317200<>+0(SB), Z3
+	VFNMADD231PS     Z3, Z2, Z0
+	VBROADCASTSS     vmath35bfbe8e<>+0(SB), Z3
+	VFNMADD231PS     Z3, Z2, Z0
+	VBROADCASTSS     vmath3ab6da72<>+0(SB), Z3
+	VFMADD213PS.BCST vmath3c091df0<>+0(SB), Z0, Z3
+	VFMADD213PS.BCST vmath3d2aaa2f<>+0(SB), Z0, Z3
+	VFMADD213PS.BCST vmath3e2aaa47<>+0(SB), Z0, Z3
+	VFMADD213PS.BCST vmath3f000000<>+0(SB), Z0, Z3
+	VMULPS           Z0, Z0, Z4
+	VMOVAPS          Z0, Z0
+	VFMADD231PS      Z4, Z3, Z0
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z3
+	VADDPS           Z3, Z0, Z0
+	VSCALEFPS        Z2, Z0, Z0
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z2
+	VADDPS           Z2, Z0, Z0
+	VDIVPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (AX)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
 
 end:
 	VZEROUPPER
@@ -332,35 +336,35 @@ TEXT ·vecSwishAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Z1
-	VMULPS       Z0, Z1, Z2
-	VMOVUPS      vmathbfb8aa3b<>+0(SB), Z3
-	VMULPS       Z3, Z2, Z2
-	VMOVUPS      vmath42fdcccd<>+0(SB), Z3
-	VMOVUPS      vmathc2fc0000<>+0(SB), Z4
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z3, Z2
-	VRNDSCALEPS  $0x00, Z2, Z3
-	VSUBPS       Z3, Z2, Z2
-	VMOVUPS      vmath3aae046e<>+0(SB), Z4
-	VFMADD213PS  vmath3c1e8629<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3d635b73<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3e75fc8c<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3f317214<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3f800001<>+0(SB), Z2, Z4
-	VSCALEFPS    Z3, Z4, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
-	VADDPS       Z3, Z2, Z2
-	VRCP14PS     Z2, Z3
-	VMOVUPS      vmath40000000<>+0(SB), Z4
-	VFNMADD231PS Z2, Z3, Z4
-	VMULPS       Z4, Z3, Z2
-	VMULPS       Z2, Z1, Z1
-	VMOVUPS      Z1, (AX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS          (CX), Z1
+	VMULPS           Z0, Z1, Z2
+	VBROADCASTSS     vmathbfb8aa3b<>+0(SB), Z3
+	VMULPS           Z3, Z2, Z2
+	VBROADCASTSS     vmath42fdcccd<>+0(SB), Z3
+	VBROADCASTSS     vmathc2fc0000<>+0(SB), Z4
+	VMAXPS           Z2, Z4, Z2
+	VMINPS           Z2, Z3, Z2
+	VRNDSCALEPS      $0x00, Z2, Z3
+	VSUBPS           Z3, Z2, Z2
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z4
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z2, Z4
+	VSCALEFPS        Z3, Z4, Z2
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z3
+	VADDPS           Z3, Z2, Z2
+	VRCP14PS         Z2, Z3
+	VBROADCASTSS     vmath40000000<>+0(SB), Z4
+	VFNMADD231PS     Z2, Z3, Z4
+	VMULPS           Z4, Z3, Z2
+	VMULPS           Z2, Z1, Z1
+	VMOVUPS          Z1, (AX)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
 
 end:
 	VZEROUPPER
@@ -547,7 +551,7 @@ DATA vmath40000000<>+60(SB)/4, $0x40000000
 GLOBL vmath40000000<>(SB), RODATA|NOPTR, $64
 
 // func vecTanhAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·vecTanhAVX512(SB), NOSPLIT, $0-32
 	MOVQ         y+0(FP), AX
 	MOVQ         x+8(FP), CX
@@ -560,57 +564,346 @@ TEXT ·vecTanhAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Z0
-	VANDPS       vmath7fffffff<>+0(SB), Z0, Z1
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      vmath3b0b1db6<>+0(SB), Z3
-	VFMADD213PS  vmathbc05a1e7<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3cb1b4b1<>+0(SB), Z2, Z3
-	VFMADD213PS  vmathbd5cf5d4<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3e08882c<>+0(SB), Z2, Z3
-	VFMADD213PS  vmathbeaaaaaa<>+0(SB), Z2, Z3
-	VMULPS       Z1, Z2, Z2
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z2, Z3, Z4
-	VMOVUPS      vmath41200000<>+0(SB), Z2
-	VMINPS       Z1, Z2, Z2
-	VADDPS       Z2, Z2, Z2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z3
-	VMULPS       Z3, Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VMOVAPS      Z2, Z2
-	VFNMADD231PS vmath3f317200<>+0(SB), Z3, Z2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z3, Z2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z5
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z2, Z5
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z2, Z5
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z2, Z5
-	VFMADD213PS  vmath3f000000<>+0(SB), Z2, Z5
-	VMULPS       Z2, Z2, Z6
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z6, Z5, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z5
-	VADDPS       Z5, Z2, Z2
-	VSCALEFPS    Z3, Z2, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
-	VADDPS       Z3, Z2, Z2
-	VRCP14PS     Z2, Z3
-	VMOVUPS      vmath40000000<>+0(SB), Z5
-	VFNMADD231PS Z2, Z3, Z5
-	VMULPS       Z5, Z3, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
-	VADDPS       Z2, Z2, Z2
-	VSUBPS       Z2, Z3, Z2
-	VMOVAPS      Z2, Z2
-	VCMPPS       $0x01, vmath3f200000<>+0(SB), Z1, K1
-	VMOVAPS      Z4, K1, Z2
-	VANDPS       vmath80000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z2, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     vmath40fcf84f<>+0(SB), Z1
+	VBROADCASTSS     vmathc0fcf84f<>+0(SB), Z2
+	VMAXPS           Z0, Z2, Z0
+	VMINPS           Z0, Z1, Z0
+	VMULPS           Z0, Z0, Z1
+	VBROADCASTSS     vmatha59f25c0<>+0(SB), Z2
+	VFMADD213PS.BCST vmath2a61337e<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmathaebd37ff<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath335c0041<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath3779434a<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath3a270ded<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath3ba059dc<>+0(SB), Z1, Z2
+	VBROADCASTSS     vmath35a0d3d8<>+0(SB), Z3
+	VFMADD213PS.BCST vmath38f895d6<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST vmath3b14aa05<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST vmath3ba059dd<>+0(SB), Z1, Z3
+	VMULPS           Z2, Z0, Z0
+	VRCP14PS         Z3, Z1
+	VBROADCASTSS     vmath40000000<>+0(SB), Z2
+	VFNMADD231PS     Z3, Z1, Z2
+	VMULPS           Z2, Z1, Z1
+	VMULPS           Z1, Z0, Z2
+	VMOVAPS          Z0, Z0
+	VFNMADD231PS     Z2, Z3, Z0
+	VMOVAPS          Z2, Z2
+	VFMADD231PS      Z0, Z1, Z2
+	VMOVUPS          Z2, (AX)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
+
+end:
+	VZEROUPPER
+	RET
+
+DATA vmath40fcf84f<>+0(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+4(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+8(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+12(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+16(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+20(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+24(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+28(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+32(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+36(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+40(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+44(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+48(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+52(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+56(SB)/4, $0x40fcf84f
+DATA vmath40fcf84f<>+60(SB)/4, $0x40fcf84f
+GLOBL vmath40fcf84f<>(SB), RODATA|NOPTR, $64
+
+DATA vmathc0fcf84f<>+0(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+4(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+8(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+12(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+16(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+20(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+24(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+28(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+32(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+36(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+40(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+44(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+48(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+52(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+56(SB)/4, $0xc0fcf84f
+DATA vmathc0fcf84f<>+60(SB)/4, $0xc0fcf84f
+GLOBL vmathc0fcf84f<>(SB), RODATA|NOPTR, $64
+
+DATA vmatha59f25c0<>+0(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+4(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+8(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+12(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+16(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+20(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+24(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+28(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+32(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+36(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+40(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+44(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+48(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+52(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+56(SB)/4, $0xa59f25c0
+DATA vmatha59f25c0<>+60(SB)/4, $0xa59f25c0
+GLOBL vmatha59f25c0<>(SB), RODATA|NOPTR, $64
+
+DATA vmath2a61337e<>+0(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+4(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+8(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+12(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+16(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+20(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+24(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+28(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+32(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+36(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+40(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+44(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+48(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+52(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+56(SB)/4, $0x2a61337e
+DATA vmath2a61337e<>+60(SB)/4, $0x2a61337e
+GLOBL vmath2a61337e<>(SB), RODATA|NOPTR, $64
+
+DATA vmathaebd37ff<>+0(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+4(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+8(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+12(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+16(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+20(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+24(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+28(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+32(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+36(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+40(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+44(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+48(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+52(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+56(SB)/4, $0xaebd37ff
+DATA vmathaebd37ff<>+60(SB)/4, $0xaebd37ff
+GLOBL vmathaebd37ff<>(SB), RODATA|NOPTR, $64
+
+DATA vmath335c0041<>+0(SB)/4, $0x335c0041
+DATA vmath335c0041<>+4(SB)/4, $0x335c0041
+DATA vmath335c0041<>+8(SB)/4, $0x335c0041
+DATA vmath335c0041<>+12(SB)/4, $0x335c0041
+DATA vmath335c0041<>+16(SB)/4, $0x335c0041
+DATA vmath335c0041<>+20(SB)/4, $0x335c0041
+DATA vmath335c0041<>+24(SB)/4, $0x335c0041
+DATA vmath335c0041<>+28(SB)/4, $0x335c0041
+DATA vmath335c0041<>+32(SB)/4, $0x335c0041
+DATA vmath335c0041<>+36(SB)/4, $0x335c0041
+DATA vmath335c0041<>+40(SB)/4, $0x335c0041
+DATA vmath335c0041<>+44(SB)/4, $0x335c0041
+DATA vmath335c0041<>+48(SB)/4, $0x335c0041
+DATA vmath335c0041<>+52(SB)/4, $0x335c0041
+DATA vmath335c0041<>+56(SB)/4, $0x335c0041
+DATA vmath335c0041<>+60(SB)/4, $0x335c0041
+GLOBL vmath335c0041<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3779434a<>+0(SB)/4, $0x3779434a
+DATA vmath3779434a<>+4(SB)/4, $0x3779434a
+DATA vmath3779434a<>+8(SB)/4, $0x3779434a
+DATA vmath3779434a<>+12(SB)/4, $0x3779434a
+DATA vmath3779434a<>+16(SB)/4, $0x3779434a
+DATA vmath3779434a<>+20(SB)/4, $0x3779434a
+DATA vmath3779434a<>+24(SB)/4, $0x3779434a
+DATA vmath3779434a<>+28(SB)/4, $0x3779434a
+DATA vmath3779434a<>+32(SB)/4, $0x3779434a
+DATA vmath3779434a<>+36(SB)/4, $0x3779434a
+DATA vmath3779434a<>+40(SB)/4, $0x3779434a
+DATA vmath3779434a<>+44(SB)/4, $0x3779434a
+DATA vmath3779434a<>+48(SB)/4, $0x3779434a
+DATA vmath3779434a<>+52(SB)/4, $0x3779434a
+DATA vmath3779434a<>+56(SB)/4, $0x3779434a
+DATA vmath3779434a<>+60(SB)/4, $0x3779434a
+GLOBL vmath3779434a<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3a270ded<>+0(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+4(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+8(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+12(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+16(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+20(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+24(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+28(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+32(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+36(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+40(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+44(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+48(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+52(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+56(SB)/4, $0x3a270ded
+DATA vmath3a270ded<>+60(SB)/4, $0x3a270ded
+GLOBL vmath3a270ded<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3ba059dc<>+0(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+4(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+8(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+12(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+16(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+20(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+24(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+28(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+32(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+36(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+40(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+44(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+48(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+52(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+56(SB)/4, $0x3ba059dc
+DATA vmath3ba059dc<>+60(SB)/4, $0x3ba059dc
+GLOBL vmath3ba059dc<>(SB), RODATA|NOPTR, $64
+
+DATA vmath35a0d3d8<>+0(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+4(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+8(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+12(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+16(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+20(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+24(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+28(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+32(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+36(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+40(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+44(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+48(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+52(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+56(SB)/4, $0x35a0d3d8
+DATA vmath35a0d3d8<>+60(SB)/4, $0x35a0d3d8
+GLOBL vmath35a0d3d8<>(SB), RODATA|NOPTR, $64
+
+DATA vmath38f895d6<>+0(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+4(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+8(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+12(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+16(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+20(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+24(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+28(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+32(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+36(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+40(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+44(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+48(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+52(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+56(SB)/4, $0x38f895d6
+DATA vmath38f895d6<>+60(SB)/4, $0x38f895d6
+GLOBL vmath38f895d6<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3b14aa05<>+0(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+4(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+8(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+12(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+16(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+20(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+24(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+28(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+32(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+36(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+40(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+44(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+48(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+52(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+56(SB)/4, $0x3b14aa05
+DATA vmath3b14aa05<>+60(SB)/4, $0x3b14aa05
+GLOBL vmath3b14aa05<>(SB), RODATA|NOPTR, $64
+
+DATA vmath3ba059dd<>+0(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+4(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+8(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+12(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+16(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+20(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+24(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+28(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+32(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+36(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+40(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+44(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+48(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+52(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+56(SB)/4, $0x3ba059dd
+DATA vmath3ba059dd<>+60(SB)/4, $0x3ba059dd
+GLOBL vmath3ba059dd<>(SB), RODATA|NOPTR, $64
+
+// func vecErfAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·vecErfAVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS          (CX), Z0
+	VANDPS.BCST      vmath7fffffff<>+0(SB), Z0, Z1
+	VMULPS           Z1, Z1, Z2
+	VBROADCASTSS     vmath38a57263<>+0(SB), Z3
+	VFMADD213PS.BCST vmathba5242f4<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3baa0cfa<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmathbcdbfdda<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3de71690<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmathbec0939f<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3f906eba<>+0(SB), Z2, Z3
+	VMULPS           Z3, Z1, Z2
+	VBROADCASTSS     vmath40800000<>+0(SB), Z3
+	VMINPS           Z1, Z3, Z3
+	VBROADCASTSS     vmath37b45299<>+0(SB), Z4
+	VFMADD213PS.BCST vmathb9e637e4<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3b896a91<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmathbcce4421<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3dddf264<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3f221d80<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3f909551<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmathb9405b01<>+0(SB), Z3, Z4
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z3
+	VBROADCASTSS     vmath00000000<>+0(SB), Z5
+	VSUBPS           Z4, Z5, Z4
+	VBROADCASTSS     vmath3fb8aa3b<>+0(SB), Z5
+	VMULPS           Z5, Z4, Z5
+	VRNDSCALEPS      $0x00, Z5, Z5
+	VMOVAPS          Z4, Z4
+	VBROADCASTSS     vmath3f317200<>+0(SB), Z6
+	VFNMADD231PS     Z6, Z5, Z4
+	VBROADCASTSS     vmath35bfbe8e<>+0(SB), Z6
+	VFNMADD231PS     Z6, Z5, Z4
+	VBROADCASTSS     vmath3ab6da72<>+0(SB), Z6
+	VFMADD213PS.BCST vmath3c091df0<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3d2aaa2f<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3e2aaa47<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3f000000<>+0(SB), Z4, Z6
+	VMULPS           Z4, Z4, Z7
+	VMOVAPS          Z4, Z4
+	VFMADD231PS      Z7, Z6, Z4
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z6
+	VADDPS           Z6, Z4, Z4
+	VSCALEFPS        Z5, Z4, Z4
+	VSUBPS           Z4, Z3, Z3
+	VMOVAPS          Z3, Z3
+	VBROADCASTSS     vmath3f7851ec<>+0(SB), Z4
+	VCMPPS           $0x01, Z4, Z1, K1
+	VMOVAPS          Z2, K1, Z3
+	VANDPS.BCST      vmath80000000<>+0(SB), Z0, Z0
+	VORPS            Z0, Z3, Z0
+	VMOVUPS          Z0, (AX)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
 
 end:
 	VZEROUPPER
@@ -633,239 +926,6 @@ DATA vmath7fffffff<>+52(SB)/4, $0x7fffffff
 DATA vmath7fffffff<>+56(SB)/4, $0x7fffffff
 DATA vmath7fffffff<>+60(SB)/4, $0x7fffffff
 GLOBL vmath7fffffff<>(SB), RODATA|NOPTR, $64
-
-DATA vmath3b0b1db6<>+0(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+4(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+8(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+12(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+16(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+20(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+24(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+28(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+32(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+36(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+40(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+44(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+48(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+52(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+56(SB)/4, $0x3b0b1db6
-DATA vmath3b0b1db6<>+60(SB)/4, $0x3b0b1db6
-GLOBL vmath3b0b1db6<>(SB), RODATA|NOPTR, $64
-
-DATA vmathbc05a1e7<>+0(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+4(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+8(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+12(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+16(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+20(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+24(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+28(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+32(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+36(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+40(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+44(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+48(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+52(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+56(SB)/4, $0xbc05a1e7
-DATA vmathbc05a1e7<>+60(SB)/4, $0xbc05a1e7
-GLOBL vmathbc05a1e7<>(SB), RODATA|NOPTR, $64
-
-DATA vmath3cb1b4b1<>+0(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+4(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+8(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+12(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+16(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+20(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+24(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+28(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+32(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+36(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+40(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+44(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+48(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+52(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+56(SB)/4, $0x3cb1b4b1
-DATA vmath3cb1b4b1<>+60(SB)/4, $0x3cb1b4b1
-GLOBL vmath3cb1b4b1<>(SB), RODATA|NOPTR, $64
-
-DATA vmathbd5cf5d4<>+0(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+4(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+8(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+12(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+16(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+20(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+24(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+28(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+32(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+36(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+40(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+44(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+48(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+52(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+56(SB)/4, $0xbd5cf5d4
-DATA vmathbd5cf5d4<>+60(SB)/4, $0xbd5cf5d4
-GLOBL vmathbd5cf5d4<>(SB), RODATA|NOPTR, $64
-
-DATA vmath3e08882c<>+0(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+4(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+8(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+12(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+16(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+20(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+24(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+28(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+32(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+36(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+40(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+44(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+48(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+52(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+56(SB)/4, $0x3e08882c
-DATA vmath3e08882c<>+60(SB)/4, $0x3e08882c
-GLOBL vmath3e08882c<>(SB), RODATA|NOPTR, $64
-
-DATA vmathbeaaaaaa<>+0(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+4(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+8(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+12(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+16(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+20(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+24(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+28(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+32(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+36(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+40(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+44(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+48(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+52(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+56(SB)/4, $0xbeaaaaaa
-DATA vmathbeaaaaaa<>+60(SB)/4, $0xbeaaaaaa
-GLOBL vmathbeaaaaaa<>(SB), RODATA|NOPTR, $64
-
-DATA vmath41200000<>+0(SB)/4, $0x41200000
-DATA vmath41200000<>+4(SB)/4, $0x41200000
-DATA vmath41200000<>+8(SB)/4, $0x41200000
-DATA vmath41200000<>+12(SB)/4, $0x41200000
-DATA vmath41200000<>+16(SB)/4, $0x41200000
-DATA vmath41200000<>+20(SB)/4, $0x41200000
-DATA vmath41200000<>+24(SB)/4, $0x41200000
-DATA vmath41200000<>+28(SB)/4, $0x41200000
-DATA vmath41200000<>+32(SB)/4, $0x41200000
-DATA vmath41200000<>+36(SB)/4, $0x41200000
-DATA vmath41200000<>+40(SB)/4, $0x41200000
-DATA vmath41200000<>+44(SB)/4, $0x41200000
-DATA vmath41200000<>+48(SB)/4, $0x41200000
-DATA vmath41200000<>+52(SB)/4, $0x41200000
-DATA vmath41200000<>+56(SB)/4, $0x41200000
-DATA vmath41200000<>+60(SB)/4, $0x41200000
-GLOBL vmath41200000<>(SB), RODATA|NOPTR, $64
-
-DATA vmath3f200000<>+0(SB)/4, $0x3f200000
-DATA vmath3f200000<>+4(SB)/4, $0x3f200000
-DATA vmath3f200000<>+8(SB)/4, $0x3f200000
-DATA vmath3f200000<>+12(SB)/4, $0x3f200000
-DATA vmath3f200000<>+16(SB)/4, $0x3f200000
-DATA vmath3f200000<>+20(SB)/4, $0x3f200000
-DATA vmath3f200000<>+24(SB)/4, $0x3f200000
-DATA vmath3f200000<>+28(SB)/4, $0x3f200000
-DATA vmath3f200000<>+32(SB)/4, $0x3f200000
-DATA vmath3f200000<>+36(SB)/4, $0x3f200000
-DATA vmath3f200000<>+40(SB)/4, $0x3f200000
-DATA vmath3f200000<>+44(SB)/4, $0x3f200000
-DATA vmath3f200000<>+48(SB)/4, $0x3f200000
-DATA vmath3f200000<>+52(SB)/4, $0x3f200000
-DATA vmath3f200000<>+56(SB)/4, $0x3f200000
-DATA vmath3f200000<>+60(SB)/4, $0x3f200000
-GLOBL vmath3f200000<>(SB), RODATA|NOPTR, $64
-
-DATA vmath80000000<>+0(SB)/4, $0x80000000
-DATA vmath80000000<>+4(SB)/4, $0x80000000
-DATA vmath80000000<>+8(SB)/4, $0x80000000
-DATA vmath80000000<>+12(SB)/4, $0x80000000
-DATA vmath80000000<>+16(SB)/4, $0x80000000
-DATA vmath80000000<>+20(SB)/4, $0x80000000
-DATA vmath80000000<>+24(SB)/4, $0x80000000
-DATA vmath80000000<>+28(SB)/4, $0x80000000
-DATA vmath80000000<>+32(SB)/4, $0x80000000
-DATA vmath80000000<>+36(SB)/4, $0x80000000
-DATA vmath80000000<>+40(SB)/4, $0x80000000
-DATA vmath80000000<>+44(SB)/4, $0x80000000
-DATA vmath80000000<>+48(SB)/4, $0x80000000
-DATA vmath80000000<>+52(SB)/4, $0x80000000
-DATA vmath80000000<>+56(SB)/4, $0x80000000
-DATA vmath80000000<>+60(SB)/4, $0x80000000
-GLOBL vmath80000000<>(SB), RODATA|NOPTR, $64
-
-// func vecErfAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
-TEXT ·vecErfAVX512(SB), NOSPLIT, $0-32
-	MOVQ         y+0(FP), AX
-	MOVQ         x+8(FP), CX
-	MOVQ         n+16(FP), DX
-	MOVSS        alpha+24(FP), X0
-	VBROADCASTSS X0, Z0
-	MOVSS        beta+28(FP), X0
-	VBROADCASTSS X0, Z0
-	TESTQ        DX, DX
-	JEQ          end
-
-next:
-	VMOVUPS      (CX), Z0
-	VANDPS       vmath7fffffff<>+0(SB), Z0, Z1
-	VMULPS       Z1, Z1, Z2
-	VMOVUPS      vmath38a57263<>+0(SB), Z3
-	VFMADD213PS  vmathba5242f4<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3baa0cfa<>+0(SB), Z2, Z3
-	VFMADD213PS  vmathbcdbfdda<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3de71690<>+0(SB), Z2, Z3
-	VFMADD213PS  vmathbec0939f<>+0(SB), Z2, Z3
-	VFMADD213PS  vmath3f906eba<>+0(SB), Z2, Z3
-	VMULPS       Z3, Z1, Z2
-	VMOVUPS      vmath40800000<>+0(SB), Z3
-	VMINPS       Z1, Z3, Z3
-	VMOVUPS      vmath37b45299<>+0(SB), Z4
-	VFMADD213PS  vmathb9e637e4<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3b896a91<>+0(SB), Z3, Z4
-	VFMADD213PS  vmathbcce4421<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3dddf264<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3f221d80<>+0(SB), Z3, Z4
-	VFMADD213PS  vmath3f909551<>+0(SB), Z3, Z4
-	VFMADD213PS  vmathb9405b01<>+0(SB), Z3, Z4
-	VMOVUPS      vmath3f800000<>+0(SB), Z3
-	VMOVUPS      vmath00000000<>+0(SB), Z5
-	VSUBPS       Z4, Z5, Z4
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z5
-	VMULPS       Z5, Z4, Z5
-	VRNDSCALEPS  $0x00, Z5, Z5
-	VMOVAPS      Z4, Z4
-	VFNMADD231PS vmath3f317200<>+0(SB), Z5, Z4
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z5, Z4
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z6
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z4, Z6
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z4, Z6
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z4, Z6
-	VFMADD213PS  vmath3f000000<>+0(SB), Z4, Z6
-	VMULPS       Z4, Z4, Z7
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z7, Z6, Z4
-	VMOVUPS      vmath3f800000<>+0(SB), Z6
-	VADDPS       Z6, Z4, Z4
-	VSCALEFPS    Z5, Z4, Z4
-	VSUBPS       Z4, Z3, Z3
-	VMOVAPS      Z3, Z3
-	VCMPPS       $0x01, vmath3f7851ec<>+0(SB), Z1, K1
-	VMOVAPS      Z2, K1, Z3
-	VANDPS       vmath80000000<>+0(SB), Z0, Z0
-	VORPS        Z0, Z3, Z0
-	VMOVUPS      Z0, (AX)
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
-
-end:
-	VZEROUPPER
-	RET
 
 DATA vmath38a57263<>+0(SB)/4, $0x38a57263
 DATA vmath38a57263<>+4(SB)/4, $0x38a57263
@@ -1173,6 +1233,24 @@ DATA vmath3f7851ec<>+56(SB)/4, $0x3f7851ec
 DATA vmath3f7851ec<>+60(SB)/4, $0x3f7851ec
 GLOBL vmath3f7851ec<>(SB), RODATA|NOPTR, $64
 
+DATA vmath80000000<>+0(SB)/4, $0x80000000
+DATA vmath80000000<>+4(SB)/4, $0x80000000
+DATA vmath80000000<>+8(SB)/4, $0x80000000
+DATA vmath80000000<>+12(SB)/4, $0x80000000
+DATA vmath80000000<>+16(SB)/4, $0x80000000
+DATA vmath80000000<>+20(SB)/4, $0x80000000
+DATA vmath80000000<>+24(SB)/4, $0x80000000
+DATA vmath80000000<>+28(SB)/4, $0x80000000
+DATA vmath80000000<>+32(SB)/4, $0x80000000
+DATA vmath80000000<>+36(SB)/4, $0x80000000
+DATA vmath80000000<>+40(SB)/4, $0x80000000
+DATA vmath80000000<>+44(SB)/4, $0x80000000
+DATA vmath80000000<>+48(SB)/4, $0x80000000
+DATA vmath80000000<>+52(SB)/4, $0x80000000
+DATA vmath80000000<>+56(SB)/4, $0x80000000
+DATA vmath80000000<>+60(SB)/4, $0x80000000
+GLOBL vmath80000000<>(SB), RODATA|NOPTR, $64
+
 // func vecGeluAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·vecGeluAVX512(SB), NOSPLIT, $0-32
@@ -1187,45 +1265,45 @@ TEXT ·vecGeluAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS     (CX), Z0
-	VMOVUPS     vmath3f000000<>+0(SB), Z1
-	VMULPS      Z1, Z0, Z1
-	VMOVUPS     vmath3f3504f3<>+0(SB), Z2
-	VMULPS      Z2, Z0, Z0
-	VMOVUPS     vmath40800000<>+0(SB), Z2
-	VANDPS      vmath7fffffff<>+0(SB), Z0, Z3
-	VMINPS      Z3, Z2, Z2
-	VMOVUPS     vmath383a077b<>+0(SB), Z3
-	VFMADD213PS vmathb9e515a1<>+0(SB), Z2, Z3
-	VFMADD213PS vmath3abf6a3e<>+0(SB), Z2, Z3
-	VFMADD213PS vmath3a585008<>+0(SB), Z2, Z3
-	VFMADD213PS vmathbce7d95d<>+0(SB), Z2, Z3
-	VFMADD213PS vmath3e181220<>+0(SB), Z2, Z3
-	VFMADD213PS vmath3f6b1ce8<>+0(SB), Z2, Z3
-	VFMADD213PS vmath3fd05f55<>+0(SB), Z2, Z3
-	VFMADD213PS vmath00000000<>+0(SB), Z2, Z3
-	VMOVUPS     vmath3f800000<>+0(SB), Z2
-	VMOVUPS     vmath00000000<>+0(SB), Z4
-	VSUBPS      Z3, Z4, Z3
-	VRNDSCALEPS $0x00, Z3, Z4
-	VSUBPS      Z4, Z3, Z3
-	VMOVUPS     vmath3aae046e<>+0(SB), Z5
-	VFMADD213PS vmath3c1e8629<>+0(SB), Z3, Z5
-	VFMADD213PS vmath3d635b73<>+0(SB), Z3, Z5
-	VFMADD213PS vmath3e75fc8c<>+0(SB), Z3, Z5
-	VFMADD213PS vmath3f317214<>+0(SB), Z3, Z5
-	VFMADD213PS vmath3f800001<>+0(SB), Z3, Z5
-	VSCALEFPS   Z4, Z5, Z3
-	VSUBPS      Z3, Z2, Z2
-	VANDPS      vmath80000000<>+0(SB), Z0, Z0
-	VORPS       Z0, Z2, Z0
-	VMOVAPS     Z1, Z2
-	VFMADD231PS Z1, Z0, Z2
-	VMOVUPS     Z2, (AX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNE         next
+	VMOVUPS          (CX), Z0
+	VBROADCASTSS     vmath3f000000<>+0(SB), Z1
+	VMULPS           Z1, Z0, Z1
+	VBROADCASTSS     vmath3f3504f3<>+0(SB), Z2
+	VMULPS           Z2, Z0, Z0
+	VBROADCASTSS     vmath40800000<>+0(SB), Z2
+	VANDPS.BCST      vmath7fffffff<>+0(SB), Z0, Z3
+	VMINPS           Z3, Z2, Z2
+	VBROADCASTSS     vmath383a077b<>+0(SB), Z3
+	VFMADD213PS.BCST vmathb9e515a1<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3abf6a3e<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3a585008<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmathbce7d95d<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3e181220<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3f6b1ce8<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath3fd05f55<>+0(SB), Z2, Z3
+	VFMADD213PS.BCST vmath00000000<>+0(SB), Z2, Z3
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z2
+	VBROADCASTSS     vmath00000000<>+0(SB), Z4
+	VSUBPS           Z3, Z4, Z3
+	VRNDSCALEPS      $0x00, Z3, Z4
+	VSUBPS           Z4, Z3, Z3
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z5
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z3, Z5
+	VSCALEFPS        Z4, Z5, Z3
+	VSUBPS           Z3, Z2, Z2
+	VANDPS.BCST      vmath80000000<>+0(SB), Z0, Z0
+	VORPS            Z0, Z2, Z0
+	VMOVAPS          Z1, Z2
+	VFMADD231PS      Z1, Z0, Z2
+	VMOVUPS          Z2, (AX)
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
 
 end:
 	VZEROUPPER
@@ -1407,14 +1485,14 @@ TEXT ·vecReluAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS (CX), Z0
-	VMOVUPS vmath00000000<>+0(SB), Z1
-	VMAXPS  Z0, Z1, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $0x40, CX
-	ADDQ    $0x40, AX
-	DECQ    DX
-	JNE     next
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath00000000<>+0(SB), Z1
+	VMAXPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -1461,18 +1539,18 @@ TEXT ·vecHardSigmoidAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS     (CX), Z2
-	VMOVAPS     Z1, Z3
-	VFMADD231PS Z2, Z0, Z3
-	VMOVUPS     vmath3f800000<>+0(SB), Z2
-	VMOVUPS     vmath00000000<>+0(SB), Z4
-	VMAXPS      Z3, Z4, Z3
-	VMINPS      Z3, Z2, Z2
-	VMOVUPS     Z2, (AX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNE         next
+	VMOVUPS      (CX), Z2
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z2, Z0, Z3
+	VBROADCASTSS vmath3f800000<>+0(SB), Z2
+	VBROADCASTSS vmath00000000<>+0(SB), Z4
+	VMAXPS       Z3, Z4, Z3
+	VMINPS       Z3, Z2, Z2
+	VMOVUPS      Z2, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -1492,21 +1570,21 @@ TEXT ·vecHardSwishAVX512(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS     (CX), Z0
-	VMOVUPS     vmath3e2aaaab<>+0(SB), Z1
-	VMOVUPS     vmath3f000000<>+0(SB), Z2
-	VMOVAPS     Z2, Z2
-	VFMADD231PS Z0, Z1, Z2
-	VMOVUPS     vmath3f800000<>+0(SB), Z1
-	VMOVUPS     vmath00000000<>+0(SB), Z3
-	VMAXPS      Z2, Z3, Z2
-	VMINPS      Z2, Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     Z0, (AX)
-	ADDQ        $0x40, CX
-	ADDQ        $0x40, AX
-	DECQ        DX
-	JNE         next
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath3e2aaaab<>+0(SB), Z1
+	VBROADCASTSS vmath3f000000<>+0(SB), Z2
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z0, Z1, Z2
+	VBROADCASTSS vmath3f800000<>+0(SB), Z1
+	VBROADCASTSS vmath00000000<>+0(SB), Z3
+	VMAXPS       Z2, Z3, Z2
+	VMINPS       Z2, Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -1810,35 +1888,37 @@ TEXT ·vecExpSumAVX512(SB), NOSPLIT, $0-36
 	JEQ          end
 
 next:
-	VMOVUPS      (CX), Z2
-	VSUBPS       Z0, Z2, Z2
-	VMOVUPS      vmath42b20000<>+0(SB), Z3
-	VMOVUPS      vmathc2d00000<>+0(SB), Z4
-	VMAXPS       Z2, Z4, Z2
-	VMINPS       Z2, Z3, Z2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Z3
-	VMULPS       Z3, Z2, Z3
-	VRNDSCALEPS  $0x00, Z3, Z3
-	VMOVAPS      Z2, Z2
-	VFNMADD231PS vmath3f317200<>+0(SB), Z3, Z2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Z3, Z2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Z4
-	VFMADD213PS  vmath3c091df0<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Z2, Z4
-	VFMADD213PS  vmath3f000000<>+0(SB), Z2, Z4
-	VMULPS       Z2, Z2, Z5
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z5, Z4, Z2
-	VMOVUPS      vmath3f800000<>+0(SB), Z4
-	VADDPS       Z4, Z2, Z2
-	VSCALEFPS    Z3, Z2, Z2
-	VMOVUPS      Z2, (AX)
-	VADDPS       Z2, Z1, Z1
-	ADDQ         $0x40, CX
-	ADDQ         $0x40, AX
-	DECQ         DX
-	JNE          next
+	VMOVUPS          (CX), Z2
+	VSUBPS           Z0, Z2, Z2
+	VBROADCASTSS     vmath42b20000<>+0(SB), Z3
+	VBROADCASTSS     vmathc2d00000<>+0(SB), Z4
+	VMAXPS           Z2, Z4, Z2
+	VMINPS           Z2, Z3, Z2
+	VBROADCASTSS     vmath3fb8aa3b<>+0(SB), Z3
+	VMULPS           Z3, Z2, Z3
+	VRNDSCALEPS      $0x00, Z3, Z3
+	VMOVAPS          Z2, Z2
+	VBROADCASTSS     vmath3f317200<>+0(SB), Z4
+	VFNMADD231PS     Z4, Z3, Z2
+	VBROADCASTSS     vmath35bfbe8e<>+0(SB), Z4
+	VFNMADD231PS     Z4, Z3, Z2
+	VBROADCASTSS     vmath3ab6da72<>+0(SB), Z4
+	VFMADD213PS.BCST vmath3c091df0<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3d2aaa2f<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3e2aaa47<>+0(SB), Z2, Z4
+	VFMADD213PS.BCST vmath3f000000<>+0(SB), Z2, Z4
+	VMULPS           Z2, Z2, Z5
+	VMOVAPS          Z2, Z2
+	VFMADD231PS      Z5, Z4, Z2
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z4
+	VADDPS           Z4, Z2, Z2
+	VSCALEFPS        Z3, Z2, Z2
+	VMOVUPS          Z2, (AX)
+	VADDPS           Z2, Z1, Z1
+	ADDQ             $0x40, CX
+	ADDQ             $0x40, AX
+	DECQ             DX
+	JNE              next
 
 end:
 	VEXTRACTF64X4 $0x01, Z1, Y0
@@ -1902,17 +1982,19 @@ TEXT ·vecExpAVX2(SB), NOSPLIT, $0-32
 
 next:
 	VMOVUPS      (CX), Y0
-	VMOVUPS      vmath42b20000<>+0(SB), Y1
-	VMOVUPS      vmathc2d00000<>+0(SB), Y2
+	VBROADCASTSS vmath42b20000<>+0(SB), Y1
+	VBROADCASTSS vmathc2d00000<>+0(SB), Y2
 	VMAXPS       Y0, Y2, Y0
 	VMINPS       Y0, Y1, Y0
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y1
+	VBROADCASTSS vmath3fb8aa3b<>+0(SB), Y1
 	VMULPS       Y1, Y0, Y1
 	VROUNDPS     $0x00, Y1, Y1
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS vmath3f317200<>+0(SB), Y1, Y0
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y1, Y0
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y2
+	VBROADCASTSS vmath3f317200<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS vmath35bfbe8e<>+0(SB), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS vmath3ab6da72<>+0(SB), Y2
 	VFMADD213PS  vmath3c091df0<>+0(SB), Y0, Y2
 	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y0, Y2
 	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y0, Y2
@@ -1920,7 +2002,7 @@ next:
 	VMULPS       Y0, Y0, Y3
 	VMOVAPS      Y0, Y0
 	VFMADD231PS  Y3, Y2, Y0
-	VMOVUPS      vmath3f800000<>+0(SB), Y2
+	VBROADCASTSS vmath3f800000<>+0(SB), Y2
 	VADDPS       Y2, Y0, Y0
 	VCVTPS2DQ    Y1, Y1
 	VPSRAD       $0x01, Y1, Y2
@@ -1975,20 +2057,22 @@ TEXT ·vecSigmoidAVX2(SB), NOSPLIT, $0-32
 
 next:
 	VMOVUPS      (CX), Y0
-	VMOVUPS      vmath00000000<>+0(SB), Y1
+	VBROADCASTSS vmath00000000<>+0(SB), Y1
 	VSUBPS       Y0, Y1, Y0
-	VMOVUPS      vmath3f800000<>+0(SB), Y1
-	VMOVUPS      vmath42b20000<>+0(SB), Y2
-	VMOVUPS      vmathc2d00000<>+0(SB), Y3
+	VBROADCASTSS vmath3f800000<>+0(SB), Y1
+	VBROADCASTSS vmath42b20000<>+0(SB), Y2
+	VBROADCASTSS vmathc2d00000<>+0(SB), Y3
 	VMAXPS       Y0, Y3, Y0
 	VMINPS       Y0, Y2, Y0
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y2
+	VBROADCASTSS vmath3fb8aa3b<>+0(SB), Y2
 	VMULPS       Y2, Y0, Y2
 	VROUNDPS     $0x00, Y2, Y2
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS vmath3f317200<>+0(SB), Y2, Y0
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y2, Y0
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y3
+	VBROADCASTSS vmath3f317200<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS vmath35bfbe8e<>+0(SB), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS vmath3ab6da72<>+0(SB), Y3
 	VFMADD213PS  vmath3c091df0<>+0(SB), Y0, Y3
 	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y0, Y3
 	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y0, Y3
@@ -1996,7 +2080,7 @@ next:
 	VMULPS       Y0, Y0, Y4
 	VMOVAPS      Y0, Y0
 	VFMADD231PS  Y4, Y3, Y0
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
+	VBROADCASTSS vmath3f800000<>+0(SB), Y3
 	VADDPS       Y3, Y0, Y0
 	VCVTPS2DQ    Y2, Y2
 	VPSRAD       $0x01, Y2, Y3
@@ -2007,7 +2091,7 @@ next:
 	VPADDD       vmath0000007f<>+0(SB), Y2, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VMOVUPS      vmath3f800000<>+0(SB), Y2
+	VBROADCASTSS vmath3f800000<>+0(SB), Y2
 	VADDPS       Y2, Y0, Y0
 	VDIVPS       Y0, Y1, Y0
 	VMOVUPS      Y0, (AX)
@@ -2037,15 +2121,15 @@ TEXT ·vecSwishAVX2(SB), NOSPLIT, $0-32
 next:
 	VMOVUPS      (CX), Y1
 	VMULPS       Y0, Y1, Y2
-	VMOVUPS      vmathbfb8aa3b<>+0(SB), Y3
+	VBROADCASTSS vmathbfb8aa3b<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y2
-	VMOVUPS      vmath42fdcccd<>+0(SB), Y3
-	VMOVUPS      vmathc2fc0000<>+0(SB), Y4
+	VBROADCASTSS vmath42fdcccd<>+0(SB), Y3
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y4
 	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y3, Y2
 	VROUNDPS     $0x00, Y2, Y3
 	VSUBPS       Y3, Y2, Y2
-	VMOVUPS      vmath3aae046e<>+0(SB), Y4
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y4
 	VFMADD213PS  vmath3c1e8629<>+0(SB), Y2, Y4
 	VFMADD213PS  vmath3d635b73<>+0(SB), Y2, Y4
 	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y2, Y4
@@ -2054,10 +2138,10 @@ next:
 	VCVTPS2DQ    Y3, Y2
 	VPSLLD       $0x17, Y2, Y2
 	VPADDD       Y2, Y4, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
+	VBROADCASTSS vmath3f800000<>+0(SB), Y3
 	VADDPS       Y3, Y2, Y2
 	VRCPPS       Y2, Y3
-	VMOVUPS      vmath40000000<>+0(SB), Y4
+	VBROADCASTSS vmath40000000<>+0(SB), Y4
 	VFNMADD231PS Y2, Y3, Y4
 	VMULPS       Y4, Y3, Y2
 	VMULPS       Y2, Y1, Y1
@@ -2087,60 +2171,33 @@ TEXT ·vecTanhAVX2(SB), NOSPLIT, $0-32
 
 next:
 	VMOVUPS      (CX), Y0
-	VANDPS       vmath7fffffff<>+0(SB), Y0, Y1
-	VMULPS       Y1, Y1, Y2
-	VMOVUPS      vmath3b0b1db6<>+0(SB), Y3
-	VFMADD213PS  vmathbc05a1e7<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3cb1b4b1<>+0(SB), Y2, Y3
-	VFMADD213PS  vmathbd5cf5d4<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3e08882c<>+0(SB), Y2, Y3
-	VFMADD213PS  vmathbeaaaaaa<>+0(SB), Y2, Y3
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y1, Y4
-	VFMADD231PS  Y2, Y3, Y4
-	VMOVUPS      vmath41200000<>+0(SB), Y2
-	VMINPS       Y1, Y2, Y2
-	VADDPS       Y2, Y2, Y2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y3
-	VMULPS       Y3, Y2, Y3
-	VROUNDPS     $0x00, Y3, Y3
+	VBROADCASTSS vmath40fcf84f<>+0(SB), Y1
+	VBROADCASTSS vmathc0fcf84f<>+0(SB), Y2
+	VMAXPS       Y0, Y2, Y0
+	VMINPS       Y0, Y1, Y0
+	VMULPS       Y0, Y0, Y1
+	VBROADCASTSS vmatha59f25c0<>+0(SB), Y2
+	VFMADD213PS  vmath2a61337e<>+0(SB), Y1, Y2
+	VFMADD213PS  vmathaebd37ff<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath335c0041<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath3779434a<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath3a270ded<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath3ba059dc<>+0(SB), Y1, Y2
+	VBROADCASTSS vmath35a0d3d8<>+0(SB), Y3
+	VFMADD213PS  vmath38f895d6<>+0(SB), Y1, Y3
+	VFMADD213PS  vmath3b14aa05<>+0(SB), Y1, Y3
+	VFMADD213PS  vmath3ba059dd<>+0(SB), Y1, Y3
+	VMULPS       Y2, Y0, Y0
+	VRCPPS       Y3, Y1
+	VBROADCASTSS vmath40000000<>+0(SB), Y2
+	VFNMADD231PS Y3, Y1, Y2
+	VMULPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVAPS      Y0, Y0
+	VFNMADD231PS Y2, Y3, Y0
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS vmath3f317200<>+0(SB), Y3, Y2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y3, Y2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y5
-	VFMADD213PS  vmath3c091df0<>+0(SB), Y2, Y5
-	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y2, Y5
-	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y2, Y5
-	VFMADD213PS  vmath3f000000<>+0(SB), Y2, Y5
-	VMULPS       Y2, Y2, Y6
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y6, Y5, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y5
-	VADDPS       Y5, Y2, Y2
-	VCVTPS2DQ    Y3, Y3
-	VPSRAD       $0x01, Y3, Y5
-	VPSUBD       Y5, Y3, Y3
-	VPADDD       vmath0000007f<>+0(SB), Y5, Y5
-	VPSLLD       $0x17, Y5, Y5
-	VMULPS       Y5, Y2, Y2
-	VPADDD       vmath0000007f<>+0(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
-	VADDPS       Y3, Y2, Y2
-	VRCPPS       Y2, Y3
-	VMOVUPS      vmath40000000<>+0(SB), Y5
-	VFNMADD231PS Y2, Y3, Y5
-	VMULPS       Y5, Y3, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
-	VADDPS       Y2, Y2, Y2
-	VSUBPS       Y2, Y3, Y2
-	VMOVAPS      Y2, Y3
-	VCMPPS       $0x01, vmath3f200000<>+0(SB), Y1, Y1
-	VBLENDVPS    Y1, Y4, Y2, Y3
-	VANDPS       vmath80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y3, Y0
-	VMOVUPS      Y0, (AX)
+	VFMADD231PS  Y0, Y1, Y2
+	VMOVUPS      Y2, (AX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, AX
 	DECQ         DX
@@ -2168,7 +2225,7 @@ next:
 	VMOVUPS      (CX), Y0
 	VANDPS       vmath7fffffff<>+0(SB), Y0, Y1
 	VMULPS       Y1, Y1, Y2
-	VMOVUPS      vmath38a57263<>+0(SB), Y3
+	VBROADCASTSS vmath38a57263<>+0(SB), Y3
 	VFMADD213PS  vmathba5242f4<>+0(SB), Y2, Y3
 	VFMADD213PS  vmath3baa0cfa<>+0(SB), Y2, Y3
 	VFMADD213PS  vmathbcdbfdda<>+0(SB), Y2, Y3
@@ -2176,9 +2233,9 @@ next:
 	VFMADD213PS  vmathbec0939f<>+0(SB), Y2, Y3
 	VFMADD213PS  vmath3f906eba<>+0(SB), Y2, Y3
 	VMULPS       Y3, Y1, Y2
-	VMOVUPS      vmath40800000<>+0(SB), Y3
+	VBROADCASTSS vmath40800000<>+0(SB), Y3
 	VMINPS       Y1, Y3, Y3
-	VMOVUPS      vmath37b45299<>+0(SB), Y4
+	VBROADCASTSS vmath37b45299<>+0(SB), Y4
 	VFMADD213PS  vmathb9e637e4<>+0(SB), Y3, Y4
 	VFMADD213PS  vmath3b896a91<>+0(SB), Y3, Y4
 	VFMADD213PS  vmathbcce4421<>+0(SB), Y3, Y4
@@ -2186,16 +2243,18 @@ next:
 	VFMADD213PS  vmath3f221d80<>+0(SB), Y3, Y4
 	VFMADD213PS  vmath3f909551<>+0(SB), Y3, Y4
 	VFMADD213PS  vmathb9405b01<>+0(SB), Y3, Y4
-	VMOVUPS      vmath3f800000<>+0(SB), Y3
-	VMOVUPS      vmath00000000<>+0(SB), Y5
+	VBROADCASTSS vmath3f800000<>+0(SB), Y3
+	VBROADCASTSS vmath00000000<>+0(SB), Y5
 	VSUBPS       Y4, Y5, Y4
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y5
+	VBROADCASTSS vmath3fb8aa3b<>+0(SB), Y5
 	VMULPS       Y5, Y4, Y5
 	VROUNDPS     $0x00, Y5, Y5
 	VMOVAPS      Y4, Y4
-	VFNMADD231PS vmath3f317200<>+0(SB), Y5, Y4
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y5, Y4
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y6
+	VBROADCASTSS vmath3f317200<>+0(SB), Y6
+	VFNMADD231PS Y6, Y5, Y4
+	VBROADCASTSS vmath35bfbe8e<>+0(SB), Y6
+	VFNMADD231PS Y6, Y5, Y4
+	VBROADCASTSS vmath3ab6da72<>+0(SB), Y6
 	VFMADD213PS  vmath3c091df0<>+0(SB), Y4, Y6
 	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y4, Y6
 	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y4, Y6
@@ -2203,7 +2262,7 @@ next:
 	VMULPS       Y4, Y4, Y7
 	VMOVAPS      Y4, Y4
 	VFMADD231PS  Y7, Y6, Y4
-	VMOVUPS      vmath3f800000<>+0(SB), Y6
+	VBROADCASTSS vmath3f800000<>+0(SB), Y6
 	VADDPS       Y6, Y4, Y4
 	VCVTPS2DQ    Y5, Y5
 	VPSRAD       $0x01, Y5, Y6
@@ -2245,47 +2304,47 @@ TEXT ·vecGeluAVX2(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS     (CX), Y0
-	VMOVUPS     vmath3f000000<>+0(SB), Y1
-	VMULPS      Y1, Y0, Y1
-	VMOVUPS     vmath3f3504f3<>+0(SB), Y2
-	VMULPS      Y2, Y0, Y0
-	VMOVUPS     vmath40800000<>+0(SB), Y2
-	VANDPS      vmath7fffffff<>+0(SB), Y0, Y3
-	VMINPS      Y3, Y2, Y2
-	VMOVUPS     vmath383a077b<>+0(SB), Y3
-	VFMADD213PS vmathb9e515a1<>+0(SB), Y2, Y3
-	VFMADD213PS vmath3abf6a3e<>+0(SB), Y2, Y3
-	VFMADD213PS vmath3a585008<>+0(SB), Y2, Y3
-	VFMADD213PS vmathbce7d95d<>+0(SB), Y2, Y3
-	VFMADD213PS vmath3e181220<>+0(SB), Y2, Y3
-	VFMADD213PS vmath3f6b1ce8<>+0(SB), Y2, Y3
-	VFMADD213PS vmath3fd05f55<>+0(SB), Y2, Y3
-	VFMADD213PS vmath00000000<>+0(SB), Y2, Y3
-	VMOVUPS     vmath3f800000<>+0(SB), Y2
-	VMOVUPS     vmath00000000<>+0(SB), Y4
-	VSUBPS      Y3, Y4, Y3
-	VROUNDPS    $0x00, Y3, Y4
-	VSUBPS      Y4, Y3, Y3
-	VMOVUPS     vmath3aae046e<>+0(SB), Y5
-	VFMADD213PS vmath3c1e8629<>+0(SB), Y3, Y5
-	VFMADD213PS vmath3d635b73<>+0(SB), Y3, Y5
-	VFMADD213PS vmath3e75fc8c<>+0(SB), Y3, Y5
-	VFMADD213PS vmath3f317214<>+0(SB), Y3, Y5
-	VFMADD213PS vmath3f800001<>+0(SB), Y3, Y5
-	VCVTPS2DQ   Y4, Y3
-	VPSLLD      $0x17, Y3, Y3
-	VPADDD      Y3, Y5, Y3
-	VSUBPS      Y3, Y2, Y2
-	VANDPS      vmath80000000<>+0(SB), Y0, Y0
-	VORPS       Y0, Y2, Y0
-	VMOVAPS     Y1, Y2
-	VFMADD231PS Y1, Y0, Y2
-	VMOVUPS     Y2, (AX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, AX
-	DECQ        DX
-	JNE         next
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath3f000000<>+0(SB), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS vmath3f3504f3<>+0(SB), Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS vmath40800000<>+0(SB), Y2
+	VANDPS       vmath7fffffff<>+0(SB), Y0, Y3
+	VMINPS       Y3, Y2, Y2
+	VBROADCASTSS vmath383a077b<>+0(SB), Y3
+	VFMADD213PS  vmathb9e515a1<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3abf6a3e<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3a585008<>+0(SB), Y2, Y3
+	VFMADD213PS  vmathbce7d95d<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3e181220<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3f6b1ce8<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath3fd05f55<>+0(SB), Y2, Y3
+	VFMADD213PS  vmath00000000<>+0(SB), Y2, Y3
+	VBROADCASTSS vmath3f800000<>+0(SB), Y2
+	VBROADCASTSS vmath00000000<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y3
+	VROUNDPS     $0x00, Y3, Y4
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y5
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f317214<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f800001<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VSUBPS       Y3, Y2, Y2
+	VANDPS       vmath80000000<>+0(SB), Y0, Y0
+	VORPS        Y0, Y2, Y0
+	VMOVAPS      Y1, Y2
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -2306,14 +2365,14 @@ TEXT ·vecReluAVX2(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS (CX), Y0
-	VMOVUPS vmath00000000<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y0
-	VMOVUPS Y0, (AX)
-	ADDQ    $0x20, CX
-	ADDQ    $0x20, AX
-	DECQ    DX
-	JNE     next
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath00000000<>+0(SB), Y1
+	VMAXPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -2362,18 +2421,18 @@ TEXT ·vecHardSigmoidAVX2(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS     (CX), Y2
-	VMOVAPS     Y1, Y3
-	VFMADD231PS Y2, Y0, Y3
-	VMOVUPS     vmath3f800000<>+0(SB), Y2
-	VMOVUPS     vmath00000000<>+0(SB), Y4
-	VMAXPS      Y3, Y4, Y3
-	VMINPS      Y3, Y2, Y2
-	VMOVUPS     Y2, (AX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, AX
-	DECQ        DX
-	JNE         next
+	VMOVUPS      (CX), Y2
+	VMOVAPS      Y1, Y3
+	VFMADD231PS  Y2, Y0, Y3
+	VBROADCASTSS vmath3f800000<>+0(SB), Y2
+	VBROADCASTSS vmath00000000<>+0(SB), Y4
+	VMAXPS       Y3, Y4, Y3
+	VMINPS       Y3, Y2, Y2
+	VMOVUPS      Y2, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -2394,21 +2453,21 @@ TEXT ·vecHardSwishAVX2(SB), NOSPLIT, $0-32
 	JEQ          end
 
 next:
-	VMOVUPS     (CX), Y0
-	VMOVUPS     vmath3e2aaaab<>+0(SB), Y1
-	VMOVUPS     vmath3f000000<>+0(SB), Y2
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y1, Y2
-	VMOVUPS     vmath3f800000<>+0(SB), Y1
-	VMOVUPS     vmath00000000<>+0(SB), Y3
-	VMAXPS      Y2, Y3, Y2
-	VMINPS      Y2, Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     Y0, (AX)
-	ADDQ        $0x20, CX
-	ADDQ        $0x20, AX
-	DECQ        DX
-	JNE         next
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath3e2aaaab<>+0(SB), Y1
+	VBROADCASTSS vmath3f000000<>+0(SB), Y2
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y0, Y1, Y2
+	VBROADCASTSS vmath3f800000<>+0(SB), Y1
+	VBROADCASTSS vmath00000000<>+0(SB), Y3
+	VMAXPS       Y2, Y3, Y2
+	VMINPS       Y2, Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
 
 end:
 	VZEROUPPER
@@ -2729,17 +2788,19 @@ TEXT ·vecExpSumAVX2(SB), NOSPLIT, $0-36
 next:
 	VMOVUPS      (CX), Y2
 	VSUBPS       Y0, Y2, Y2
-	VMOVUPS      vmath42b20000<>+0(SB), Y3
-	VMOVUPS      vmathc2d00000<>+0(SB), Y4
+	VBROADCASTSS vmath42b20000<>+0(SB), Y3
+	VBROADCASTSS vmathc2d00000<>+0(SB), Y4
 	VMAXPS       Y2, Y4, Y2
 	VMINPS       Y2, Y3, Y2
-	VMOVUPS      vmath3fb8aa3b<>+0(SB), Y3
+	VBROADCASTSS vmath3fb8aa3b<>+0(SB), Y3
 	VMULPS       Y3, Y2, Y3
 	VROUNDPS     $0x00, Y3, Y3
 	VMOVAPS      Y2, Y2
-	VFNMADD231PS vmath3f317200<>+0(SB), Y3, Y2
-	VFNMADD231PS vmath35bfbe8e<>+0(SB), Y3, Y2
-	VMOVUPS      vmath3ab6da72<>+0(SB), Y4
+	VBROADCASTSS vmath3f317200<>+0(SB), Y4
+	VFNMADD231PS Y4, Y3, Y2
+	VBROADCASTSS vmath35bfbe8e<>+0(SB), Y4
+	VFNMADD231PS Y4, Y3, Y2
+	VBROADCASTSS vmath3ab6da72<>+0(SB), Y4
 	VFMADD213PS  vmath3c091df0<>+0(SB), Y2, Y4
 	VFMADD213PS  vmath3d2aaa2f<>+0(SB), Y2, Y4
 	VFMADD213PS  vmath3e2aaa47<>+0(SB), Y2, Y4
@@ -2747,7 +2808,7 @@ next:
 	VMULPS       Y2, Y2, Y5
 	VMOVAPS      Y2, Y2
 	VFMADD231PS  Y5, Y4, Y2
-	VMOVUPS      vmath3f800000<>+0(SB), Y4
+	VBROADCASTSS vmath3f800000<>+0(SB), Y4
 	VADDPS       Y4, Y2, Y2
 	VCVTPS2DQ    Y3, Y3
 	VPSRAD       $0x01, Y3, Y4
