@@ -15,6 +15,13 @@ func (p *plan) isBlockable(v *ir.Value) bool {
 	return v != nil && len(v.Type().Shape) == 4 && v.Type().DType == tensor.Float32 && p.slots[v.ID()].kind != dynamic
 }
 
+// swells reports whether an array is so large that its channels, filled up to whole blocks, might not fit in the memory
+// that a Run may take.
+func (p *plan) swells(shape []int) bool {
+	size := 4.0 * kernel.Block * float64(shape[0]) * float64(kernel.Blocks(shape[1])) * float64(product(shape[2:]))
+	return size > float64(p.session.opts.MaxMemory)/4
+}
+
 // hasBlocked reports whether a value has been computed in the blocked layout.
 func (p *plan) hasBlocked(v *ir.Value) bool {
 	_, ok := p.blocked[v.ID()]

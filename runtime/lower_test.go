@@ -129,3 +129,20 @@ func requireNear(t *testing.T, want, got *tensor.Tensor) {
 		require.LessOrEqual(t, max(d, -d), 1e-5+1e-5*float64(max(a[i], -a[i])), "element %d: %v, want %v", i, b[i], a[i])
 	}
 }
+
+// Where filling up channels to whole blocks would take too much memory, plain arrays are used.
+func TestBlocksStayWithinMemory(t *testing.T) {
+	g := parse(t, `graph "g" opset 21 (%x: float32[1,1,64,64]) -> (%y) {
+  %w: float32[1,1,3,3] = const splat(0.5)
+  %c = Conv{pads=[1,1,1,1]}(%x, %w) "c"
+  %y = Relu(%c) "y"
+}`)
+	x := tensor.New(tensor.Float32, 1, 1, 64, 64)
+	for _, limit := range []int{1 << 30, 200 << 10} {
+		s, err := Compile(g, Options{Threads: 1, MaxMemory: limit})
+		require.NoError(t, err)
+		_, err = s.Run(context.Background(), x)
+		require.NoError(t, err)
+		s.Close()
+	}
+}
