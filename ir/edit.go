@@ -39,21 +39,6 @@ func (r *Rewriter) drop(v *Value) {
 	delete(r.g.names, v.name)
 }
 
-// prune removes the loose values that are dead, and what dies with them.
-func (r *Rewriter) prune() {
-	for len(r.loose) > 0 {
-		v := r.loose[len(r.loose)-1]
-		r.loose = r.loose[:len(r.loose)-1]
-		switch {
-		case v == nil || !r.g.owns(v) || len(v.uses) > 0 || slices.Contains(r.g.outputs, v):
-		case v.konst != nil:
-			r.drop(v)
-		case v.def != nil && r.isDead(v.def):
-			r.remove(v.def)
-		}
-	}
-}
-
 // merge puts the inserted nodes into the list of nodes and leaves the removed ones out.
 func (r *Rewriter) merge() {
 	nodes := make([]*Node, 0, len(r.g.nodes)+len(r.added))

@@ -214,6 +214,21 @@ func (r *Rewriter) DropOutput(n *Node, i int) error {
 // RemoveDead lets Done remove all that no graph output depends on, constants included, whatever made it so.
 func (r *Rewriter) RemoveDead() { r.loose = append(r.loose, r.g.Values()...) }
 
+// Prune removes at once the nodes and constants that edits made useless, as Done will.
+func (r *Rewriter) Prune() {
+	for len(r.loose) > 0 {
+		v := r.loose[len(r.loose)-1]
+		r.loose = r.loose[:len(r.loose)-1]
+		switch {
+		case v == nil || !r.g.owns(v) || len(v.uses) > 0 || slices.Contains(r.g.outputs, v):
+		case v.konst != nil:
+			r.drop(v)
+		case v.def != nil && r.isDead(v.def):
+			r.remove(v.def)
+		}
+	}
+}
+
 // Removed reports whether a node that Nodes still lists is gone.
 func (r *Rewriter) Removed(n *Node) bool { return n.graph == nil }
 
@@ -229,7 +244,7 @@ func (r *Rewriter) Remove(n *Node) error {
 // Done ends the change: what it made useless is removed, nodes are put in order, types inferred anew and ids made dense.
 // After an error the graph is of no further use.
 func (r *Rewriter) Done() error {
-	r.prune()
+	r.Prune()
 	if r.changed {
 		r.merge()
 		if err := r.g.sort(); err != nil {

@@ -232,7 +232,7 @@ func TestRandomEdits(t *testing.T) {
 					anchor = nil
 				}
 			}
-			switch rapid.IntRange(0, 4).Draw(t, "edit") {
+			switch rapid.IntRange(0, 5).Draw(t, "edit") {
 			case 0, 1:
 				_ = r.Replace(value(), value())
 			case 2:
@@ -243,6 +243,8 @@ func TestRandomEdits(t *testing.T) {
 				if anchor != nil {
 					_ = r.SetInput(anchor, 0, value())
 				}
+			case 4:
+				r.Prune()
 			default:
 				r.RemoveDead()
 			}

@@ -14,6 +14,7 @@ func ForInference(g *ir.Graph, eval Evaluator) error {
 		return err
 	}
 	for _, pass := range [...]func(*ir.Graph) error{
+		Simplify,
 		RecognizeActivations, // before fusions, which take the result
 		RecognizeLayerNorm,
 		FoldBatchNorm,
@@ -29,7 +30,7 @@ func ForInference(g *ir.Graph, eval Evaluator) error {
 	return Fold(g, eval)
 }
 
-// eachNode edits a graph node by node. Each edit is done before the next one looks: what it made useless is gone.
+// eachNode edits a graph node by node. What an edit made useless is gone before the next one looks.
 func eachNode(g *ir.Graph, edit func(rw *ir.Rewriter, n *ir.Node) error) error {
 	rw := ir.NewRewriter(g)
 	for _, n := range slices.Clone(g.Nodes()) {
@@ -39,12 +40,7 @@ func eachNode(g *ir.Graph, edit func(rw *ir.Rewriter, n *ir.Node) error) error {
 		if err := edit(rw, n); err != nil {
 			return err
 		}
-		if rw.Changed() {
-			if err := rw.Done(); err != nil {
-				return err
-			}
-			rw = ir.NewRewriter(g)
-		}
+		rw.Prune()
 	}
 	return rw.Done()
 }
