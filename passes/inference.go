@@ -17,9 +17,8 @@ func ForInference(g *ir.Graph, eval Evaluator) error {
 		Simplify,
 		RecognizeActivations, // before fusions, which take the result
 		RecognizeLayerNorm,
-		FoldBatchNorm,
 		LinearFromMatMul,
-		ScaleIntoWeights,
+		AffineIntoWeights,
 		FuseResidual,
 		FuseActivation, // after residuals: an activation ends a fusion
 	} {

@@ -1,0 +1,108 @@
+package passes
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+)
+
+func TestAffineIntoWeights(t *testing.T) {
+	const norm = "BatchNormalization(%a, %v, %v, %v, %v)"
+	for name, c := range map[string]struct {
+		layer, rest string // %a is computed from %x: float32[2,4,5,6]
+		left        []string
+	}{
+		"batch norm":          {"Conv(%x, %w)", "  %y = " + norm + ` "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
+		"grouped":             {"Conv{group=2}(%x, %half, %four)", "  %y = Mul(%a, %alongfour) \"y\"", []string{"%y = Conv{group=2}(%x, %half_1, %a.bias)"}},
+		"transposed":          {"ConvTranspose(%x, %up)", "  %y = " + norm + ` "y"`, []string{"%y = ConvTranspose(%x, %up_1, %a.bias)"}},
+		"transposed, grouped": {"ConvTranspose{group=2}(%x, %half, %four)", "  %y = Mul(%a, %alongfour) \"y\"", []string{"%y = ConvTranspose{group=2}(%x, %half_1, %a.bias)"}},
+		"chain":               {"Conv(%x, %w)", "  %b = " + norm + " \"b\"\n  %c = Mul(%along, %b) \"c\"\n  %y = Add(%c, %along) \"y\"", []string{"%y = Conv(%x, %w_1_1, %a.bias)"}},
+		"sum alone":           {"Conv(%x, %w)", `  %y = Add(%along, %a) "y"`, []string{"%y = Conv(%x, %w, %a.bias)"}},
+		"difference":          {"Conv(%x, %w, %v)", `  %y = Sub(%a, %along) "y"`, []string{"%y = Conv(%x, %w, %a.bias)"}},
+		"difference 2":        {"Conv(%x, %w, %v)", `  %y = Sub(%along, %a) "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
+		"quotient":            {"Conv(%x, %w, %v)", `  %y = Div(%a, %along) "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
+		"number":              {"Conv(%x, %w, %v)", `  %y = Mul(%a, %two) "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
+		"linear":              {"onnxrun.FusedLinear(%x, %l)", `  %y = Mul(%a, %v) "y"`, []string{"%y = onnxrun.FusedLinear(%x, %l_1, %a.bias)"}},
+		"linear by rows": {"onnxrun.FusedLinear{transB=1}(%x, %lt, %v)", `  %y = Mul(%v, %a) "y"`,
+			[]string{"%y = onnxrun.FusedLinear{transB=true}(%x, %lt_1, %a.bias)"}},
+		"behind a transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %y = Mul(%t, %along) \"y\"",
+			[]string{"%a = onnxrun.FusedLinear(%x, %l_1, %a.bias)", "%y = Transpose{perm=[0, 3, 1, 2]}(%a)"}},
+		"convolution behind a transpose": {"Conv(%x, %w)", "  %t = Transpose{perm=[0, 2, 3, 1]}(%a) \"t\"\n  %y = Add(%t, %v) \"y\"",
+			[]string{"%a = Conv(%x, %w, %a.bias)", "%y = Transpose{perm=[0, 2, 3, 1]}(%a)"}},
+		"norm behind a transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %y = BatchNormalization(%t, %v, %v, %v, %v) \"y\"",
+			[]string{"%a = onnxrun.FusedLinear(%x, %l_1, %a.bias)", "%y = Transpose{perm=[0, 3, 1, 2]}(%a)"}},
+
+		"reciprocal": {"Conv(%x, %w)", `  %y = Div(%two, %a) "y"`, []string{"%a = Conv(%x, %w)", "%y = Div(%two, %a)"}},
+		"read twice": {"Conv(%x, %w)", "  %b = " + norm + " \"b\"\n  %y = Mul(%a, %b) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%b = " + norm, "%y = Mul(%a, %b)"}},
+		"another axis": {"Conv(%x, %w)", `  %y = Mul(%a, %columns) "y"`, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %columns)"}},
+		"norm of rows": {"onnxrun.FusedLinear(%x, %l)", "  %y = BatchNormalization(%a, %four, %four, %four, %four) \"y\"",
+			[]string{"%a = onnxrun.FusedLinear(%x, %l)", "%y = BatchNormalization(%a, %four, %four, %four, %four)"}},
+		"after an activation": {`onnxrun.FusedLinear{activation="relu"}(%x, %l)`, `  %y = Mul(%a, %v) "y"`,
+			[]string{`%a = onnxrun.FusedLinear{activation="relu"}(%x, %l)`, "%y = Mul(%a, %v)"}},
+		"stretched":    {"Conv(%x, %single)", `  %y = Mul(%a, %along) "y"`, []string{"%a = Conv(%x, %single)", "%y = Mul(%a, %along)"}},
+		"another rank": {"Conv(%x, %w)", `  %y = Mul(%a, %deep) "y"`, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %deep)"}},
+		"overflow":     {"Conv(%x, %one)", `  %y = Mul(%a, %huge) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %huge)"}},
+		"infinity":     {"Conv(%x, %one)", `  %y = Mul(%a, %inf) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %inf)"}},
+		"not constant": {"Conv(%x, %x2)", `  %y = Mul(%a, %two) "y"`, []string{"%x2 = Reshape(%x, %shape)", "%a = Conv(%x, %x2)", "%y = Mul(%a, %two)"}},
+		"training": {"Conv(%x, %w)", "  %y, %m, %s = BatchNormalization{training_mode=1}(%a, %v, %v, %v, %v) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%y, %m, %s = BatchNormalization{training_mode=true}(%a, %v, %v, %v, %v)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pre := ""
+			if name == "not constant" {
+				pre = "  %x2 = Reshape(%x, %shape) \"x2\"\n"
+			}
+			left := rewritten(t, `graph "g" opset 21 (%x: float32[2,4,5,6]) -> (%y) {
+  %w: float32[3,4,2,3] = const splat(0.0)
+  %single: float32[1,4,2,3] = const splat(0.0)
+  %half: float32[4,2,3,2] = const splat(0.0)
+  %up: float32[4,3,2,1] = const splat(0.0)
+  %one: float32[1,4,1,1] = const splat(0.0)
+  %l: float32[6,3] = const splat(0.0)
+  %lt: float32[3,6] = const splat(0.0)
+  %v: float32[3] = const splat(0.0)
+  %four: float32[4] = const splat(0.0)
+  %along: float32[3,1,1] = const splat(0.0)
+  %alongfour: float32[4,1,1] = const splat(0.0)
+  %columns: float32[4] = const splat(0.0)
+  %deep: float32[1,1,1,1,1] = const splat(2.0)
+  %two: float32[] = const 2
+  %huge: float32[] = const 3.0e38
+  %inf: float32[] = const inf
+  %shape: int64[4] = const [60, 4, 1, 1]
+`+pre+"  %a = "+c.layer+" \"a\"\n"+c.rest+"\n}", 1e-3, AffineIntoWeights)
+			require.Equal(t, c.left, left)
+		})
+	}
+}
+
+// What a layer gives may be of a size that is known only when it runs.
+func TestAffineOfSymbols(t *testing.T) {
+	g, err := ir.Parse(`graph "g" opset 21 (%x: float32[?,2,H,W]) -> (%y) {
+  %w: float32[3,2,1,1] = const splat(1.0)
+  %v: float32[3] = const splat(1.0)
+  %k: float32[3,1,1] = const splat(1.0)
+  %a = Conv(%x, %w) "a"
+  %b = BatchNormalization(%a, %v, %v, %v, %v) "b"
+  %y = Mul(%b, %k) "y"
+}`, ops.Lookup)
+	require.NoError(t, err)
+	require.NoError(t, AffineIntoWeights(g))
+	require.NoError(t, ir.Verify(g))
+	require.Len(t, g.Nodes(), 1)
+}
+
+// A graph output stays what it is, with its name, even where it is between a layer and what would go into it.
+func TestAffineOfOutputs(t *testing.T) {
+	left := rewritten(t, `graph "g" opset 21 (%x: float32[1,2,3,3]) -> (%y, %a) {
+  %w: float32[3,2,1,1] = const splat(0.0)
+  %two: float32[] = const 2
+  %a = Conv(%x, %w) "a"
+  %y = Mul(%a, %two) "y"
+}`, 0, AffineIntoWeights)
+	require.Equal(t, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %two)"}, left)
+}
