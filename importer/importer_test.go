@@ -283,6 +283,10 @@ func TestErrorsAreTyped(t *testing.T) {
 	var unknown *UnknownOperatorError
 	require.ErrorAs(t, err, &unknown)
 	require.Equal(t, "Foo", unknown.Op)
+	fused := node("FusedConv", "x,x", "y") // of passes alone
+	fused.Domain = "onnxrun"
+	_, err = read(t, model(17, fused))
+	require.ErrorIs(t, err, ErrUnsupported)
 	_, err = read(t, model(17, node("Relu", "x", "y", ints("alpha", 1))))
 	var attr *ir.AttrError
 	require.ErrorAs(t, err, &attr)

@@ -39,9 +39,6 @@ func evalFusedConv(eval func(*ir.EvalCtx) error) func(*ir.EvalCtx) error {
 		if err != nil {
 			return err
 		}
-		if c.Has(3) {
-			return op.finish(c, c.In[3])
-		}
-		return op.finish(c, nil)
+		return op.finish(c, c.Input(3))
 	}
 }

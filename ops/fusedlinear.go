@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -41,42 +42,36 @@ var fusedLinear = &ir.Def{
 
 // shape is the shape of the output, by way of a Gemm of all rows.
 func (a *FusedLinear) shape(x, w, bias ir.Shape) (ir.Shape, error) {
-	if len(x) == 0 {
+	if x == nil {
 		return nil, nil
 	}
 	last := len(x) - 1
-	out, err := (&Gemm{TransB: a.TransB}).shape(ir.Shape{ir.UnknownDim, x[last]}, w, bias)
+	if last < 0 {
+		return nil, fmt.Errorf("input is a scalar, expects at least one dimension")
+	}
+	out, err := (&Gemm{TransB: a.TransB}).shape(ir.Shape{ir.UnknownDim, x[last]}, w, nil)
 	if err != nil {
 		return nil, err
 	}
-	return append(slices.Clone(x[:last]), out[1]), nil
+	return append(slices.Clone(x[:last]), out[1]), checkVector("bias", bias, out[1])
 }
 
 func evalFusedLinear(c *ir.EvalCtx) error {
-	op, x, in := c.Op.(*FusedLinear), c.In[0], c.In
-	last := x.Rank() - 1
-	rows := product(x.Shape()[:last])
-	c.Op, c.In = &Gemm{Alpha: 1, Beta: 1, TransB: op.TransB}, slices.Clone(in[:min(3, len(in))])
-	c.In[0] = x.Reshaped(rows, x.Dim(last))
-	shape, err := op.shape(ir.Dims(x.Shape()...), shapeOf(c, 1), nil)
+	op, x := c.Op.(*FusedLinear), c.In[0]
+	shape, err := op.shape(shapeOf(c, 0), shapeOf(c, 1), shapeOf(c, 2))
 	if err != nil {
 		return err
 	}
-	full, _ := shape.Ints()
-	sub := *c
-	sub.Out = nil
-	sub.Host.Alloc = nil
-	if err := evalGemm(&sub); err != nil {
+	last := x.Rank() - 1
+	rows := ir.EvalCtx{Ctx: c.Ctx, Op: &Gemm{Alpha: 1, Beta: 1, TransB: op.TransB}, In: slices.Clone(c.In[:min(3, len(c.In))])}
+	rows.In[0] = x.Reshaped(product(x.Shape()[:last]), x.Dim(last))
+	if err := evalGemm(&rows); err != nil {
 		return err
 	}
-	c.Op, c.In = op, in
 	out, err := outputShaped(c, 0, x.DType(), shape)
 	if err != nil {
 		return err
 	}
-	out.CopyFrom(sub.Out[0].Reshaped(full...))
-	if c.Has(3) {
-		return op.finish(c, c.In[3])
-	}
-	return op.finish(c, nil)
+	out.CopyFrom(rows.Out[0].Reshaped(out.Shape()...))
+	return op.finish(c, c.Input(3))
 }

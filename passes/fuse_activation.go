@@ -5,17 +5,28 @@ import (
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// FuseActivation lets a convolution or linear layer apply the activation that follows it.
+// FuseActivation lets a convolution or linear layer apply the activation that follows it, right behind it or after
+// nodes that only move elements. A normalization of images by given statistics becomes a convolution for that.
 func FuseActivation(g *ir.Graph) error {
 	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
 		e, ok := activation(n)
-		if !ok || n.In(0).Def() == nil || !inner(n, n.In(0)) {
+		if !ok {
 			return nil
 		}
-		layer := n.In(0).Def()
+		layer := source(n, 0)
+		for layer != nil && (onlyReshapes(layer) || isOp[*ops.Transpose](layer)) {
+			layer = source(layer, 0)
+		}
+		if layer == nil {
+			return nil
+		}
 		op, inputs := fusable(layer)
+		if op == nil {
+			op, inputs = normAsConv(rw, layer)
+		}
 		if op == nil || epilogueOf(op).Activation != "none" {
 			return nil
 		}
@@ -23,7 +34,7 @@ func FuseActivation(g *ir.Graph) error {
 		if err := rw.SetNode(layer, op, inputs...); err != nil {
 			return err
 		}
-		return rw.Replace(n.Out(0), layer.Out(0))
+		return rw.Replace(n.Out(0), n.In(0))
 	})
 }
 
@@ -34,6 +45,10 @@ func activation(n *ir.Node) (e ops.Epilogue, ok bool) {
 		e.Activation = "relu"
 	case *ops.LeakyRelu:
 		e.Activation, e.Alpha = "leakyrelu", op.Alpha
+	case *ops.PRelu:
+		slope, ok := scalar(n.In(1))
+		e.Activation, e.Alpha = "leakyrelu", float32(slope)
+		return e, ok
 	case *ops.Clip:
 		e.Activation, e.Alpha, e.Beta = "clip", float32(math.Inf(-1)), float32(math.Inf(1))
 		for i, bound := range []*float32{&e.Alpha, &e.Beta} {
@@ -64,4 +79,26 @@ func activation(n *ir.Node) (e ops.Epilogue, ok bool) {
 		return e, false
 	}
 	return e, true
+}
+
+// normAsConv is a convolution of each channel by itself, with one tap, that does what the BatchNormalization n does; nil
+// if n is none, or has no constant statistics, or not of images.
+func normAsConv(rw *ir.Rewriter, n *ir.Node) (ir.Op, []*ir.Value) {
+	shape := n.In(0).Type().Shape
+	if affineOperand(n) == nil || !isOp[*ops.BatchNormalization](n) || n.In(0).Type().DType != tensor.Float32 || len(shape) != 4 || !shape[1].IsKnown() {
+		return nil, nil
+	}
+	channels := shape[1].N
+	scale, shift := affine(n, 4, 1, channels)
+	w, b := make([]float32, len(scale)), make([]float32, len(scale))
+	for i := range w {
+		w[i], b[i] = float32(scale[i]), float32(shift[i])
+	}
+	if len(w) == 0 || !finite(w) || !finite(b) {
+		return nil, nil
+	}
+	op := ir.New[ops.FusedConv]()
+	op.Group = channels
+	return op, []*ir.Value{n.In(0), rw.Const(n.Name+".scale", tensor.FromSlice(w, channels, 1, 1, 1)),
+		rw.Const(n.Name+".bias", tensor.FromSlice(b, channels)), nil}
 }

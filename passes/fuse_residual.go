@@ -1,30 +1,84 @@
 package passes
 
 import (
+	"slices"
+
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// FuseResidual lets a convolution or linear layer add what its result is added to.
+// FuseResidual lets a convolution or linear layer add what its result is added to. Where both summands are such layers,
+// it is the later one.
 func FuseResidual(g *ir.Graph) error {
+	place := map[*ir.Node]int{}
+	for i, n := range g.Nodes() {
+		place[n] = i
+	}
 	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
-		if _, ok := n.Op.(*ops.Add); !ok {
+		if !isOp[*ops.Add](n) && !(isOp[*ops.Sum](n) && len(n.Inputs()) == 2) {
 			return nil
 		}
-		for i := range 2 {
-			x, residual := n.In(i), n.In(1-i)
-			if x.Def() == nil || residual.Const() != nil || !inner(n, x) || !x.Type().Shape.Same(residual.Type().Shape) {
-				continue
+		first := 0
+		if a, b := source(n, 0), source(n, 1); a != nil && b != nil && place[b] > place[a] {
+			first = 1
+		}
+		for _, i := range []int{first, 1 - first} {
+			fused, err := addResidual(rw, n, i)
+			if fused || err != nil {
+				return err
 			}
-			op, inputs := fusable(x.Def())
-			if op == nil || inputs[3] != nil || epilogueOf(op).Activation != "none" {
-				continue
-			}
-			inputs[3] = residual
-			return rw.SetNode(n, op, inputs...) // here, where the residual has been computed
 		}
 		return nil
 	})
+}
+
+// addResidual makes n, a sum, the layer that gives its summand i, with the other one as residual. n stands where that
+// has been computed.
+func addResidual(rw *ir.Rewriter, n *ir.Node, i int) (done bool, err error) {
+	def, residual := source(n, i), n.In(1-i)
+	if def == nil || residual.Const() != nil || !n.In(i).Type().Shape.Same(residual.Type().Shape) {
+		return false, nil
+	}
+	if isOp[*ops.Transpose](def) {
+		return addBehindTranspose(rw, n, def, residual)
+	}
+	op, inputs := fusable(def)
+	if op == nil || inputs[3] != nil || epilogueOf(op).Activation != "none" || isDepthwise(def) {
+		return false, nil
+	}
+	inputs[3] = residual
+	return true, rw.SetNode(n, op, inputs...)
+}
+
+// addBehindTranspose lets a linear layer whose channels become the second dimension before n adds residual to it add
+// that transposed back: in the blocked layout, where channels are second or last is a matter of name.
+func addBehindTranspose(rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
+	linear := source(transpose, 0)
+	if linear == nil || !isOp[*ops.FusedLinear](linear) || !slices.Equal(transpose.Op.(*ops.Transpose).Perm, []int{0, 3, 1, 2}) {
+		return false, nil
+	}
+	op, inputs := fusable(linear)
+	if inputs[3] != nil || epilogueOf(op).Activation != "none" {
+		return false, nil
+	}
+	inputs[3], err = rw.Insert(n, n.Name+".residual", &ops.Transpose{Perm: []int{0, 2, 3, 1}}, residual)
+	if err != nil {
+		return false, err
+	}
+	if err := rw.SetNode(linear, op, inputs...); err != nil {
+		return false, err
+	}
+	return true, rw.Replace(n.Out(0), transpose.Out(0))
+}
+
+// isDepthwise reports whether a convolution takes each channel by itself: the kernels of those add no residual.
+func isDepthwise(n *ir.Node) bool {
+	op, ok := n.Op.(*ops.Conv)
+	if !ok || op.Group == 1 {
+		return false
+	}
+	w := n.In(1).Type().Shape
+	return len(w) > 1 && w[1] == ir.Known(1)
 }
 
 // fusable is the fused form of a convolution or linear layer, with a place for each of its four inputs; nil for others.

@@ -20,6 +20,7 @@ func ForInference(g *ir.Graph, eval Evaluator) error {
 		LinearFromMatMul,
 		AffineIntoWeights,
 		FuseResidual,
+		Simplify,       // what transposed residuals back
 		FuseActivation, // after residuals: an activation ends a fusion
 	} {
 		if err := pass(g); err != nil {

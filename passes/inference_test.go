@@ -13,7 +13,7 @@ import (
 )
 
 // run computes a graph's outputs by the operators' references.
-func run(t *testing.T, g *ir.Graph, inputs []*tensor.Tensor) []*tensor.Tensor {
+func run(t require.TestingT, g *ir.Graph, inputs []*tensor.Tensor) []*tensor.Tensor {
 	vals := map[*ir.Value]*tensor.Tensor{}
 	for i, v := range g.Inputs() {
 		vals[v] = inputs[i]

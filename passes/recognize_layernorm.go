@@ -5,73 +5,98 @@ import (
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// RecognizeLayerNorm finds layer normalization over the last axis that is spelled out:
-// (x - mean(x)) / √(mean((x - mean(x))²) + ε) · scale + bias.
+// RecognizeLayerNorm finds layer normalization over the last dimensions that is spelled out:
+// (x - mean(x)) / √(mean((x - mean(x))²) + ε), times a constant scale and plus a constant bias where these follow.
 func RecognizeLayerNorm(g *ir.Graph) error {
 	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
-		if _, ok := n.Op.(*ops.Add); !ok {
+		x, axes, epsilon := normalized(n)
+		if x == nil || len(x.Type().Shape) != len(n.Out(0).Type().Shape) {
 			return nil
 		}
-		scaled, bias := constOperand(n)
-		if scaled == nil || scaled.Def() == nil || !inner(n, scaled) {
+		row, ok := x.Type().Shape[len(x.Type().Shape)-axes:].Ints()
+		if !ok || slices.Contains(row, 0) {
 			return nil
 		}
-		if _, ok := scaled.Def().Op.(*ops.Mul); !ok {
-			return nil
+		last, scale := follower[*ops.Mul](n, row)
+		last, bias := follower[*ops.Add](last, row)
+		if scale == nil {
+			scale = filled(1, row)
 		}
-		normal, scale := constOperand(scaled.Def())
-		if normal == nil || normal.Def() == nil || !inner(scaled.Def(), normal) {
-			return nil
+		if bias == nil {
+			bias = filled(0, row)
 		}
-		x, epsilon := normalized(normal.Def())
-		if x == nil || !isVector(scale, x) || !isVector(bias, x) {
-			return nil
-		}
-		return rw.SetNode(n, &ops.LayerNormalization{Axis: -1, Epsilon: float32(epsilon), StashType: 1}, x, scale, bias)
+		op := &ops.LayerNormalization{Axis: -axes, Epsilon: float32(epsilon), StashType: 1}
+		return rw.SetNode(last, op, x, rw.Const(n.Name+".scale", scale), rw.Const(n.Name+".bias", bias))
 	})
 }
 
-// isVector reports whether c is a vector with an element for each of the last axis of x.
-func isVector(c, x *ir.Value) bool {
-	shape := x.Type().Shape
-	return floats(c) != nil && c.Const().Rank() == 1 && len(shape) > 0 && shape[len(shape)-1].IsKnown() &&
-		c.Const().Dim(0) == shape[len(shape)-1].N
+func filled(v float32, shape []int) *tensor.Tensor {
+	t := tensor.New(tensor.Float32, shape...)
+	for i := range t.Len() {
+		tensor.Data[float32](t)[i] = v
+	}
+	return t
 }
 
-// normalized is x and ε where n computes (x - mean) / √(var + ε) over the last axis.
-func normalized(n *ir.Node) (x *ir.Value, epsilon float64) {
-	if _, ok := n.Op.(*ops.Div); !ok {
-		return nil, 0
+// follower is the node of operator O that alone reads n's output, and its constant operand in the shape of a row, which
+// it must be but for leading dimensions of 1; n and nil if there is no such node.
+func follower[O ir.Op](n *ir.Node, row []int) (*ir.Node, *tensor.Tensor) {
+	next := onlyUse(n.Graph(), n.Out(0))
+	if next == nil || !isOp[O](next) {
+		return n, nil
 	}
-	centered, root := n.In(0), n.In(1)
-	if centered.Def() == nil || root.Def() == nil || len(centered.Uses()) > 3 || slices.Contains(n.Graph().Outputs(), centered) {
-		return nil, 0
+	_, c := constOperand(next)
+	if floats(c) == nil {
+		return n, nil
 	}
-	if _, ok := centered.Def().Op.(*ops.Sub); !ok {
-		return nil, 0
+	shape := c.Const().Shape()
+	for len(shape) > len(row) && shape[0] == 1 {
+		shape = shape[1:]
 	}
-	x = centered.Def().In(0)
-	if mean := centered.Def().In(1).Def(); mean == nil || !isLastMean(mean) || mean.In(0) != x {
-		return nil, 0
+	if !slices.Equal(shape, row) || c.Const().Rank() > len(n.Out(0).Type().Shape) {
+		return n, nil
 	}
-	if _, ok := root.Def().Op.(*ops.Sqrt); !ok || root.Def().In(0).Def() == nil {
-		return nil, 0
+	return next, c.Const().Reshaped(row...)
+}
+
+// normalized is x, ε and the number of last dimensions that n computes (x - mean) / √(var + ε) over; x is nil if it does
+// not.
+func normalized(n *ir.Node) (x *ir.Value, axes int, epsilon float64) {
+	if !isOp[*ops.Div](n) {
+		return nil, 0, 0
 	}
-	sum := root.Def().In(0).Def()
-	if _, ok := sum.Op.(*ops.Add); !ok {
-		return nil, 0
+	centered, root := n.In(0), source(n, 1)
+	if centered.Def() == nil || root == nil || !isOp[*ops.Sqrt](root) {
+		return nil, 0, 0
 	}
+	sub, sum := centered.Def(), source(root, 0)
+	if !isOp[*ops.Sub](sub) || sum == nil || !isOp[*ops.Add](sum) {
+		return nil, 0, 0
+	}
+	mean := source(sub, 1)
 	variance, c := constOperand(sum)
 	epsilon, ok := scalar(c)
-	if variance == nil || !ok || variance.Def() == nil || !isLastMean(variance.Def()) {
-		return nil, 0
+	if mean == nil || mean.In(0) != sub.In(0) || !ok || !inner(sum, variance) {
+		return nil, 0, 0
 	}
-	if square := variance.Def().In(0).Def(); square == nil || !isSquareOf(square, centered) {
-		return nil, 0
+	axes = lastAxes(mean)
+	v := variance.Def()
+	if v == nil || axes == 0 || lastAxes(v) != axes {
+		return nil, 0, 0
 	}
-	return x, epsilon
+	square := source(v, 0)
+	if square == nil || !isSquareOf(square, centered) || slices.Contains(n.Graph().Outputs(), centered) {
+		return nil, 0, 0
+	}
+	for _, use := range centered.Uses() {
+		if use.Node != n && use.Node != square {
+			return nil, 0, 0
+		}
+	}
+	return sub.In(0), axes, epsilon
 }
 
 func isSquareOf(n *ir.Node, x *ir.Value) bool {
@@ -85,12 +110,20 @@ func isSquareOf(n *ir.Node, x *ir.Value) bool {
 	return false
 }
 
-// isLastMean reports whether n is the mean over the last axis, which it keeps.
-func isLastMean(n *ir.Node) bool {
+// lastAxes is how many last dimensions n takes the mean over, if it keeps them; else 0.
+func lastAxes(n *ir.Node) int {
 	op, ok := n.Op.(*ops.ReduceMean)
+	rank := len(n.In(0).Type().Shape)
 	if !ok || !op.KeepDims || n.In(1) == nil || n.In(1).Const() == nil {
-		return false
+		return 0
 	}
 	axes, ok := n.In(1).Const().AsInts()
-	return ok && len(axes) == 1 && (axes[0] == -1 || axes[0] == len(n.In(0).Type().Shape)-1)
+	if !ok || len(axes) == 0 || len(axes) > rank {
+		return 0
+	}
+	reduced, err := op.Reduced(axes, rank)
+	if err != nil || slices.Contains(reduced[rank-len(axes):], false) {
+		return 0
+	}
+	return len(axes)
 }

@@ -1,0 +1,137 @@
+package passes
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Whatever a graph is made of, the passes do not fail, keep its outputs' names, and change its results by rounding only.
+// All dimensions are the same, so that axes that are mixed up are not found out by their sizes.
+func TestRandomGraphs(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := &randomGraph{T: t, g: ir.NewGraph("g")}
+		batch := rapid.SampledFrom([]ir.Dim{ir.Known(side), ir.Symbol("N"), ir.UnknownDim}).Draw(t, "batch")
+		x, err := r.g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Shape{batch, ir.Known(side), ir.Known(side), ir.Known(side)}})
+		require.NoError(t, err)
+		r.values = []*ir.Value{x}
+		for range rapid.IntRange(1, 12).Draw(t, "nodes") {
+			r.grow()
+		}
+		outputs := []*ir.Value{r.values[len(r.values)-1]}
+		if v := r.value(); v != outputs[0] && v.Def() != nil {
+			outputs = append(outputs, v)
+		}
+		r.g.SetOutputs(outputs...)
+		var names []string
+		for _, v := range outputs {
+			names = append(names, v.Name())
+		}
+		in := []*tensor.Tensor{r.tensor(side, side, side, side)}
+		want := run(t, r.g, in)
+		require.NoError(t, ForInference(r.g, evaluate))
+		require.NoError(t, ir.Verify(r.g))
+		for i, got := range run(t, r.g, in) {
+			require.Equal(t, names[i], r.g.Outputs()[i].Name())
+			require.Equal(t, want[i].Shape(), got.Shape())
+			for j, v := range tensor.Data[float32](want[i]) {
+				w := tensor.Data[float32](got)[j]
+				require.InDelta(t, v, w, 1e-4*(1+math.Abs(float64(v))), names[i])
+			}
+		}
+	})
+}
+
+const side = 4
+
+type randomGraph struct {
+	*rapid.T
+	g      *ir.Graph
+	values []*ir.Value // all of four dimensions
+}
+
+func (r *randomGraph) value() *ir.Value { return rapid.SampledFrom(r.values).Draw(r.T, "value") }
+
+// tensor has elements of both signs, none near 0, so that it can divide.
+func (r *randomGraph) tensor(shape ...int) *tensor.Tensor {
+	t, seed := tensor.New(tensor.Float32, shape...), rapid.IntRange(0, 99).Draw(r.T, "seed")
+	for i := range tensor.Data[float32](t) {
+		v := math.Mod(float64(i*7919+seed)*0.618034, 1) - 0.5
+		tensor.Data[float32](t)[i] = float32(v + math.Copysign(0.25, v))
+	}
+	return t
+}
+
+func (r *randomGraph) constant(t *tensor.Tensor) *ir.Value {
+	v, err := r.g.AddConst("", t)
+	require.NoError(r.T, err)
+	return v
+}
+
+func (r *randomGraph) append(op ir.Op, inputs ...*ir.Value) *ir.Value {
+	n, err := r.g.Append("", op, inputs, []string{r.g.FreshName("v")})
+	require.NoError(r.T, err)
+	return n.Out(0)
+}
+
+// grow appends a value.
+func (r *randomGraph) grow() {
+	x, y := r.value(), (*ir.Value)(nil)
+	if rapid.Bool().Draw(r.T, "go on") {
+		x = r.values[len(r.values)-1]
+	}
+	switch rapid.IntRange(0, 9).Draw(r.T, "node") {
+	case 0:
+		conv := ir.New[ops.Conv]()
+		conv.Group = rapid.SampledFrom([]int{1, 2, side}).Draw(r.T, "group")
+		y = r.append(conv, r.biased(x, r.tensor(side, side/conv.Group, 1, 1))...)
+	case 1:
+		conv := ir.New[ops.ConvTranspose]()
+		conv.Group = rapid.SampledFrom([]int{1, 2, side}).Draw(r.T, "group")
+		y = r.append(conv, r.biased(x, r.tensor(side, side/conv.Group, 1, 1))...)
+	case 2:
+		y = r.append(ir.New[ops.MatMul](), x, r.constant(r.tensor(side, side)))
+	case 3:
+		variance := r.tensor(side)
+		for i, v := range tensor.Data[float32](variance) {
+			tensor.Data[float32](variance)[i] = v * v
+		}
+		y = r.append(ir.New[ops.BatchNormalization](), x, r.constant(r.tensor(side)), r.constant(r.tensor(side)), r.constant(r.tensor(side)), r.constant(variance))
+	case 4:
+		y = r.append(&ops.Transpose{Perm: rapid.Permutation([]int{0, 1, 2, 3}).Draw(r.T, "perm")}, x)
+	case 5:
+		y = r.append(ir.New[ops.Add](), x, r.value())
+	case 6:
+		shape := rapid.SampledFrom([][]int{{}, {1}, {side}, {side, 1}, {side, 1, 1}, {1, side, 1, 1}, {side, side}, {side, 1, 1, 1}}).Draw(r.T, "shape")
+		op := rapid.SampledFrom([]ir.Op{&ops.Add{}, &ops.Mul{}, &ops.Sub{}, &ops.Div{}}).Draw(r.T, "operator")
+		in := []*ir.Value{x, r.constant(r.tensor(shape...))}
+		if _, div := op.(*ops.Div); !div && rapid.Bool().Draw(r.T, "swap") {
+			in[0], in[1] = in[1], in[0]
+		}
+		y = r.append(op, in...)
+	case 7:
+		y = r.append(ir.New[ops.Mul](), x, r.append(ir.New[ops.Sigmoid](), x))
+	case 8:
+		to := r.constant(tensor.Vector[int64](-1, side, side*side))
+		back := r.constant(tensor.Vector[int64](-1, side, side, side))
+		y = r.append(ir.New[ops.Reshape](), r.append(ir.New[ops.Reshape](), x, to), back)
+	default:
+		y = r.append(rapid.SampledFrom([]ir.Op{&ops.Relu{}, &ops.Tanh{}, &ops.Identity{}, &ops.Dropout{}, &ops.HardSwish{}}).Draw(r.T, "activation"), x)
+	}
+	r.values = append(r.values, y)
+}
+
+// biased is the inputs of a convolution, a bias being drawn.
+func (r *randomGraph) biased(x *ir.Value, w *tensor.Tensor) []*ir.Value {
+	in := []*ir.Value{x, r.constant(w)}
+	if rapid.Bool().Draw(r.T, "bias") {
+		in = append(in, r.constant(r.tensor(side)))
+	}
+	return in
+}

@@ -1,0 +1,119 @@
+package passes
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+const numbers = `
+  %half: float32[] = const 0.5
+  %one: float32[] = const 1
+  %two: float32[] = const 2
+  %three: float32[] = const 3
+  %six: float32[] = const 6
+  %sixth: float32[] = const 0.16666667
+  %zero: float32[] = const 0
+  %root: float32[] = const 1.4142135
+  %inverse: float32[] = const 0.70710677
+  %k: float32[] = const 0.7978846
+  %cubic: float32[] = const 0.044715
+  %quick: float32[] = const 1.702
+  %deep: float32[1,1,1,1] = const splat(0.5)
+  %eps: float32[] = const 0.00001
+  %last: int64[1] = const [-1]
+  %last2: int64[2] = const [1, 2]
+  %first: int64[1] = const [1]
+  %c: float32[6] = const splat(0.0)
+  %c2: float32[4,6] = const splat(0.0)
+  %column: float32[4,1] = const splat(0.0)
+  %row: float32[1,1,6] = const splat(0.0)
+`
+
+func TestRecognizeActivations(t *testing.T) {
+	erf := "%d = Div(%x, %root) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%e, %one) \"p\"\n"
+	tanh := "%q = Add(%x, %q0) \"q\"\n%r = Mul(%k, %q) \"r\"\n%th = Tanh(%r) \"th\"\n%p = Add(%th, %one) \"p\"\n%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\""
+	hard := "%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %zero, %six) \"b\"\n"
+	for name, c := range map[string]struct {
+		nodes string
+		left  []string // nil: nothing changes
+	}{
+		"gelu":                       {erf + "%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu, half first":           {erf + "%m = Mul(%half, %x) \"m\"\n%y = Mul(%p, %m) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu, half of the gate":     {erf + "%m = Mul(%half, %p) \"m\"\n%y = Mul(%x, %m) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu by two":                {erf + "%m = Mul(%x, %p) \"m\"\n%y = Div(%m, %two) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu, x times the inverse":  {"%d = Mul(%inverse, %x) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%one, %e) \"p\"\n%m = Mul(%p, %x) \"m\"\n%y = Mul(%m, %half) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu by tanh":               {"%x3 = Pow(%x, %three) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + tanh, []string{`%y = Gelu{approximate="tanh"}(%x)`}},
+		"gelu by tanh, with a cube":  {"%x2 = Mul(%x, %x) \"x2\"\n%x3 = Mul(%cubic, %x2) \"x3\"\n%q0 = Mul(%x3, %x) \"q0\"\n" + tanh, []string{`%y = Gelu{approximate="tanh"}(%x)`}},
+		"gelu by tanh, not a cube":   {"%x2 = Mul(%x, %x) \"x2\"\n%x4 = Mul(%x, %x) \"x4\"\n%x3 = Mul(%x2, %x4) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + tanh, nil},
+		"swish":                      {"%s = Sigmoid(%x) \"s\"\n%y = Mul(%s, %x) \"y\"", []string{"%y = Swish(%x)"}},
+		"swish with a factor":        {"%q = Mul(%x, %quick) \"q\"\n%s = Sigmoid(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = Swish{alpha=1.702}(%x)"}},
+		"mish":                       {"%q = Softplus(%x) \"q\"\n%s = Tanh(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = Mish(%x)"}},
+		"hard swish":                 {"%s = HardSigmoid{alpha=0.16666667}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard swish of a clip":       {hard + "%d = Div(%b, %six) \"d\"\n%y = Mul(%x, %d) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard swish, division last":  {hard + "%d = Mul(%x, %b) \"d\"\n%y = Div(%d, %six) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard swish, by a sixth":     {hard + "%d = Mul(%x, %b) \"d\"\n%y = Mul(%d, %sixth) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard sigmoid":               {hard + "%y = Div(%b, %six) \"y\"", []string{"%y = HardSigmoid{alpha=0.16666667}(%x)"}},
+		"hard sigmoid of another x":  {hard + "%d = Div(%b, %six) \"d\"\n%n = Neg(%x) \"n\"\n%y = Mul(%n, %d) \"y\"", []string{"%d = HardSigmoid{alpha=0.16666667}(%x)", "%n = Neg(%x)", "%y = Mul(%n, %d)"}},
+		"gelu of another divisor":    {"%d = Div(%x, %two) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%e, %one) \"p\"\n%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", nil},
+		"gelu without half":          {erf + "%y = Mul(%x, %p) \"y\"", nil},
+		"gelu of two values":         {erf + "%n = Neg(%x) \"n\"\n%m = Mul(%n, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", nil},
+		"gelu whose gate is read":    {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %half) \"h\"\n%y = Add(%h, %p) \"y\"", nil},
+		"gelu whose erf is read":     {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %half) \"h\"\n%y = Add(%h, %e) \"y\"", nil},
+		"gelu of another rank":       {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %deep) \"h\"\n%y = Squeeze(%h, %zeroth) \"y\"", nil},
+		"swish whose gate is read":   {"%s = Sigmoid(%x) \"s\"\n%m = Mul(%s, %x) \"m\"\n%y = Add(%m, %s) \"y\"", nil},
+		"swish of three":             {"%s = Sigmoid(%x) \"s\"\n%m = Mul(%c, %s) \"m\"\n%y = Mul(%m, %x) \"y\"", nil},
+		"sigmoid of another value":   {"%n = Neg(%x) \"n\"\n%s = Sigmoid(%n) \"s\"\n%y = Mul(%s, %x) \"y\"", nil},
+		"hard swish of other slopes": {"%s = HardSigmoid{alpha=0.25}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
+		"clip to other bounds":       {"%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %one, %six) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, RecognizeActivations) })
+	}
+}
+
+// check applies a pass to a graph of one input, %x: float32[2,4,6], and compares the nodes that it leaves; nil stands for
+// those that were there.
+func check(t *testing.T, nodes string, left []string, pass func(*ir.Graph) error) {
+	text := `graph "g" opset 21 (%x: float32[2,4,6]) -> (%y) {` + numbers + "  %zeroth: int64[1] = const [0]\n" + nodes + "\n}"
+	if left == nil {
+		left = rewritten(t, text, 0, func(*ir.Graph) error { return nil })
+	}
+	require.Equal(t, left, rewritten(t, text, 1e-5, pass))
+}
+
+func TestRecognizeLayerNorm(t *testing.T) {
+	norm := func(axes, square string) string {
+		return "%mean = ReduceMean(%x, " + axes + ") \"mean\"\n%d = Sub(%x, %mean) \"d\"\n%q = " + square + " \"q\"\n" +
+			"%v = ReduceMean(%q, " + axes + ") \"v\"\n%ve = Add(%v, %eps) \"ve\"\n%r = Sqrt(%ve) \"r\"\n"
+	}
+	const pow = "Pow(%d, %two)"
+	for name, c := range map[string]struct {
+		nodes string
+		left  []string
+	}{
+		"scale and bias": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%m = Mul(%c, %n) \"m\"\n%y = Add(%m, %c) \"y\"",
+			[]string{"%y = LayerNormalization(%x, %n.scale, %n.bias)"}},
+		"a square by product, a row as scale": {norm("%last", "Mul(%d, %d)") + "%n = Div(%d, %r) \"n\"\n%y = Mul(%n, %row) \"y\"",
+			[]string{"%y = LayerNormalization(%x, %n.scale, %n.bias)"}},
+		"bare": {norm("%last", pow) + "%y = Div(%d, %r) \"n\"", []string{"%y = LayerNormalization(%x, %n.scale, %n.bias)"}},
+		"bias alone": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%c, %n) \"y\"",
+			[]string{"%y = LayerNormalization(%x, %n.scale, %n.bias)"}},
+		"two dimensions": {norm("%last2", pow) + "%n = Div(%d, %r) \"n\"\n%m = Mul(%c2, %n) \"m\"\n%y = Add(%m, %c2) \"y\"",
+			[]string{"%y = LayerNormalization{axis=-2}(%x, %n.scale, %n.bias)"}},
+		"a scale that is no row": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Mul(%n, %column) \"y\"",
+			[]string{"%n = LayerNormalization(%x, %n.scale, %n.bias)", "%y = Mul(%n, %column)"}},
+		"a result that is read twice": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%m = Mul(%c, %n) \"m\"\n%y = Add(%m, %n) \"y\"",
+			[]string{"%n = LayerNormalization(%x, %n.scale, %n.bias)", "%m = Mul(%c, %n)", "%y = Add(%m, %n)"}},
+
+		"not the last":       {norm("%first", pow) + "%y = Div(%d, %r) \"n\"", nil},
+		"another power":      {norm("%last", "Pow(%d, %three)") + "%y = Div(%d, %r) \"n\"", nil},
+		"of another value":   {norm("%last", "Pow(%x, %two)") + "%y = Div(%d, %r) \"n\"", nil},
+		"a mean that's read": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %mean) \"y\"", nil},
+		"a root that's read": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %r) \"y\"", nil},
+		"centered, too":      {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %d) \"y\"", nil},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, RecognizeLayerNorm) })
+	}
+}
