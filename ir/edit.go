@@ -31,7 +31,7 @@ func (r *Rewriter) remove(n *Node) {
 	}
 	delete(r.g.nodeNames, n.Name)
 	n.graph, n.inputs = nil, nil
-	r.changed = true
+	r.edits++
 }
 
 func (r *Rewriter) drop(v *Value) {

@@ -11,12 +11,12 @@ import (
 // which stay as they are until Done; so do the types of what depends on a replaced value. Between NewRewriter and Done
 // nodes may also be appended.
 type Rewriter struct {
-	g       *Graph
-	before  map[*Node][]*Node // inserted nodes, by the node that they precede
-	last    []*Node           // inserted at the end
-	added   map[*Node]bool
-	loose   []*Value // lost a use: dead if that was the last
-	changed bool
+	g      *Graph
+	before map[*Node][]*Node // inserted nodes, by the node that they precede
+	last   []*Node           // inserted at the end
+	added  map[*Node]bool
+	loose  []*Value // lost a use: dead if that was the last
+	edits  int
 }
 
 // NewRewriter begins a change of g, which Done ends.
@@ -25,7 +25,10 @@ func NewRewriter(g *Graph) *Rewriter {
 }
 
 // Changed reports whether an edit has been made.
-func (r *Rewriter) Changed() bool { return r.changed }
+func (r *Rewriter) Changed() bool { return r.edits > 0 }
+
+// Edits is how many edits have been made, the removal of what they made useless included.
+func (r *Rewriter) Edits() int { return r.edits }
 
 // Graph is the graph that is changed.
 func (r *Rewriter) Graph() *Graph { return r.g }
@@ -65,7 +68,7 @@ func (r *Rewriter) InsertN(before *Node, name string, op Op, inputs []*Value, ou
 		r.before[before] = append(r.before[before], n)
 	}
 	r.added[n] = true
-	r.changed = true
+	r.edits++
 	r.loose = append(r.loose, n.outputs...)
 	return n, nil
 }
@@ -124,7 +127,7 @@ func (r *Rewriter) Replace(old, new *Value) error {
 		r.g.names[name], r.g.names[oldName] = new, old
 	}
 	r.loose = append(r.loose, old)
-	r.changed = true
+	r.edits++
 	return nil
 }
 
@@ -186,7 +189,7 @@ func (r *Rewriter) SetNode(n *Node, op Op, inputs ...*Value) error {
 			v.uses = append(v.uses, Use{n, i})
 		}
 	}
-	r.changed = true
+	r.edits++
 	return nil
 }
 
@@ -245,7 +248,7 @@ func (r *Rewriter) Remove(n *Node) error {
 // After an error the graph is of no further use.
 func (r *Rewriter) Done() error {
 	r.Prune()
-	if r.changed {
+	if r.Changed() {
 		r.merge()
 		if err := r.g.sort(); err != nil {
 			return err

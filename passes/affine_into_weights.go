@@ -10,8 +10,8 @@ import (
 // AffineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer before
 // it, a Transpose between them notwithstanding: BatchNormalization with given statistics, arithmetic with a constant
 // vector along the channels or a number.
-func AffineIntoWeights(g *ir.Graph) error {
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+func AffineIntoWeights(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x := affineOperand(n)
 		if x == nil || !inner(n, x) {
 			return nil

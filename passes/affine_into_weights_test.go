@@ -91,7 +91,7 @@ func TestAffineOfSymbols(t *testing.T) {
   %y = Mul(%b, %k) "y"
 }`, ops.Lookup)
 	require.NoError(t, err)
-	require.NoError(t, AffineIntoWeights(g))
+	require.NoError(t, AffineIntoWeights(&Context{Graph: g}))
 	require.NoError(t, ir.Verify(g))
 	require.Len(t, g.Nodes(), 1)
 }

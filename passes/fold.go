@@ -17,16 +17,18 @@ const maxFolded = 1 << 20
 
 // Fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
 // numbers, and removes what is no longer needed.
-func Fold(g *ir.Graph, eval Evaluator) error {
+func Fold(c *Context) error {
+	g := c.Graph
 	for range len(g.Nodes()) { // a constant may let inference know more: each round makes one at least
 		rw := ir.NewRewriter(g)
 		hits := 0
 		for _, n := range slices.Clone(g.Nodes()) {
-			h, err := foldNode(rw, n, eval)
+			h, err := foldNode(rw, n, c.Eval)
 			if err != nil {
 				return err
 			}
 			hits += h
+			c.hits += h
 		}
 		rw.RemoveDead()
 		if err := rw.Done(); err != nil {

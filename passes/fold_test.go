@@ -19,7 +19,7 @@ func evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 func fold(t *testing.T, text string) (*ir.Graph, []string) {
 	g, err := ir.Parse(text, ops.Lookup)
 	require.NoError(t, err)
-	require.NoError(t, Fold(g, evaluate))
+	require.NoError(t, Fold(&Context{Graph: g, Eval: evaluate}))
 	require.NoError(t, ir.Verify(g))
 	names := []string{}
 	for _, n := range g.Nodes() {
@@ -92,6 +92,6 @@ func TestFoldReportsTheNode(t *testing.T) {
 }`, ops.Lookup)
 	require.NoError(t, err)
 	var at *ir.Error
-	require.ErrorAs(t, Fold(g, evaluate), &at)
+	require.ErrorAs(t, Fold(&Context{Graph: g, Eval: evaluate}), &at)
 	require.Equal(t, "quotient", at.Node)
 }

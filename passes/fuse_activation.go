@@ -10,8 +10,8 @@ import (
 
 // FuseActivation lets a convolution or linear layer apply the activation that follows it, right behind it or after
 // nodes that only move elements. A normalization of images by given statistics becomes a convolution for that.
-func FuseActivation(g *ir.Graph) error {
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+func FuseActivation(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		e, ok := activation(n)
 		if !ok {
 			return nil

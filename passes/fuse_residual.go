@@ -9,12 +9,12 @@ import (
 
 // FuseResidual lets a convolution or linear layer add what its result is added to. Where both summands are such layers,
 // it is the later one.
-func FuseResidual(g *ir.Graph) error {
+func FuseResidual(c *Context) error {
 	place := map[*ir.Node]int{}
-	for i, n := range g.Nodes() {
+	for i, n := range c.Graph.Nodes() {
 		place[n] = i
 	}
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.Add](n) && !(isOp[*ops.Sum](n) && len(n.Inputs()) == 2) {
 			return nil
 		}

@@ -25,10 +25,10 @@ const weights = `
 
 // checkFused applies a pass to a graph of two inputs, %x: float32[2,2,3,4] and %s: float32[2,1,3,4]; no left stands for
 // the nodes that were there.
-func checkFused(t *testing.T, nodes string, left []string, pass func(*ir.Graph) error) {
+func checkFused(t *testing.T, nodes string, left []string, pass func(*Context) error) {
 	text := `graph "g" opset 21 (%x: float32[2,2,3,4], %s: float32[2,1,3,4]) -> (%y) {` + weights + nodes + "\n}"
 	if left == nil {
-		left = rewritten(t, text, 0, func(*ir.Graph) error { return nil })
+		left = rewritten(t, text, 0, func(*Context) error { return nil })
 	}
 	require.Equal(t, left, rewritten(t, text, 1e-5, pass))
 }
@@ -111,7 +111,7 @@ func TestFuseResidualOfSymbols(t *testing.T) {
   %y = Add(%a, %r) "y"
 }`, ops.Lookup)
 		require.NoError(t, err)
-		require.NoError(t, FuseResidual(g))
+		require.NoError(t, FuseResidual(&Context{Graph: g}))
 		require.NoError(t, ir.Verify(g))
 		require.Len(t, g.Nodes(), left, shape)
 	}

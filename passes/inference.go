@@ -10,39 +10,8 @@ import (
 // ForInference makes a graph ready to be run, and only that: constants are folded, and what can be computed together
 // becomes one node. The result is the same function up to rounding.
 func ForInference(g *ir.Graph, eval Evaluator) error {
-	if err := Fold(g, eval); err != nil {
-		return err
-	}
-	for _, pass := range [...]func(*ir.Graph) error{
-		Simplify,
-		RecognizeActivations, // before fusions, which take the result
-		RecognizeLayerNorm,
-		LinearFromMatMul,
-		AffineIntoWeights,
-		FuseResidual,
-		Simplify,       // what transposed residuals back
-		FuseActivation, // after residuals: an activation ends a fusion
-	} {
-		if err := pass(g); err != nil {
-			return err
-		}
-	}
-	return Fold(g, eval)
-}
-
-// eachNode edits a graph node by node. What an edit made useless is gone before the next one looks.
-func eachNode(g *ir.Graph, edit func(rw *ir.Rewriter, n *ir.Node) error) error {
-	rw := ir.NewRewriter(g)
-	for _, n := range slices.Clone(g.Nodes()) {
-		if rw.Removed(n) {
-			continue
-		}
-		if err := edit(rw, n); err != nil {
-			return err
-		}
-		rw.Prune()
-	}
-	return rw.Done()
+	_, err := Optimize(g, Options{Level: O2, Eval: eval})
+	return err
 }
 
 // onlyUse is the node that alone reads v, nil where there are more or v is a graph output.

@@ -8,8 +8,8 @@ import (
 
 // LinearFromMatMul turns products with a constant matrix, by MatMul or by Gemm with a vector for its addend, into
 // FusedLinear, which takes on what follows.
-func LinearFromMatMul(g *ir.Graph) error {
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+func LinearFromMatMul(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		op := ir.New[ops.FusedLinear]()
 		inputs := []*ir.Value{n.In(0), n.In(1)}
 		switch product := n.Op.(type) {

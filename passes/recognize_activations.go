@@ -10,13 +10,13 @@ import (
 // RecognizeActivations finds activations that are spelled out in simpler operators as a product of a number, x and a
 // gate that x controls, the factors in any order: Swish, HardSwish, Mish, Gelu in both its forms, and HardSigmoid, which
 // is the product of a number and the gate.
-func RecognizeActivations(g *ir.Graph) error {
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+func RecognizeActivations(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		p := product{number: 1}
 		if !p.root(n) {
 			return nil
 		}
-		op, x := p.activation(g)
+		op, x := p.activation(c.Graph)
 		if op == nil || x.Type().Shape == nil || len(x.Type().Shape) != len(n.Out(0).Type().Shape) {
 			return nil
 		}

@@ -10,8 +10,8 @@ import (
 
 // RecognizeLayerNorm finds layer normalization over the last dimensions that is spelled out:
 // (x - mean(x)) / √(mean((x - mean(x))²) + ε), times a constant scale and plus a constant bias where these follow.
-func RecognizeLayerNorm(g *ir.Graph) error {
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+func RecognizeLayerNorm(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x, axes, epsilon := normalized(n)
 		if x == nil || len(x.Type().Shape) != len(n.Out(0).Type().Shape) {
 			return nil

@@ -4,8 +4,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/onnxrun/onnxrun/ir"
 )
 
 const numbers = `
@@ -75,10 +73,10 @@ func TestRecognizeActivations(t *testing.T) {
 
 // check applies a pass to a graph of one input, %x: float32[2,4,6], and compares the nodes that it leaves; nil stands for
 // those that were there.
-func check(t *testing.T, nodes string, left []string, pass func(*ir.Graph) error) {
+func check(t *testing.T, nodes string, left []string, pass func(*Context) error) {
 	text := `graph "g" opset 21 (%x: float32[2,4,6]) -> (%y) {` + numbers + "  %zeroth: int64[1] = const [0]\n" + nodes + "\n}"
 	if left == nil {
-		left = rewritten(t, text, 0, func(*ir.Graph) error { return nil })
+		left = rewritten(t, text, 0, func(*Context) error { return nil })
 	}
 	require.Equal(t, left, rewritten(t, text, 1e-5, pass))
 }

@@ -10,8 +10,8 @@ import (
 
 // Simplify removes nodes that give their input as it is, and lets a Transpose or Reshape of another one's result read
 // what that one reads. Results stay the same to the bit.
-func Simplify(g *ir.Graph) error {
-	return eachNode(g, func(rw *ir.Rewriter, n *ir.Node) error {
+func Simplify(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		var err error
 		switch op := n.Op.(type) {
 		case *ops.Transpose:

@@ -1,0 +1,72 @@
+package passes
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Kind says what a pass does to the function that a graph computes.
+type Kind uint8
+
+const (
+	Exact       Kind = iota // the same function up to rounding, and a graph that can still be trained
+	Inference               // the same function up to rounding, in a form that is only good for running
+	Approximate             // another function, near the first one: by name only
+)
+
+func (k Kind) String() string { return [...]string{"exact", "inference", "approximate"}[k] }
+
+// Pass is a function from graph to graph.
+type Pass struct {
+	Name string
+	Kind Kind
+	Doc  string // one line
+	// Group: neighbours with the same number, other than 0, are repeated until none of them changes anything, maxRounds
+	// times at most.
+	Group int
+	Run   func(*Context) error
+}
+
+// Context is what a pass works with, and where it tells what it did.
+type Context struct {
+	Graph *ir.Graph
+	Eval  Evaluator
+	// Approximation is what approximate passes need beyond that; nil where none runs.
+	Approximation *Approximation
+
+	hits     int
+	misses   map[string]int // reason → times
+	rewrites []Rewrite
+}
+
+// hit counts a change.
+func (c *Context) hit() { c.hits++ }
+
+// miss counts a place where the pass's pattern stands and the pass did nothing, and why.
+func (c *Context) miss(reason string) {
+	if c.misses == nil {
+		c.misses = map[string]int{}
+	}
+	c.misses[reason]++
+}
+
+// eachNode edits the graph node by node and counts the nodes for which there was an edit. What an edit made useless is
+// gone before the next one looks.
+func (c *Context) eachNode(edit func(rw *ir.Rewriter, n *ir.Node) error) error {
+	rw := ir.NewRewriter(c.Graph)
+	for _, n := range slices.Clone(c.Graph.Nodes()) {
+		if rw.Removed(n) {
+			continue
+		}
+		before := rw.Edits()
+		if err := edit(rw, n); err != nil {
+			return err
+		}
+		if rw.Edits() > before {
+			c.hit()
+		}
+		rw.Prune()
+	}
+	return rw.Done()
+}
