@@ -39,6 +39,12 @@ func convCandidates(spec kernel.BlockedConvSpec) []candidate {
 		name: "direct", cost: kernel.DirectCost(spec), spec: spec,
 		make: func() (convKernel, error) { return kernel.NewBlockedConv(spec) },
 	}}
+	if cost, ok := kernel.NarrowCost(spec); ok {
+		list = append(list, candidate{
+			name: "narrow", cost: cost, spec: spec,
+			make: func() (convKernel, error) { return kernel.NewNarrowConv(spec) },
+		})
+	}
 	for form := range kernel.WinogradForms {
 		if cost, ok := kernel.WinogradCost(spec, form); ok {
 			list = append(list, candidate{
@@ -52,8 +58,8 @@ func convCandidates(spec kernel.BlockedConvSpec) []candidate {
 
 // convKey names a convolution for the tuner: everything that its time depends on.
 func convKey(s kernel.BlockedConvSpec, threads int) string {
-	return fmt.Sprintf("%v n%d c%d m%d g%d in%v k%v s%v d%v p%v out%v t%d", s.Impl, s.N, s.C, s.OutC, s.Group,
-		s.In, s.Kernel, s.Strides, s.Dilations, s.Pads, s.Out, threads)
+	return fmt.Sprintf("%v n%d c%d m%d g%d in%v k%v s%v d%v p%v out%v r%v t%d", s.Impl, s.N, s.C, s.OutC, s.Group,
+		s.In, s.Kernel, s.Strides, s.Dilations, s.Pads, s.Out, s.Residual, threads)
 }
 
 // inputSize and outputSize are the elements of a convolution's arrays, math.MaxInt where they are too many to measure.

@@ -77,7 +77,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec := kernel.BlockedConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Act: act,
-		Weights: constFloat32(n.In(1)), Strict: p.session.opts.Strict, Split: p.splitProduct(n), Impl: p.impl(),
+		Weights: constFloat32(n.In(1)), Residual: residual != nil, Strict: p.session.opts.Strict, Split: p.splitProduct(n), Impl: p.impl(),
 	}
 	if p.swells(in) || p.swells(sizes(n.Out(0))) || p.swells([]int{1, weights[0], product(weights[1:]), 1}) {
 		return false, nil

@@ -14,6 +14,7 @@ type BlockedConvSpec struct {
 	InputMajor    bool      // Weights are C×OutC, of a 1×1 kernel in one group
 	Act           Activation
 	Plain         bool // the input is plain NCHW: for few channels, of which no block would be full
+	Residual      bool // Run is handed one
 	Strict        bool // sums in order of input channels and taps: no Winograd
 	Split         int
 	Impl          Impl
@@ -403,26 +404,32 @@ const activateTiles = 4
 
 // copyPadded copies the input of output rows r0…r1-1, with zeros around it, to scratch.
 func (c *BlockedConv) copyPadded(dst, src []float32, r0, r1 int) {
-	h, w := &c.win[1], &c.win[2]
 	size := 1
 	if !c.spec.Plain {
 		size = Block
 	}
-	y0, x0 := r0*h.stride+h.off[0], w.off[0]
-	rows := (r1-r0-1)*h.stride + h.off[len(h.off)-1] - h.off[0] + 1
-	left := min(max(0, -x0), c.padW)
-	right := max(left, min(c.padW, w.in-x0))
-	for p := range c.inPlanes {
-		plane := src[p*c.inPlane*size:][:c.inPlane*size]
+	c.win.copyPadded(dst, src, c.inPlanes, size, c.padH, c.padW, r0, r1)
+}
+
+// copyPadded copies what output rows r0…r1-1 read of planes, whose pixels have size elements, to planes of padH×padW
+// pixels that begin where the first tap of the first output lies, with zeros beyond the input.
+func (w *window) copyPadded(dst, src []float32, planes, size, padH, padW, r0, r1 int) {
+	y, x := &w[1], &w[2]
+	y0, x0 := r0*y.stride+y.off[0], x.off[0]
+	rows := (r1-r0-1)*y.stride + y.off[len(y.off)-1] - y.off[0] + 1
+	left := min(max(0, -x0), padW)
+	right := max(left, min(padW, x.in-x0))
+	for p := range planes {
+		plane := src[p*y.in*x.in*size:][:y.in*x.in*size]
 		for r := range rows {
-			line := dst[(p*c.padH+r)*c.padW*size:][:c.padW*size]
+			line := dst[(p*padH+r)*padW*size:][:padW*size]
 			iy := y0 + r
-			if iy < 0 || iy >= h.in || left == right {
+			if iy < 0 || iy >= y.in || left == right {
 				clear(line)
 				continue
 			}
 			clear(line[:left*size])
-			copy(line[left*size:right*size], plane[(iy*w.in+x0+left)*size:])
+			copy(line[left*size:right*size], plane[(iy*x.in+x0+left)*size:])
 			clear(line[right*size:])
 		}
 	}

@@ -39,3 +39,13 @@ func WinogradCost(s BlockedConvSpec, form int) (cost Cost, ok bool) {
 	transforms := 7 * points * tiles * (in + out) * Block * 2
 	return Cost{2*weights*tiles/efficiency + transforms, weights * floatBytes}, true
 }
+
+// NarrowCost estimates a convolution with pixels in the lanes; ok is false where that does not fit.
+func NarrowCost(s BlockedConvSpec) (cost Cost, ok bool) {
+	if s.complete("conv") != nil || !fitsNarrow(&s) {
+		return Cost{}, false
+	}
+	pixels := s.N * s.Out[0] * roundUp(s.Out[1], newNarrowKernel(s.Impl).pixels)
+	const efficiency = 0.7 // rows are copied and transposed
+	return Cost{2 * float64(s.C*product(s.Kernel)) * float64(s.OutC*pixels) / efficiency, float64(s.OutC*s.C*product(s.Kernel)) * floatBytes}, true
+}

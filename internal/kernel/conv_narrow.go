@@ -1,0 +1,109 @@
+package kernel
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// NarrowConv is a prepared convolution of a plain input to fewer output channels than half a block has: pixels lie in the
+// lanes, where in other algorithms channels do, and are transposed at the end.
+type NarrowConv struct {
+	spec       BlockedConvSpec
+	kern       narrowKernel
+	win        window
+	weights    []float32 // [C × taps][OutC]
+	bias       []float32
+	taps       []int // distances in the copy of the input with borders, in bytes
+	padH, padW int   // size of a plane of that copy, of the rows of one band
+	band       int   // rows of the output done at once
+	rows       chunks
+}
+
+// fitsNarrow reports whether NewNarrowConv takes a complete spec.
+func fitsNarrow(s *BlockedConvSpec) bool {
+	return s.Plain && s.Group == 1 && !s.Residual && s.C > 0 && s.OutC > 0 && s.OutC <= newNarrowKernel(s.Impl).channels && s.Strides[1] == 1
+}
+
+// NewNarrowConv prepares a convolution; it fails where the spec does not fit.
+func NewNarrowConv(spec BlockedConvSpec) (*NarrowConv, error) {
+	if err := checkBlockedConv(&spec); err != nil {
+		return nil, err
+	}
+	if !fitsNarrow(&spec) {
+		return nil, fmt.Errorf("kernel: narrow conv: does not fit a convolution of %d to %d channels, strides %v", spec.C, spec.OutC, spec.Strides)
+	}
+	c := &NarrowConv{spec: spec, kern: newNarrowKernel(spec.Impl), win: spec.window()}
+	s, h, w := &c.spec, &c.win[1], &c.win[2]
+	c.padW = roundUp(w.out, c.kern.pixels) + w.off[len(w.off)-1] - w.off[0]
+	reach := h.off[len(h.off)-1] - h.off[0] + 1
+	fit := max(reach, cacheBytes/(c.padW*s.C*floatBytes)) // rows of the input that stay in the cache
+	c.band = min(max(1, (fit-reach)/h.stride+1), max(1, h.out))
+	c.padH = (c.band-1)*h.stride + reach
+	for i := range s.C {
+		for _, y := range h.off {
+			for _, x := range w.off {
+				c.taps = append(c.taps, ((i*c.padH+y-h.off[0])*c.padW+x-w.off[0])*floatBytes)
+			}
+		}
+	}
+	c.weights = make([]float32, len(s.Weights))
+	for i, v := range s.Weights {
+		c.weights[i%len(c.taps)*s.OutC+i/len(c.taps)] = v
+	}
+	c.bias = make([]float32, s.OutC)
+	copy(c.bias, s.Bias)
+	s.Weights, s.Bias = nil, nil
+	c.rows = newChunks(h.out, ceilDiv(max(1, s.Split), max(1, s.N)), 1)
+	return c, nil
+}
+
+// Algorithm names how the convolution is computed.
+func (c *NarrowConv) Algorithm() string { return "narrow" }
+
+// Tasks returns the number of tasks.
+func (c *NarrowConv) Tasks() int {
+	if c.win.outputs() == 0 {
+		return 0
+	}
+	return c.spec.N * c.rows.tasks
+}
+
+// ScratchSize returns the number of float32 of scratch that Run needs: for the transposition, then for the input.
+func (c *NarrowConv) ScratchSize() int {
+	return Block*c.kern.pixels + c.spec.C*c.padH*c.padW
+}
+
+// Run computes one task of y; residual is not looked at.
+func (c *NarrowConv) Run(task int, y, x, _, scratch []float32) {
+	h, w := &c.win[1], &c.win[2]
+	image := task % c.spec.N
+	r0, r1 := c.rows.bounds(task / c.spec.N)
+	x = x[image*c.spec.C*c.win.inputs():][:c.spec.C*c.win.inputs()]
+	y = y[image*c.win.outputs()*Block:][:r1*w.out*Block]
+	lanes, padded := scratch[:Block*c.kern.pixels], scratch[Block*c.kern.pixels:]
+	clear(lanes)
+	for r := r0; r < r1; r += c.band {
+		end := min(r+c.band, r1)
+		c.win.copyPadded(padded, x, c.spec.C, 1, c.padH, c.padW, r, end)
+		for i := range end - r {
+			c.row(y[(r+i)*w.out*Block:], padded[i*h.stride*c.padW:], lanes)
+		}
+	}
+}
+
+// row computes a row of y, and may spoil what lies behind it. The rows of lanes are the channels of pixels.
+func (c *NarrowConv) row(y, x, lanes []float32) {
+	a := narrowArgs{taps: &c.taps[0], count: len(c.taps), w: &c.weights[0], bias: &c.bias[0], channels: c.spec.OutC}
+	a.y, a.ystep = unsafe.Pointer(&lanes[0]), c.kern.pixels*floatBytes
+	for p := 0; p < c.win[2].out; p += c.kern.pixels {
+		a.x = unsafe.Pointer(&x[p])
+		c.kern.run(&a)
+		c.spec.Act.apply(c.kern.impl, lanes[:c.spec.OutC*c.kern.pixels])
+		n := min(c.kern.pixels, c.win[2].out-p)
+		to := y[p*Block:]
+		if whole := roundUp(n, 8) * Block; whole <= len(to) { // faster
+			n = roundUp(n, 8)
+		}
+		transpose(c.kern.impl, to, lanes, Block, n, Block, c.kern.pixels)
+	}
+}
