@@ -106,10 +106,14 @@ func (p *plan) split() int {
 	return 4 * p.session.opts.Threads
 }
 
-// splitProduct is split for a convolution or matrix product: those that are small are not divided.
+// splitProduct is split for a convolution or matrix product: those that are small are not divided, or into no more tasks
+// than there are workers.
 func (p *plan) splitProduct(n *ir.Node) int {
-	if n.Op.Def().MACs(n) < 2*forkJoinMACs {
+	switch macs := n.Op.Def().MACs(n); {
+	case macs < 2*forkJoinMACs:
 		return 1
+	case macs < 16*forkJoinMACs:
+		return p.session.opts.Threads
 	}
 	return p.split()
 }

@@ -98,6 +98,8 @@ func (p *plan) lowerRows(n *ir.Node) (done bool, err error) {
 		return p.rowsLinear(n, op)
 	case *ops.Transpose:
 		return p.rowsTranspose(n, op), nil
+	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Identity:
+		return p.rowsReshape(n), nil
 	}
 	if !p.hasRows(n.In(0)) && !p.hasRows(n.In(1)) {
 		return false, nil
@@ -105,8 +107,6 @@ func (p *plan) lowerRows(n *ir.Node) (done bool, err error) {
 	switch op := n.Op.(type) {
 	case *ops.LayerNormalization:
 		return p.rowsLayerNorm(n, op)
-	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Identity:
-		return p.rowsReshape(n), nil
 	case *ops.Add:
 		return p.rowsBinary(n, kernel.Add)
 	case *ops.Mul:
@@ -121,9 +121,12 @@ func (p *plan) rowsLinear(n *ir.Node, op *ops.FusedLinear) (bool, error) {
 	_, _, out, _ := p.rowSizes(n.Out(0))
 	act, known := activationOf(&op.Epilogue)
 	w, bias := constFloat32(n.In(1)), constFloat32(n.In(2))
-	const few = 8
-	if !ok || !known || w == nil || n.In(2) != nil && bias == nil || images*plane < few || k < kernel.Block || out < kernel.Block ||
+	const few, small = 8, 1 << 15
+	if !ok || !known || w == nil || n.In(2) != nil && bias == nil || k < kernel.Block || out < kernel.Block ||
 		out%kernel.Block != 0 && !act.KeepsZero() {
+		return false, nil
+	}
+	if images*plane < few && (len(w) > small || !p.hasRows(n.In(0))) {
 		return false, nil
 	}
 	if op.TransB && images*plane <= kernel.DotRows && kernel.ReadInPlace(len(w)) { // where they lie, at memory speed
@@ -177,6 +180,11 @@ func (p *plan) rowsTranspose(n *ir.Node, op *ops.Transpose) bool {
 // rowsReshape lets a value of the same rows have its input's place.
 func (p *plan) rowsReshape(n *ir.Node) bool {
 	images, plane, c, _ := p.rowSizes(n.In(0))
+	if in := sizes(n.In(0)); len(in) == 4 && in[0]*in[2]*in[3] == 1 && p.hasBlocked(n.In(0)) && slices.Equal(sizes(n.Out(0)), in[:2]) {
+		p.rows[n.Out(0).ID()] = p.blocked[n.In(0).ID()] // one pixel's channels are the same in both
+		p.slots[n.Out(0).ID()].kind = absent
+		return true
+	}
 	toImages, toPlane, toC, _ := p.rowSizes(n.Out(0))
 	if !p.hasRows(n.In(0)) || images != toImages || plane != toPlane || c != toC {
 		return false

@@ -372,20 +372,22 @@ func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 	}
 	tiles := ceilDiv(width, c.kern.pixels)
 	yBase, resBase := unsafe.Pointer(unsafe.SliceData(r.y)), unsafe.Pointer(unsafe.SliceData(res))
+	function, waiting := last && c.spec.Act.Kind == Function, 0 // pixels that it has not yet been applied to
 	for line := range lines {
-		out := b*a.yb + (first+line*width)*blockBytes
 		for t := range tiles {
 			from, to := t*width/tiles, (t+1)*width/tiles
+			out := b*a.yb + (first+line*width+from)*blockBytes
 			a.shape = to - from + 16*nb
 			a.x = unsafe.Add(r.base, line*r.rowStep+from*c.px)
-			a.y = unsafe.Add(yBase, out+from*blockBytes)
+			a.y = unsafe.Add(yBase, out)
 			if res != nil {
-				a.res = unsafe.Add(resBase, out+from*blockBytes)
+				a.res = unsafe.Add(resBase, out)
 			}
 			c.kern.run(&a)
-			if last && c.spec.Act.Kind == Function && (t%activateTiles == activateTiles-1 || t+1 == tiles) {
-				from = t / activateTiles * activateTiles * width / tiles
-				c.activate(r.y, (out+from*blockBytes)/floatBytes, a.yb/floatBytes, nb, to-from)
+			waiting += to - from
+			if function && (waiting >= activatePixels || line+1 == lines && t+1 == tiles) {
+				c.activate(r.y, out/floatBytes+(to-from-waiting)*Block, a.yb/floatBytes, nb, waiting)
+				waiting = 0
 			}
 		}
 	}
@@ -398,9 +400,9 @@ func (c *BlockedConv) activate(y []float32, at, step, nb, pixels int) {
 	}
 }
 
-// activateTiles is how many tiles are computed before a function is applied to them, while they are in the first-level
+// activatePixels is how many pixels are computed before a function is applied to them, while they are in the first-level
 // cache.
-const activateTiles = 4
+const activatePixels = 48
 
 // copyPadded copies the input of output rows r0…r1-1, with zeros around it, to scratch.
 func (c *BlockedConv) copyPadded(dst, src []float32, r0, r1 int) {
@@ -419,18 +421,28 @@ func (w *window) copyPadded(dst, src []float32, planes, size, padH, padW, r0, r1
 	rows := (r1-r0-1)*y.stride + y.off[len(y.off)-1] - y.off[0] + 1
 	left := min(max(0, -x0), padW)
 	right := max(left, min(padW, x.in-x0))
+	const short = 64 // elements of a line: clearing them all is quicker than two ends
+	whole := padW*size <= short
+	if whole {
+		clear(dst[:planes*padH*padW*size])
+	}
 	for p := range planes {
 		plane := src[p*y.in*x.in*size:][:y.in*x.in*size]
 		for r := range rows {
 			line := dst[(p*padH+r)*padW*size:][:padW*size]
 			iy := y0 + r
-			if iy < 0 || iy >= y.in || left == right {
-				clear(line)
-				continue
+			inside := iy >= 0 && iy < y.in && left < right
+			if inside {
+				copy(line[left*size:right*size], plane[(iy*x.in+x0+left)*size:])
 			}
-			clear(line[:left*size])
-			copy(line[left*size:right*size], plane[(iy*x.in+x0+left)*size:])
-			clear(line[right*size:])
+			switch {
+			case whole:
+			case inside:
+				clear(line[:left*size])
+				clear(line[right*size:])
+			default:
+				clear(line)
+			}
 		}
 	}
 }

@@ -70,40 +70,49 @@ func (c *NarrowConv) Tasks() int {
 
 // ScratchSize returns the number of float32 of scratch that Run needs: for the transposition, then for the input.
 func (c *NarrowConv) ScratchSize() int {
-	return Block*c.kern.pixels + c.spec.C*c.padH*c.padW
+	return narrowRuns*Block*c.kern.pixels + c.spec.C*c.padH*c.padW
 }
+
+// narrowRuns is how many runs of pixels are computed before the activation is applied to them and they are transposed.
+const narrowRuns = 4
 
 // Run computes one task of y; residual is not looked at.
 func (c *NarrowConv) Run(task int, y, x, _, scratch []float32) {
-	h, w := &c.win[1], &c.win[2]
+	w := &c.win[2]
 	image := task % c.spec.N
 	r0, r1 := c.rows.bounds(task / c.spec.N)
 	x = x[image*c.spec.C*c.win.inputs():][:c.spec.C*c.win.inputs()]
 	y = y[image*c.win.outputs()*Block:][:r1*w.out*Block]
-	lanes, padded := scratch[:Block*c.kern.pixels], scratch[Block*c.kern.pixels:]
+	lanes, padded := scratch[:narrowRuns*Block*c.kern.pixels], scratch[narrowRuns*Block*c.kern.pixels:]
 	clear(lanes)
 	for r := r0; r < r1; r += c.band {
 		end := min(r+c.band, r1)
 		c.win.copyPadded(padded, x, c.spec.C, 1, c.padH, c.padW, r, end)
-		for i := range end - r {
-			c.row(y[(r+i)*w.out*Block:], padded[i*h.stride*c.padW:], lanes)
-		}
+		c.rowRuns(y[r*w.out*Block:], padded, lanes, end-r)
 	}
 }
 
-// row computes a row of y, and may spoil what lies behind it. The rows of lanes are the channels of pixels.
-func (c *NarrowConv) row(y, x, lanes []float32) {
-	a := narrowArgs{taps: &c.taps[0], count: len(c.taps), w: &c.weights[0], bias: &c.bias[0], channels: c.spec.OutC}
-	a.y, a.ystep = unsafe.Pointer(&lanes[0]), c.kern.pixels*floatBytes
-	for p := 0; p < c.win[2].out; p += c.kern.pixels {
-		a.x = unsafe.Pointer(&x[p])
-		c.kern.run(&a)
-		c.spec.Act.apply(c.kern.impl, lanes[:c.spec.OutC*c.kern.pixels])
-		n := min(c.kern.pixels, c.win[2].out-p)
-		to := y[p*Block:]
-		if whole := roundUp(n, 8) * Block; whole <= len(to) { // faster
-			n = roundUp(n, 8)
+// rowRuns computes rows of y, and may spoil what lies behind them. The rows of lanes are the channels of narrowRuns runs.
+func (c *NarrowConv) rowRuns(y, x, lanes []float32, rows int) {
+	width, px, step := c.win[2].out, c.kern.pixels, narrowRuns*c.kern.pixels
+	inRow := c.win[1].stride * c.padW
+	a := narrowArgs{taps: &c.taps[0], count: len(c.taps), w: &c.weights[0], bias: &c.bias[0], channels: c.spec.OutC, ystep: step * floatBytes}
+	perRow := ceilDiv(width, px)
+	for first := 0; first < rows*perRow; first += narrowRuns {
+		runs := min(narrowRuns, rows*perRow-first)
+		for i := range runs {
+			row, p := (first+i)/perRow, (first+i)%perRow*px
+			a.x, a.y = unsafe.Pointer(&x[row*inRow+p]), unsafe.Pointer(&lanes[i*px])
+			c.kern.run(&a)
 		}
-		transpose(c.kern.impl, to, lanes, Block, n, Block, c.kern.pixels)
+		c.spec.Act.apply(c.kern.impl, lanes[:(c.spec.OutC-1)*step+runs*px])
+		for i := range runs {
+			row, p := (first+i)/perRow, (first+i)%perRow*px
+			to, n := y[(row*width+p)*Block:], min(px, width-p)
+			if whole := roundUp(n, 8); whole*Block <= len(to) { // faster
+				n = whole
+			}
+			transpose(c.kern.impl, to, lanes[i*px:], Block, n, Block, step)
+		}
 	}
 }

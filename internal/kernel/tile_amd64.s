@@ -88,22 +88,21 @@ tap1x1:
 	ADDQ $0x10, CX
 
 channel1x1:
-	VMOVUPS      (BX), Z1
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z2
-	VFMADD231PS  Z1, Z2, Z0
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel1x1
-	DECQ         DX
-	JNE          tap1x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp1x1
-	VADDPS       (SI), Z0, Z0
+	VMOVUPS          (BX), Z1
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z1, Z0
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel1x1
+	DECQ             DX
+	JNE              tap1x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp1x1
+	VADDPS           (SI), Z0, Z0
 
 clamp1x1:
 	MOVQ         96(DI), SI
@@ -132,26 +131,24 @@ tap2x1:
 	ADDQ $0x10, CX
 
 channel2x1:
-	VMOVUPS      (BX), Z2
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z3
-	VFMADD231PS  Z2, Z3, Z0
-	VBROADCASTSS (SI)(R8*1), Z4
-	VFMADD231PS  Z2, Z4, Z1
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel2x1
-	DECQ         DX
-	JNE          tap2x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp2x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
+	VMOVUPS          (BX), Z2
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z2, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z2, Z1
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel2x1
+	DECQ             DX
+	JNE              tap2x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp2x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
 
 clamp2x1:
 	MOVQ         96(DI), SI
@@ -185,30 +182,27 @@ tap3x1:
 	ADDQ $0x10, CX
 
 channel3x1:
-	VMOVUPS      (BX), Z3
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z4
-	VFMADD231PS  Z3, Z4, Z0
-	VBROADCASTSS (SI)(R8*1), Z5
-	VFMADD231PS  Z3, Z5, Z1
-	VBROADCASTSS (SI)(R8*2), Z6
-	VFMADD231PS  Z3, Z6, Z2
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel3x1
-	DECQ         DX
-	JNE          tap3x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp3x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
+	VMOVUPS          (BX), Z3
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z3, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z3, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z3, Z2
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel3x1
+	DECQ             DX
+	JNE              tap3x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp3x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
 
 clamp3x1:
 	MOVQ         96(DI), SI
@@ -257,34 +251,30 @@ tap4x1:
 	MOVQ       R14, SI
 
 channel4x1:
-	VMOVUPS      (BX), Z4
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z5
-	VFMADD231PS  Z4, Z5, Z0
-	VBROADCASTSS (SI)(R8*1), Z6
-	VFMADD231PS  Z4, Z6, Z1
-	VBROADCASTSS (SI)(R8*2), Z7
-	VFMADD231PS  Z4, Z7, Z2
-	VBROADCASTSS (SI)(R9*1), Z8
-	VFMADD231PS  Z4, Z8, Z3
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel4x1
-	DECQ         DX
-	JNE          tap4x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp4x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
+	VMOVUPS          (BX), Z4
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z4, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z4, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z4, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z4, Z3
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel4x1
+	DECQ             DX
+	JNE              tap4x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp4x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
 
 clamp4x1:
 	MOVQ         96(DI), SI
@@ -339,38 +329,33 @@ tap5x1:
 	MOVQ       R14, SI
 
 channel5x1:
-	VMOVUPS      (BX), Z5
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z6
-	VFMADD231PS  Z5, Z6, Z0
-	VBROADCASTSS (SI)(R8*1), Z7
-	VFMADD231PS  Z5, Z7, Z1
-	VBROADCASTSS (SI)(R8*2), Z8
-	VFMADD231PS  Z5, Z8, Z2
-	VBROADCASTSS (SI)(R9*1), Z9
-	VFMADD231PS  Z5, Z9, Z3
-	VBROADCASTSS (SI)(R8*4), Z6
-	VFMADD231PS  Z5, Z6, Z4
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel5x1
-	DECQ         DX
-	JNE          tap5x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp5x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
+	VMOVUPS          (BX), Z5
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z5, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z5, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z5, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z5, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z5, Z4
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel5x1
+	DECQ             DX
+	JNE              tap5x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp5x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
 
 clamp5x1:
 	MOVQ         96(DI), SI
@@ -431,42 +416,36 @@ tap6x1:
 	MOVQ       R14, SI
 
 channel6x1:
-	VMOVUPS      (BX), Z6
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z7
-	VFMADD231PS  Z6, Z7, Z0
-	VBROADCASTSS (SI)(R8*1), Z8
-	VFMADD231PS  Z6, Z8, Z1
-	VBROADCASTSS (SI)(R8*2), Z9
-	VFMADD231PS  Z6, Z9, Z2
-	VBROADCASTSS (SI)(R9*1), Z10
-	VFMADD231PS  Z6, Z10, Z3
-	VBROADCASTSS (SI)(R8*4), Z7
-	VFMADD231PS  Z6, Z7, Z4
-	VBROADCASTSS (SI)(R10*1), Z8
-	VFMADD231PS  Z6, Z8, Z5
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel6x1
-	DECQ         DX
-	JNE          tap6x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp6x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
+	VMOVUPS          (BX), Z6
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z6, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z6, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z6, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z6, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z6, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z6, Z5
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel6x1
+	DECQ             DX
+	JNE              tap6x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp6x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
 
 clamp6x1:
 	MOVQ         96(DI), SI
@@ -533,46 +512,39 @@ tap7x1:
 	MOVQ       R14, SI
 
 channel7x1:
-	VMOVUPS      (BX), Z7
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z8
-	VFMADD231PS  Z7, Z8, Z0
-	VBROADCASTSS (SI)(R8*1), Z9
-	VFMADD231PS  Z7, Z9, Z1
-	VBROADCASTSS (SI)(R8*2), Z10
-	VFMADD231PS  Z7, Z10, Z2
-	VBROADCASTSS (SI)(R9*1), Z11
-	VFMADD231PS  Z7, Z11, Z3
-	VBROADCASTSS (SI)(R8*4), Z8
-	VFMADD231PS  Z7, Z8, Z4
-	VBROADCASTSS (SI)(R10*1), Z9
-	VFMADD231PS  Z7, Z9, Z5
-	VBROADCASTSS (SI)(R9*2), Z10
-	VFMADD231PS  Z7, Z10, Z6
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel7x1
-	DECQ         DX
-	JNE          tap7x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp7x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
+	VMOVUPS          (BX), Z7
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z7, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z7, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z7, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z7, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z7, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z7, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z7, Z6
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel7x1
+	DECQ             DX
+	JNE              tap7x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp7x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
 
 clamp7x1:
 	MOVQ         96(DI), SI
@@ -645,50 +617,42 @@ tap8x1:
 	MOVQ       R14, SI
 
 channel8x1:
-	VMOVUPS      (BX), Z8
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z9
-	VFMADD231PS  Z8, Z9, Z0
-	VBROADCASTSS (SI)(R8*1), Z10
-	VFMADD231PS  Z8, Z10, Z1
-	VBROADCASTSS (SI)(R8*2), Z11
-	VFMADD231PS  Z8, Z11, Z2
-	VBROADCASTSS (SI)(R9*1), Z12
-	VFMADD231PS  Z8, Z12, Z3
-	VBROADCASTSS (SI)(R8*4), Z9
-	VFMADD231PS  Z8, Z9, Z4
-	VBROADCASTSS (SI)(R10*1), Z10
-	VFMADD231PS  Z8, Z10, Z5
-	VBROADCASTSS (SI)(R9*2), Z11
-	VFMADD231PS  Z8, Z11, Z6
-	VBROADCASTSS (SI)(R11*1), Z12
-	VFMADD231PS  Z8, Z12, Z7
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel8x1
-	DECQ         DX
-	JNE          tap8x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp8x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
+	VMOVUPS          (BX), Z8
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z8, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z8, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z8, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z8, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z8, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z8, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z8, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z8, Z7
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel8x1
+	DECQ             DX
+	JNE              tap8x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp8x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
 
 clamp8x1:
 	MOVQ         96(DI), SI
@@ -767,54 +731,45 @@ tap9x1:
 	MOVQ       R14, SI
 
 channel9x1:
-	VMOVUPS      (BX), Z9
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z10
-	VFMADD231PS  Z9, Z10, Z0
-	VBROADCASTSS (SI)(R8*1), Z11
-	VFMADD231PS  Z9, Z11, Z1
-	VBROADCASTSS (SI)(R8*2), Z12
-	VFMADD231PS  Z9, Z12, Z2
-	VBROADCASTSS (SI)(R9*1), Z13
-	VFMADD231PS  Z9, Z13, Z3
-	VBROADCASTSS (SI)(R8*4), Z10
-	VFMADD231PS  Z9, Z10, Z4
-	VBROADCASTSS (SI)(R10*1), Z11
-	VFMADD231PS  Z9, Z11, Z5
-	VBROADCASTSS (SI)(R9*2), Z12
-	VFMADD231PS  Z9, Z12, Z6
-	VBROADCASTSS (SI)(R11*1), Z13
-	VFMADD231PS  Z9, Z13, Z7
-	VBROADCASTSS (SI)(R8*8), Z10
-	VFMADD231PS  Z9, Z10, Z8
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel9x1
-	DECQ         DX
-	JNE          tap9x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp9x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
-	ADDQ         R9, SI
-	VADDPS       (SI), Z8, Z8
+	VMOVUPS          (BX), Z9
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z9, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z9, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z9, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z9, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z9, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z9, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z9, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z9, Z7
+	VFMADD231PS.BCST (SI)(R8*8), Z9, Z8
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel9x1
+	DECQ             DX
+	JNE              tap9x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp9x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
+	ADDQ             R9, SI
+	VADDPS           (SI), Z8, Z8
 
 clamp9x1:
 	MOVQ         96(DI), SI
@@ -899,58 +854,48 @@ tap10x1:
 	MOVQ       R14, SI
 
 channel10x1:
-	VMOVUPS      (BX), Z10
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z11
-	VFMADD231PS  Z10, Z11, Z0
-	VBROADCASTSS (SI)(R8*1), Z12
-	VFMADD231PS  Z10, Z12, Z1
-	VBROADCASTSS (SI)(R8*2), Z13
-	VFMADD231PS  Z10, Z13, Z2
-	VBROADCASTSS (SI)(R9*1), Z14
-	VFMADD231PS  Z10, Z14, Z3
-	VBROADCASTSS (SI)(R8*4), Z11
-	VFMADD231PS  Z10, Z11, Z4
-	VBROADCASTSS (SI)(R10*1), Z12
-	VFMADD231PS  Z10, Z12, Z5
-	VBROADCASTSS (SI)(R9*2), Z13
-	VFMADD231PS  Z10, Z13, Z6
-	VBROADCASTSS (SI)(R11*1), Z14
-	VFMADD231PS  Z10, Z14, Z7
-	VBROADCASTSS (SI)(R8*8), Z11
-	VFMADD231PS  Z10, Z11, Z8
-	VBROADCASTSS (SI)(R12*1), Z12
-	VFMADD231PS  Z10, Z12, Z9
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel10x1
-	DECQ         DX
-	JNE          tap10x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp10x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
-	ADDQ         R9, SI
-	VADDPS       (SI), Z8, Z8
-	ADDQ         R9, SI
-	VADDPS       (SI), Z9, Z9
+	VMOVUPS          (BX), Z10
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z10, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z10, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z10, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z10, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z10, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z10, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z10, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z10, Z7
+	VFMADD231PS.BCST (SI)(R8*8), Z10, Z8
+	VFMADD231PS.BCST (SI)(R12*1), Z10, Z9
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel10x1
+	DECQ             DX
+	JNE              tap10x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp10x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
+	ADDQ             R9, SI
+	VADDPS           (SI), Z8, Z8
+	ADDQ             R9, SI
+	VADDPS           (SI), Z9, Z9
 
 clamp10x1:
 	MOVQ         96(DI), SI
@@ -1041,62 +986,51 @@ tap11x1:
 	MOVQ       R14, SI
 
 channel11x1:
-	VMOVUPS      (BX), Z11
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z12
-	VFMADD231PS  Z11, Z12, Z0
-	VBROADCASTSS (SI)(R8*1), Z13
-	VFMADD231PS  Z11, Z13, Z1
-	VBROADCASTSS (SI)(R8*2), Z14
-	VFMADD231PS  Z11, Z14, Z2
-	VBROADCASTSS (SI)(R9*1), Z15
-	VFMADD231PS  Z11, Z15, Z3
-	VBROADCASTSS (SI)(R8*4), Z12
-	VFMADD231PS  Z11, Z12, Z4
-	VBROADCASTSS (SI)(R10*1), Z13
-	VFMADD231PS  Z11, Z13, Z5
-	VBROADCASTSS (SI)(R9*2), Z14
-	VFMADD231PS  Z11, Z14, Z6
-	VBROADCASTSS (SI)(R11*1), Z15
-	VFMADD231PS  Z11, Z15, Z7
-	VBROADCASTSS (SI)(R8*8), Z12
-	VFMADD231PS  Z11, Z12, Z8
-	VBROADCASTSS (SI)(R12*1), Z13
-	VFMADD231PS  Z11, Z13, Z9
-	VBROADCASTSS (SI)(R10*2), Z14
-	VFMADD231PS  Z11, Z14, Z10
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel11x1
-	DECQ         DX
-	JNE          tap11x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp11x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
-	ADDQ         R9, SI
-	VADDPS       (SI), Z8, Z8
-	ADDQ         R9, SI
-	VADDPS       (SI), Z9, Z9
-	ADDQ         R9, SI
-	VADDPS       (SI), Z10, Z10
+	VMOVUPS          (BX), Z11
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z11, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z11, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z11, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z11, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z11, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z11, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z11, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z11, Z7
+	VFMADD231PS.BCST (SI)(R8*8), Z11, Z8
+	VFMADD231PS.BCST (SI)(R12*1), Z11, Z9
+	VFMADD231PS.BCST (SI)(R10*2), Z11, Z10
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel11x1
+	DECQ             DX
+	JNE              tap11x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp11x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
+	ADDQ             R9, SI
+	VADDPS           (SI), Z8, Z8
+	ADDQ             R9, SI
+	VADDPS           (SI), Z9, Z9
+	ADDQ             R9, SI
+	VADDPS           (SI), Z10, Z10
 
 clamp11x1:
 	MOVQ         96(DI), SI
@@ -1193,66 +1127,54 @@ tap12x1:
 	MOVQ       R14, SI
 
 channel12x1:
-	VMOVUPS      (BX), Z12
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z13
-	VFMADD231PS  Z12, Z13, Z0
-	VBROADCASTSS (SI)(R8*1), Z14
-	VFMADD231PS  Z12, Z14, Z1
-	VBROADCASTSS (SI)(R8*2), Z15
-	VFMADD231PS  Z12, Z15, Z2
-	VBROADCASTSS (SI)(R9*1), Z16
-	VFMADD231PS  Z12, Z16, Z3
-	VBROADCASTSS (SI)(R8*4), Z13
-	VFMADD231PS  Z12, Z13, Z4
-	VBROADCASTSS (SI)(R10*1), Z14
-	VFMADD231PS  Z12, Z14, Z5
-	VBROADCASTSS (SI)(R9*2), Z15
-	VFMADD231PS  Z12, Z15, Z6
-	VBROADCASTSS (SI)(R11*1), Z16
-	VFMADD231PS  Z12, Z16, Z7
-	VBROADCASTSS (SI)(R8*8), Z13
-	VFMADD231PS  Z12, Z13, Z8
-	VBROADCASTSS (SI)(R12*1), Z14
-	VFMADD231PS  Z12, Z14, Z9
-	VBROADCASTSS (SI)(R10*2), Z15
-	VFMADD231PS  Z12, Z15, Z10
-	VBROADCASTSS (SI)(R13*1), Z16
-	VFMADD231PS  Z12, Z16, Z11
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel12x1
-	DECQ         DX
-	JNE          tap12x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp12x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
-	ADDQ         R9, SI
-	VADDPS       (SI), Z8, Z8
-	ADDQ         R9, SI
-	VADDPS       (SI), Z9, Z9
-	ADDQ         R9, SI
-	VADDPS       (SI), Z10, Z10
-	ADDQ         R9, SI
-	VADDPS       (SI), Z11, Z11
+	VMOVUPS          (BX), Z12
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z12, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z12, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z12, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z12, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z12, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z12, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z12, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z12, Z7
+	VFMADD231PS.BCST (SI)(R8*8), Z12, Z8
+	VFMADD231PS.BCST (SI)(R12*1), Z12, Z9
+	VFMADD231PS.BCST (SI)(R10*2), Z12, Z10
+	VFMADD231PS.BCST (SI)(R13*1), Z12, Z11
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel12x1
+	DECQ             DX
+	JNE              tap12x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp12x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
+	ADDQ             R9, SI
+	VADDPS           (SI), Z8, Z8
+	ADDQ             R9, SI
+	VADDPS           (SI), Z9, Z9
+	ADDQ             R9, SI
+	VADDPS           (SI), Z10, Z10
+	ADDQ             R9, SI
+	VADDPS           (SI), Z11, Z11
 
 clamp12x1:
 	MOVQ         96(DI), SI
@@ -1355,70 +1277,57 @@ tap13x1:
 	MOVQ       R14, SI
 
 channel13x1:
-	VMOVUPS      (BX), Z13
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z14
-	VFMADD231PS  Z13, Z14, Z0
-	VBROADCASTSS (SI)(R8*1), Z15
-	VFMADD231PS  Z13, Z15, Z1
-	VBROADCASTSS (SI)(R8*2), Z16
-	VFMADD231PS  Z13, Z16, Z2
-	VBROADCASTSS (SI)(R9*1), Z17
-	VFMADD231PS  Z13, Z17, Z3
-	VBROADCASTSS (SI)(R8*4), Z14
-	VFMADD231PS  Z13, Z14, Z4
-	VBROADCASTSS (SI)(R10*1), Z15
-	VFMADD231PS  Z13, Z15, Z5
-	VBROADCASTSS (SI)(R9*2), Z16
-	VFMADD231PS  Z13, Z16, Z6
-	VBROADCASTSS (SI)(R11*1), Z17
-	VFMADD231PS  Z13, Z17, Z7
-	VBROADCASTSS (SI)(R8*8), Z14
-	VFMADD231PS  Z13, Z14, Z8
-	VBROADCASTSS (SI)(R12*1), Z15
-	VFMADD231PS  Z13, Z15, Z9
-	VBROADCASTSS (SI)(R10*2), Z16
-	VFMADD231PS  Z13, Z16, Z10
-	VBROADCASTSS (SI)(R13*1), Z17
-	VFMADD231PS  Z13, Z17, Z11
-	VBROADCASTSS (SI)(R9*4), Z14
-	VFMADD231PS  Z13, Z14, Z12
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel13x1
-	DECQ         DX
-	JNE          tap13x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp13x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
-	ADDQ         R9, SI
-	VADDPS       (SI), Z8, Z8
-	ADDQ         R9, SI
-	VADDPS       (SI), Z9, Z9
-	ADDQ         R9, SI
-	VADDPS       (SI), Z10, Z10
-	ADDQ         R9, SI
-	VADDPS       (SI), Z11, Z11
-	ADDQ         R9, SI
-	VADDPS       (SI), Z12, Z12
+	VMOVUPS          (BX), Z13
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z13, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z13, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z13, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z13, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z13, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z13, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z13, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z13, Z7
+	VFMADD231PS.BCST (SI)(R8*8), Z13, Z8
+	VFMADD231PS.BCST (SI)(R12*1), Z13, Z9
+	VFMADD231PS.BCST (SI)(R10*2), Z13, Z10
+	VFMADD231PS.BCST (SI)(R13*1), Z13, Z11
+	VFMADD231PS.BCST (SI)(R9*4), Z13, Z12
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel13x1
+	DECQ             DX
+	JNE              tap13x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp13x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
+	ADDQ             R9, SI
+	VADDPS           (SI), Z8, Z8
+	ADDQ             R9, SI
+	VADDPS           (SI), Z9, Z9
+	ADDQ             R9, SI
+	VADDPS           (SI), Z10, Z10
+	ADDQ             R9, SI
+	VADDPS           (SI), Z11, Z11
+	ADDQ             R9, SI
+	VADDPS           (SI), Z12, Z12
 
 clamp13x1:
 	MOVQ         96(DI), SI
@@ -1527,74 +1436,60 @@ tap14x1:
 	MOVQ       R14, SI
 
 channel14x1:
-	VMOVUPS      (BX), Z14
-	PREFETCHT0   4096(BX)
-	VBROADCASTSS (SI), Z15
-	VFMADD231PS  Z14, Z15, Z0
-	VBROADCASTSS (SI)(R8*1), Z16
-	VFMADD231PS  Z14, Z16, Z1
-	VBROADCASTSS (SI)(R8*2), Z17
-	VFMADD231PS  Z14, Z17, Z2
-	VBROADCASTSS (SI)(R9*1), Z18
-	VFMADD231PS  Z14, Z18, Z3
-	VBROADCASTSS (SI)(R8*4), Z15
-	VFMADD231PS  Z14, Z15, Z4
-	VBROADCASTSS (SI)(R10*1), Z16
-	VFMADD231PS  Z14, Z16, Z5
-	VBROADCASTSS (SI)(R9*2), Z17
-	VFMADD231PS  Z14, Z17, Z6
-	VBROADCASTSS (SI)(R11*1), Z18
-	VFMADD231PS  Z14, Z18, Z7
-	VBROADCASTSS (SI)(R8*8), Z15
-	VFMADD231PS  Z14, Z15, Z8
-	VBROADCASTSS (SI)(R12*1), Z16
-	VFMADD231PS  Z14, Z16, Z9
-	VBROADCASTSS (SI)(R10*2), Z17
-	VFMADD231PS  Z14, Z17, Z10
-	VBROADCASTSS (SI)(R13*1), Z18
-	VFMADD231PS  Z14, Z18, Z11
-	VBROADCASTSS (SI)(R9*4), Z15
-	VFMADD231PS  Z14, Z15, Z12
-	VBROADCASTSS (SI)(R15*1), Z16
-	VFMADD231PS  Z14, Z16, Z13
-	ADDQ         80(DI), BX
-	ADDQ         $0x04, SI
-	DECQ         AX
-	JNE          channel14x1
-	DECQ         DX
-	JNE          tap14x1
-	MOVQ         64(DI), R9
-	MOVQ         72(DI), R10
-	MOVQ         40(DI), SI
-	TESTQ        SI, SI
-	JEQ          clamp14x1
-	VADDPS       (SI), Z0, Z0
-	ADDQ         R9, SI
-	VADDPS       (SI), Z1, Z1
-	ADDQ         R9, SI
-	VADDPS       (SI), Z2, Z2
-	ADDQ         R9, SI
-	VADDPS       (SI), Z3, Z3
-	ADDQ         R9, SI
-	VADDPS       (SI), Z4, Z4
-	ADDQ         R9, SI
-	VADDPS       (SI), Z5, Z5
-	ADDQ         R9, SI
-	VADDPS       (SI), Z6, Z6
-	ADDQ         R9, SI
-	VADDPS       (SI), Z7, Z7
-	ADDQ         R9, SI
-	VADDPS       (SI), Z8, Z8
-	ADDQ         R9, SI
-	VADDPS       (SI), Z9, Z9
-	ADDQ         R9, SI
-	VADDPS       (SI), Z10, Z10
-	ADDQ         R9, SI
-	VADDPS       (SI), Z11, Z11
-	ADDQ         R9, SI
-	VADDPS       (SI), Z12, Z12
-	ADDQ         R9, SI
-	VADDPS       (SI), Z13, Z13
+	VMOVUPS          (BX), Z14
+	PREFETCHT0       4096(BX)
+	VFMADD231PS.BCST (SI), Z14, Z0
+	VFMADD231PS.BCST (SI)(R8*1), Z14, Z1
+	VFMADD231PS.BCST (SI)(R8*2), Z14, Z2
+	VFMADD231PS.BCST (SI)(R9*1), Z14, Z3
+	VFMADD231PS.BCST (SI)(R8*4), Z14, Z4
+	VFMADD231PS.BCST (SI)(R10*1), Z14, Z5
+	VFMADD231PS.BCST (SI)(R9*2), Z14, Z6
+	VFMADD231PS.BCST (SI)(R11*1), Z14, Z7
+	VFMADD231PS.BCST (SI)(R8*8), Z14, Z8
+	VFMADD231PS.BCST (SI)(R12*1), Z14, Z9
+	VFMADD231PS.BCST (SI)(R10*2), Z14, Z10
+	VFMADD231PS.BCST (SI)(R13*1), Z14, Z11
+	VFMADD231PS.BCST (SI)(R9*4), Z14, Z12
+	VFMADD231PS.BCST (SI)(R15*1), Z14, Z13
+	ADDQ             80(DI), BX
+	ADDQ             $0x04, SI
+	DECQ             AX
+	JNE              channel14x1
+	DECQ             DX
+	JNE              tap14x1
+	MOVQ             64(DI), R9
+	MOVQ             72(DI), R10
+	MOVQ             40(DI), SI
+	TESTQ            SI, SI
+	JEQ              clamp14x1
+	VADDPS           (SI), Z0, Z0
+	ADDQ             R9, SI
+	VADDPS           (SI), Z1, Z1
+	ADDQ             R9, SI
+	VADDPS           (SI), Z2, Z2
+	ADDQ             R9, SI
+	VADDPS           (SI), Z3, Z3
+	ADDQ             R9, SI
+	VADDPS           (SI), Z4, Z4
+	ADDQ             R9, SI
+	VADDPS           (SI), Z5, Z5
+	ADDQ             R9, SI
+	VADDPS           (SI), Z6, Z6
+	ADDQ             R9, SI
+	VADDPS           (SI), Z7, Z7
+	ADDQ             R9, SI
+	VADDPS           (SI), Z8, Z8
+	ADDQ             R9, SI
+	VADDPS           (SI), Z9, Z9
+	ADDQ             R9, SI
+	VADDPS           (SI), Z10, Z10
+	ADDQ             R9, SI
+	VADDPS           (SI), Z11, Z11
+	ADDQ             R9, SI
+	VADDPS           (SI), Z12, Z12
+	ADDQ             R9, SI
+	VADDPS           (SI), Z13, Z13
 
 clamp14x1:
 	MOVQ         96(DI), SI

@@ -4,6 +4,9 @@ package kernel
 // apart.
 func transpose(impl Impl, dst, src []float32, rows, cols, ldt, ld int) {
 	r, c := transposeSquares(impl, dst, src, rows, cols, ldt, ld)
+	if r == rows && c == cols {
+		return
+	}
 	for i := range rows {
 		from := c
 		if i >= r {

@@ -152,6 +152,10 @@ func (s isa) tile(p, nb int) {
 		PREFETCHT0(Mem{Base: w, Disp: ahead + j*blockBytes})
 	}
 	for i := range p {
+		if s.vec == 1 && cols == 1 { // a broadcast that one product alone uses is cheaper as part of it
+			VFMADD231PS_BCST(pixel(i), weight(0), acc(i, 0))
+			continue
+		}
 		b := s.reg(p*cols + cols + i%spare)
 		VBROADCASTSS(pixel(i), b)
 		for j := range cols {
