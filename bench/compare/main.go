@@ -14,8 +14,9 @@ import (
 	ort "github.com/yalue/onnxruntime_go"
 )
 
-// thirteen are the models of the project's table.
-const thirteen = "lenet5,alexnet,vgg16,squeezenet1_1,googlenet,resnet18,resnet50,mobilenet_v2,densenet121,efficientnet_b0,shufflenet_v2,convnext_tiny,vit_b_16"
+// table is the models of the project's table.
+const table = "lenet5,alexnet,vgg16,squeezenet1_1,googlenet,resnet18,resnet50,mobilenet_v2,densenet121,efficientnet_b0," +
+	"shufflenet_v2,convnext_tiny,vit_b_16,lenet5@64,alexnet@8,resnet50@8"
 
 type config struct {
 	models   []string
@@ -34,7 +35,7 @@ func main() {
 
 func run() error {
 	var c config
-	models := flag.String("models", thirteen, "architectures of the zoo and .onnx files, separated by commas; NAME@8 is a batch of 8")
+	models := flag.String("models", table, "architectures of the zoo and .onnx files, separated by commas; NAME@8 is a batch of 8")
 	threads := flag.String("threads", "1,2", "how many threads")
 	library := flag.String("ort", os.Getenv("ONNXRUNTIME_LIB"), "ONNX Runtime's shared library (default: $ONNXRUNTIME_LIB)")
 	jsonFile := flag.String("json", "", "write the results to this file")

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -11,6 +12,7 @@ import (
 
 	ort "github.com/yalue/onnxruntime_go"
 
+	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -27,7 +29,8 @@ type result struct {
 	Ratio    float64 `json:"ratio"`
 	RatioMin float64 `json:"ratio_min"`
 	Limit    float64 `json:"limit_ms"` // what the machine's limits allow for the model's definition
-	Error    float64 `json:"error"`    // greatest difference of outputs, relative to the greatest output
+	Error    float64 `json:"error"`    // see disagree
+	Slowest  []layer `json:"slowest,omitempty"`
 }
 
 // compareAll measures every model with every number of threads.
@@ -90,8 +93,79 @@ func (c *config) compare(m *model, threads int, limits *runtime.Limits, rep *rep
 	r := &result{Model: m.name, Threads: threads, Batch: m.batch, Ours: median(ours), OursMin: ours[0], ORT: median(ortTimes), ORTMin: ortTimes[0]}
 	r.Ratio, r.RatioMin = r.Ours/r.ORT, r.OursMin/r.ORTMin
 	r.Limit = 1e3 * max(2*float64(m.macs)*float64(m.batch)/limits.FLOPS, float64(m.weights)/limits.Bandwidth)
-	r.Error = difference(tensor.Data[float32](out[0]), theirs.output.GetData())
-	return r, nil
+	if r.Error, err = c.disagree(m, x, threads); err != nil {
+		return nil, err
+	}
+	if r.Ratio > goal {
+		r.Slowest, err = slowest(s, x, *limits)
+	}
+	return r, err
+}
+
+// disagree is the greatest difference of what both runtimes compute for x, relative to the greatest number. A softmax at
+// the end is left out, behind which one score may be 1 and all others 0 whatever came before.
+func (c *config) disagree(m *model, x *tensor.Tensor, threads int) (float64, error) {
+	g, path := m.graph, m.path
+	if n := g.Outputs()[0].Def(); n != nil && n.OpName() == "Softmax" {
+		f, err := os.CreateTemp("", "onnxrun-scores-*.onnx")
+		if err != nil {
+			return 0, err
+		}
+		f.Close()
+		defer os.Remove(f.Name())
+		g, path = g.Extract(n.In(0)), f.Name()
+		if err := exporter.WriteFile(g, path); err != nil {
+			return 0, err
+		}
+	}
+	s, err := runtime.Compile(g, runtime.Options{Threads: threads, Kernels: c.kernels})
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	out, err := s.Run(context.Background(), x)
+	if err != nil {
+		return 0, err
+	}
+	theirs, err := newORT(path, s, x, out[0], threads)
+	if err != nil {
+		return 0, err
+	}
+	defer theirs.destroy()
+	if err := theirs.session.Run(); err != nil {
+		return 0, err
+	}
+	return difference(tensor.Data[float32](out[0]), theirs.output.GetData()), nil
+}
+
+// goal is the ratio above which a model's slowest layers are listed.
+const goal = 0.95
+
+// layer is a step of a model.
+type layer struct {
+	Name      string  `json:"name"`
+	Algorithm string  `json:"algorithm"`
+	Share     float64 `json:"share"` // of the time of all steps
+	Limit     float64 `json:"limit"` // the time that the machine's limits allow over the time taken
+}
+
+// slowest is the three steps that take the most time.
+func slowest(s *runtime.Session, x *tensor.Tensor, limits runtime.Limits) ([]layer, error) {
+	steps, err := s.Profile(context.Background(), 10, x)
+	if err != nil {
+		return nil, err
+	}
+	total := 0.0
+	for _, st := range steps {
+		total += st.Time.Seconds()
+	}
+	slices.SortStableFunc(steps, func(a, b runtime.StepProfile) int { return cmp.Compare(b.Time, a.Time) })
+	var list []layer
+	for _, st := range steps[:min(3, len(steps))] {
+		ideal := max(2*float64(st.MACs)/limits.FLOPS, float64(st.Bytes)/limits.Bandwidth)
+		list = append(list, layer{st.Node.Name, st.Algorithm, st.Time.Seconds() / total, ideal / st.Time.Seconds()})
+	}
+	return list, nil
 }
 
 // alternate runs both in turns until the time is over, at least five turns each, and returns the sorted times of single

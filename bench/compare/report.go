@@ -60,6 +60,16 @@ func (r *report) markdown() string {
 	for _, t := range order {
 		fmt.Fprintf(&b, "Geometric mean of the ratios with %d threads: **%.3f**.\n", t, math.Exp(sums[t]/counts[t]))
 	}
+	for _, x := range r.Results {
+		if len(x.Slowest) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s with %d threads is above %.2f; its slowest layers:", x.Model, x.Threads, goal)
+		for i, l := range x.Slowest {
+			fmt.Fprintf(&b, "%s %s (%s) with %.1f %% of the time, at %.0f %% of the limit", []string{"", ",", ","}[i], l.Name, l.Algorithm, 100*l.Share, 100*l.Limit)
+		}
+		b.WriteString(".\n")
+	}
 	return b.String()
 }
 
