@@ -81,11 +81,14 @@ func newSlide(impl Impl, n, c int, s *Spatial, split int, counts [3][]int) slide
 	}
 	l.bands = 1
 	if l.planes > 0 && l.planes < split {
-		l.bands = max(1, min(ceilDiv(split, l.planes), h.out, work/grain))
+		l.bands = max(1, min(ceilDiv(split, l.planes), h.out, work/slideGrain))
 	}
-	l.chunks = newChunks(l.planes*l.bands, split, ceilDiv(grain*4, max(1, work)))
+	l.chunks = newChunks(l.planes*l.bands, split, ceilDiv(slideGrain, max(1, work/l.bands)))
 	return l
 }
+
+// slideGrain is how many taps of elements are worth a task of its own.
+const slideGrain = 6000
 
 // axisRun is outputs from…to-1 of an axis, all of which have the taps t0…t1-1 inside, and an average's count.
 type axisRun struct{ from, to, t0, t1, count int }
