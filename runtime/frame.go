@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -121,6 +122,7 @@ func (p *plan) release(f *frame) {
 
 func (p *plan) newFrame() (*frame, error) {
 	f := &frame{plan: p, arena: tensor.AlignedBytes(p.arena), vals: make([]*tensor.Tensor, len(p.slots))}
+	kernel.AdviseLarge(f.arena)
 	for range p.session.opts.Threads {
 		f.scratch = append(f.scratch, tensor.Data[float32](tensor.New(tensor.Float32, p.scratch)))
 	}

@@ -44,7 +44,7 @@ func newTuner(dir string, g *ir.Graph, impl kernel.Impl) *tuner {
 	}
 	t := &tuner{path: filepath.Join(dir, "tune-"+hex.EncodeToString(h.Sum(nil)[:12])+".json"), choices: map[string]string{}}
 	if data, err := os.ReadFile(t.path); err == nil {
-		if json.Unmarshal(data, &t.choices) != nil {
+		if json.Unmarshal(data, &t.choices) != nil || t.choices == nil {
 			t.choices = map[string]string{}
 		}
 	}

@@ -70,7 +70,7 @@ func TestTune(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(kept), "c32 m32")
 	require.Equal(t, first, tuned(), "the same algorithms again")
-	for _, broken := range []string{"{\"broken", "[1]", `{"x": "y"}`, ""} {
+	for _, broken := range []string{"{\"broken", "[1]", `{"x": "y"}`, "null", ""} {
 		require.NoError(t, os.WriteFile(files[0], []byte(broken), 0o644))
 		tuned()
 		kept, err = os.ReadFile(files[0])

@@ -452,6 +452,6 @@ func alignedFloats(n int) []float32 {
 	const line = blockBytes / floatBytes
 	s := make([]float32, n+line)
 	skip := (blockBytes - int(uintptr(unsafe.Pointer(&s[0]))%blockBytes)) % blockBytes / floatBytes
-	adviseLarge(s)
+	AdviseLarge(unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*floatBytes))
 	return s[skip : skip+n : skip+n]
 }

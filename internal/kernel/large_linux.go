@@ -6,10 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseLarge asks for large pages behind what lies in whole ones of a long array that will be read often.
-func adviseLarge(x []float32) {
+// AdviseLarge asks for large pages behind what lies in whole ones of a long array that will be used often.
+func AdviseLarge(bytes []byte) {
 	const page = 2 << 20
-	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*floatBytes)
 	skip := (page - int(uintptr(unsafe.Pointer(unsafe.SliceData(bytes)))%page)) % page
 	if n := (len(bytes) - skip) / page * page; n > 0 {
 		unix.Madvise(bytes[skip:skip+n], unix.MADV_HUGEPAGE) // advice: that it is not taken does no harm

@@ -2,4 +2,5 @@
 
 package kernel
 
-func adviseLarge([]float32) {}
+// AdviseLarge does nothing: there is no such advice on this system.
+func AdviseLarge([]byte) {}
