@@ -13,24 +13,35 @@ import (
 func AffineIntoWeights(c *Context) error {
 	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x := affineOperand(n)
-		if x == nil || !inner(n, x) {
+		if x == nil {
 			return nil
 		}
-		l, axis, ok := layerBehind(x)
-		if !ok {
+		l, axis, why := layerBehind(x)
+		if l.node == nil {
+			return nil
+		}
+		if why != "" {
+			c.miss(why)
 			return nil
 		}
 		scale, shift := affine(n, len(x.Type().Shape), axis, l.channels)
 		if scale == nil {
+			c.miss(notPerChannel)
 			return nil
 		}
-		done, err := l.scale(rw, scale, shift)
+		if !c.alone(n, x) || x.Def() != l.node && !c.alone(x.Def(), x.Def().In(0)) {
+			return nil
+		}
+		done, err := l.scale(c, rw, scale, shift)
 		if !done || err != nil {
 			return err
 		}
 		return rw.Replace(n.Out(0), x)
 	})
 }
+
+// notPerChannel is why arithmetic does not go into a layer.
+const notPerChannel = "it has no constant number for each channel"
 
 // affineOperand is what n maps, nil if it is no node of that kind.
 func affineOperand(n *ir.Node) *ir.Value {

@@ -2,8 +2,10 @@ package passes
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 )
 
@@ -16,11 +18,20 @@ const (
 	O2              // those for inference too
 )
 
+func (l Level) String() string { return fmt.Sprintf("-O%d", uint8(l)) }
+
+// has reports whether passes of a kind run at the level; approximate ones run at none, but by name.
+func (l Level) has(k Kind) bool { return k != Approximate && levelOf(k) <= l }
+
+// levelOf is the least level with passes of a kind.
+func levelOf(k Kind) Level { return Level(k) + 1 }
+
 // Options say how Optimize changes a graph.
 type Options struct {
 	Level Level
 	Eval  Evaluator
-	// With and Without are names of passes to run beyond the level's, approximate ones among them, and not to run.
+	// With and Without are names of passes to run beyond the level's, which must be approximate ones, and not to run.
+	// Whatever their order, that of the table holds.
 	With, Without []string
 	// Approximation is what approximate passes need; nil where none is asked for.
 	Approximation *Approximation
@@ -28,44 +39,155 @@ type Options struct {
 	StopAfter int
 	// After, if not nil, is called with the graph after each pass.
 	After func(p Pass, g *ir.Graph) error
+	// Debug, if not nil, says what to watch; see ParseDebug.
+	Debug *Debug
 }
 
 // Stat is what a pass did.
 type Stat struct {
-	Pass   string         `json:"pass"`
-	Hits   int            `json:"hits"`
-	Misses map[string]int `json:"misses,omitempty"` // by reason
+	Pass        string         `json:"pass"`
+	Hits        int            `json:"hits"`
+	Misses      map[string]int `json:"misses,omitempty"` // by reason; of the last round, where there were several
+	NodesBefore int            `json:"nodes_before"`
+	NodesAfter  int            `json:"nodes_after"`
 	// Rewrites is what an approximate pass did, by layer.
 	Rewrites []Rewrite `json:"rewrites,omitempty"`
 }
 
+// PassError is a pass that was asked for and cannot be had, or one that failed.
+type PassError struct {
+	Pass string
+	Msg  string
+	Err  error // what it failed with, nil where it did not run
+}
+
+func (e *PassError) Error() string { return fmt.Sprintf("passes: pass %q: %s", e.Pass, e.Msg) }
+
+func (e *PassError) Unwrap() error { return e.Err }
+
 // maxRounds bounds how often a group of passes is repeated.
 const maxRounds = 8
 
-// Optimize applies the passes of the table, in its order. After an error the graph is of no further use.
+// Optimize applies the passes of the table, in its order, and returns what each of them did. After an error the graph is
+// of no further use.
 func Optimize(g *ir.Graph, opts Options) ([]Stat, error) {
-	var stats []Stat
-	list := slices.DeleteFunc(Table(), func(p Pass) bool { return p.Kind > Kind(opts.Level)-1 || opts.Level == O0 })
-	for len(list) > 0 {
-		n := 1
-		for n < len(list) && list[0].Group != 0 && list[n].Group == list[0].Group {
-			n++
+	list, err := Selected(opts)
+	if err != nil {
+		return nil, err
+	}
+	stats := make([]Stat, len(list))
+	for i, p := range list {
+		stats[i].Pass = p.Name
+	}
+	for first := 0; first < len(list); {
+		end := first + 1
+		for end < len(list) && list[first].Group != 0 && list[end].Group == list[first].Group {
+			end++
 		}
 		for range maxRounds {
 			hits := 0
-			for _, p := range list[:n] {
-				c := &Context{Graph: g, Eval: opts.Eval, Approximation: opts.Approximation}
-				if err := p.Run(c); err != nil {
-					return stats, fmt.Errorf("pass %s: %w", p.Name, err)
+			for i := first; i < end; i++ {
+				n, err := runPass(g, list[i], opts, &stats[i])
+				if err != nil {
+					return stats[:i+1], err
 				}
-				stats = append(stats, Stat{p.Name, c.hits, c.misses, c.rewrites})
-				hits += c.hits
+				hits += n
 			}
-			if list[0].Group == 0 || hits == 0 {
+			if list[first].Group == 0 || hits == 0 {
 				break
 			}
 		}
-		list = list[n:]
+		first = end
 	}
+	opts.Debug.printStats(stats)
 	return stats, nil
+}
+
+// runPass runs a pass, adds to stat what it did, and returns its hits.
+func runPass(g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error) {
+	c := &Context{Graph: g, Eval: opts.Eval, Approximation: opts.Approximation}
+	if stat.NodesBefore == 0 {
+		stat.NodesBefore = len(g.Nodes())
+	}
+	if err := protect(p, c); err != nil {
+		return 0, &PassError{p.Name, err.Error(), err}
+	}
+	stat.Hits += c.hits
+	stat.Misses = c.misses
+	stat.Rewrites = append(stat.Rewrites, c.rewrites...)
+	stat.NodesAfter = len(g.Nodes())
+	if err := opts.Debug.after(p, g); err != nil {
+		return 0, &PassError{p.Name, err.Error(), err}
+	}
+	if opts.After != nil {
+		return c.hits, opts.After(p, g)
+	}
+	return c.hits, nil
+}
+
+// protect runs a pass and makes an error of a panic.
+func protect(p Pass, c *Context) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("internal fault: %v\n%s", v, debug.Stack())
+		}
+	}()
+	return p.Run(c)
+}
+
+// Selected is the passes that Optimize would run, in order.
+func Selected(opts Options) ([]Pass, error) {
+	table := Table()
+	names := make([]string, len(table))
+	for i, p := range table {
+		names[i] = p.Name
+	}
+	without := slices.Clone(opts.Without)
+	if opts.Debug != nil {
+		without = append(without, opts.Debug.off...)
+	}
+	for _, name := range slices.Concat(opts.With, without) {
+		i := slices.Index(names, name)
+		switch {
+		case i < 0:
+			return nil, &PassError{Pass: name, Msg: "unknown" + suggest.Nearest(name, names)}
+		case !slices.Contains(opts.With, name):
+		case slices.Contains(without, name):
+			return nil, &PassError{Pass: name, Msg: "is both asked for and excluded"}
+		case table[i].Kind != Approximate && !opts.Level.has(table[i].Kind):
+			return nil, &PassError{Pass: name, Msg: fmt.Sprintf("is of kind %v, which %v excludes; use %v", table[i].Kind, opts.Level, levelOf(table[i].Kind))}
+		}
+	}
+	list := slices.DeleteFunc(table, func(p Pass) bool {
+		return !opts.Level.has(p.Kind) && !slices.Contains(opts.With, p.Name) || slices.Contains(without, p.Name)
+	})
+	switch {
+	case opts.StopAfter < 0:
+		return nil, nil
+	case opts.StopAfter > 0:
+		list = list[:min(opts.StopAfter, len(list))]
+	}
+	return list, nil
+}
+
+// checkTable says which constraint the table does not keep, or which pass it has twice.
+func checkTable(table []Pass, constraints []constraint) error {
+	place := map[string]int{}
+	for i, p := range table {
+		if _, twice := place[p.Name]; twice {
+			return fmt.Errorf("pass %q stands in the table twice", p.Name)
+		}
+		place[p.Name] = i
+	}
+	for _, c := range constraints {
+		before, ok := place[c.before]
+		after, ok2 := place[c.after]
+		switch {
+		case !ok || !ok2:
+			return fmt.Errorf("a constraint names %q and %q, of which one is not in the table", c.before, c.after)
+		case before >= after:
+			return fmt.Errorf("pass %q must come before %q: %s", c.before, c.after, c.reason)
+		}
+	}
+	return nil
 }

@@ -13,12 +13,12 @@ import (
 func FuseActivation(c *Context) error {
 	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		e, ok := activation(n)
-		if !ok {
+		if e.Activation == "" || n.In(0).Def() == nil {
 			return nil
 		}
-		layer := source(n, 0)
+		layer := n.In(0).Def()
 		for layer != nil && (onlyReshapes(layer) || isOp[*ops.Transpose](layer)) {
-			layer = source(layer, 0)
+			layer = layer.In(0).Def()
 		}
 		if layer == nil {
 			return nil
@@ -27,8 +27,20 @@ func FuseActivation(c *Context) error {
 		if op == nil {
 			op, inputs = normAsConv(rw, layer)
 		}
-		if op == nil || epilogueOf(op).Activation != "none" {
+		switch {
+		case op == nil:
 			return nil
+		case !ok:
+			c.miss("the activation's parameters are not constant numbers, or not those of a fused one")
+			return nil
+		case epilogueOf(op).Activation != "none":
+			c.miss("the layer has an activation already")
+			return nil
+		}
+		for at := n; at != layer; at = at.In(0).Def() {
+			if !c.alone(at, at.In(0)) {
+				return nil
+			}
 		}
 		*epilogueOf(op) = e
 		if err := rw.SetNode(layer, op, inputs...); err != nil {
@@ -38,7 +50,8 @@ func FuseActivation(c *Context) error {
 	})
 }
 
-// activation is the epilogue that computes what n does.
+// activation is the epilogue that computes what n does; without an activation where n is none, and not ok where it is one
+// in a form that no epilogue has.
 func activation(n *ir.Node) (e ops.Epilogue, ok bool) {
 	switch op := n.Op.(type) {
 	case *ops.Relu:

@@ -23,7 +23,7 @@ func FuseResidual(c *Context) error {
 			first = 1
 		}
 		for _, i := range []int{first, 1 - first} {
-			fused, err := addResidual(rw, n, i)
+			fused, err := addResidual(c, rw, n, i)
 			if fused || err != nil {
 				return err
 			}
@@ -34,31 +34,53 @@ func FuseResidual(c *Context) error {
 
 // addResidual makes n, a sum, the layer that gives its summand i, with the other one as residual. n stands where that
 // has been computed.
-func addResidual(rw *ir.Rewriter, n *ir.Node, i int) (done bool, err error) {
-	def, residual := source(n, i), n.In(1-i)
-	if def == nil || residual.Const() != nil || !n.In(i).Type().Shape.Same(residual.Type().Shape) {
+func addResidual(c *Context, rw *ir.Rewriter, n *ir.Node, i int) (done bool, err error) {
+	def, residual := n.In(i).Def(), n.In(1-i)
+	if def == nil {
 		return false, nil
 	}
 	if isOp[*ops.Transpose](def) {
-		return addBehindTranspose(rw, n, def, residual)
+		return addBehindTranspose(c, rw, n, def, residual)
 	}
 	op, inputs := fusable(def)
-	if op == nil || inputs[3] != nil || epilogueOf(op).Activation != "none" || isDepthwise(def) {
+	if op == nil || !canAdd(c, op, inputs, n, n.In(i), residual) {
+		return false, nil
+	}
+	if isDepthwise(def) {
+		c.miss("a depthwise convolution adds no residual")
 		return false, nil
 	}
 	inputs[3] = residual
 	return true, rw.SetNode(n, op, inputs...)
 }
 
+// canAdd reports whether a fused operator of these inputs, whose result n reads as v, can add a residual; it records why
+// not.
+func canAdd(c *Context, op ir.Op, inputs []*ir.Value, n *ir.Node, v, residual *ir.Value) bool {
+	switch {
+	case residual.Const() != nil:
+		c.miss("the residual is constant")
+	case !v.Type().Shape.Same(residual.Type().Shape):
+		c.miss("the residual is broadcast, or a shape is not known")
+	case inputs[3] != nil:
+		c.miss("the layer has a residual already")
+	case epilogueOf(op).Activation != "none":
+		c.miss("an activation stands between the layer and the sum")
+	default:
+		return c.alone(n, v)
+	}
+	return false
+}
+
 // addBehindTranspose lets a linear layer whose channels become the second dimension before n adds residual to it add
 // that transposed back: in the blocked layout, where channels are second or last is a matter of name.
-func addBehindTranspose(rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
-	linear := source(transpose, 0)
+func addBehindTranspose(c *Context, rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
+	linear := transpose.In(0).Def()
 	if linear == nil || !isOp[*ops.FusedLinear](linear) || !slices.Equal(transpose.Op.(*ops.Transpose).Perm, []int{0, 3, 1, 2}) {
 		return false, nil
 	}
 	op, inputs := fusable(linear)
-	if inputs[3] != nil || epilogueOf(op).Activation != "none" {
+	if !canAdd(c, op, inputs, n, transpose.Out(0), residual) || !c.alone(transpose, linear.Out(0)) {
 		return false, nil
 	}
 	inputs[3], err = rw.Insert(n, n.Name+".residual", &ops.Transpose{Perm: []int{0, 2, 3, 1}}, residual)

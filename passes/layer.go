@@ -16,14 +16,20 @@ type layer struct {
 	channel  func(i int) int // the channel that weight i belongs to
 }
 
-// layerOf is n as a layer; ok is false where it is none.
-func layerOf(n *ir.Node) (l layer, ok bool) {
-	w, rank := n.In(1), 0
-	if n.Out(0) != nil {
-		rank = len(n.Out(0).Type().Shape)
+// layerOf is n as a layer, without a node if n is of another kind; why says what else keeps it from being one.
+func layerOf(n *ir.Node) (l layer, why string) {
+	switch n.Op.(type) {
+	case *ops.Conv, *ops.ConvTranspose, *ops.FusedLinear:
+		l.node = n
+	default:
+		return l, ""
 	}
-	if rank < 2 || len(floats(w)) == 0 || w.Const().Rank() < 2 {
-		return l, false
+	w, rank := n.In(1), len(n.Out(0).Type().Shape)
+	switch {
+	case rank < 2:
+		return l, "the rank of the layer's output is not known"
+	case len(floats(w)) == 0 || w.Const().Rank() < 2 || n.In(2) != nil && floats(n.In(2)) == nil:
+		return l, "the layer's weights are not constant, not float32 or empty"
 	}
 	size, s := w.Const().Len(), w.Const().Shape()
 	switch op := n.Op.(type) {
@@ -31,52 +37,60 @@ func layerOf(n *ir.Node) (l layer, ok bool) {
 		l = layer{n, 1, s[0], func(i int) int { return i / (size / s[0]) }}
 	case *ops.ConvTranspose: // channels × filters of a group × kernel
 		if op.Group < 1 || s[0]%op.Group != 0 {
-			return l, false
+			return l, "the layer's groups do not fit its weights"
 		}
 		kernel, inputs := size/(s[0]*s[1]), s[0]/op.Group
 		l = layer{n, 1, s[1] * op.Group, func(i int) int { return i/(kernel*s[1])/inputs*s[1] + i/kernel%s[1] }}
 	case *ops.FusedLinear:
 		if op.Activation != "none" || n.In(3) != nil {
-			return l, false
+			return l, "an activation or a residual follows in the layer"
 		}
 		l = layer{n, rank - 1, s[1], func(i int) int { return i % s[1] }}
 		if op.TransB {
 			l.channels, l.channel = s[0], func(i int) int { return i / s[1] }
 		}
-	default:
-		return l, false
 	}
-	return l, n.In(2) == nil || len(floats(n.In(2))) == l.channels
+	if n.In(2) != nil && len(floats(n.In(2))) != l.channels {
+		return l, "the layer's bias does not fit its weights"
+	}
+	return l, ""
 }
 
-// layerBehind is the layer whose output is x, or x transposed, for x alone, and the dimension of x where its channels lie.
-func layerBehind(x *ir.Value) (l layer, axis int, ok bool) {
+// layerBehind is layerOf for the node that gives x, or that gives x transposed, and the dimension of x where the
+// channels lie.
+func layerBehind(x *ir.Value) (l layer, axis int, why string) {
 	n := x.Def()
 	if n == nil {
-		return l, 0, false
+		return l, 0, ""
 	}
 	t, transposed := n.Op.(*ops.Transpose)
 	if !transposed {
-		l, ok = layerOf(n)
-		return l, l.axis, ok
+		l, why = layerOf(n)
+		return l, l.axis, why
 	}
 	perm, err := t.Permutation(len(x.Type().Shape))
-	if err != nil || n.In(0).Def() == nil || !inner(n, n.In(0)) {
-		return l, 0, false
+	if err != nil || n.In(0).Def() == nil {
+		return l, 0, ""
 	}
-	l, ok = layerOf(n.In(0).Def())
-	return l, slices.Index(perm, l.axis), ok
+	l, why = layerOf(n.In(0).Def())
+	return l, slices.Index(perm, l.axis), why
 }
 
-// scale makes the layer give scale·y + shift for what it gave, per channel. It does nothing where float32 would overflow.
-func (l *layer) scale(rw *ir.Rewriter, scale, shift []float64) (done bool, err error) {
+// scale makes the layer give scale·y + shift for what it gave, per channel. It does nothing where float32 would overflow
+// or the weights are another node's too.
+func (l *layer) scale(c *Context, rw *ir.Rewriter, scale, shift []float64) (done bool, err error) {
 	weights, bias := l.node.In(1), l.node.In(2)
 	if slices.ContainsFunc(scale, func(s float64) bool { return s != 1 }) {
+		if len(weights.Uses()) > 1 {
+			c.miss("the layer's weights are shared")
+			return false, nil
+		}
 		w := slices.Clone(floats(weights))
 		for i, v := range w {
 			w[i] = float32(float64(v) * scale[l.channel(i)])
 		}
 		if !finite(w) {
+			c.miss(overflows)
 			return false, nil
 		}
 		weights = rw.Const(weights.Name(), tensor.FromSlice(w, weights.Const().Shape()...))
@@ -90,11 +104,15 @@ func (l *layer) scale(rw *ir.Rewriter, scale, shift []float64) (done bool, err e
 		b[i] = float32(old*scale[i] + shift[i])
 	}
 	if !finite(b) {
+		c.miss(overflows)
 		return false, nil
 	}
 	b0 := rw.Const(l.node.Name+".bias", tensor.FromSlice(b, len(b)))
 	return true, rw.SetNode(l.node, l.node.Op, l.node.In(0), weights, b0)
 }
+
+// overflows is why numbers do not go into weights.
+const overflows = "a weight would be beyond float32"
 
 // finite reports whether no element is infinite or NaN.
 func finite(x []float32) bool {

@@ -16,12 +16,14 @@ func LinearFromMatMul(c *Context) error {
 		case *ops.MatMul:
 		case *ops.Gemm:
 			if product.TransA || product.Alpha != 1 || product.Beta != 1 && n.In(2) != nil {
+				c.miss("a Gemm with transA, alpha or beta")
 				return nil
 			}
 			op.TransB = product.TransB
 			if n.In(2) != nil {
 				bias := linearBias(rw, n)
 				if bias == nil {
+					c.miss("the addend is no constant vector along the columns")
 					return nil
 				}
 				inputs = append(inputs, bias)
@@ -31,6 +33,7 @@ func LinearFromMatMul(c *Context) error {
 		}
 		w := n.In(1)
 		if floats(w) == nil || w.Const().Rank() != 2 || n.In(0).Const() != nil || len(n.In(0).Type().Shape) < 2 {
+			c.miss("the second operand is no constant float32 matrix, or the rank of the first one is below 2 or not known")
 			return nil
 		}
 		return rw.SetNode(n, op, inputs...)

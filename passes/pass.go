@@ -51,6 +51,20 @@ func (c *Context) miss(reason string) {
 	c.misses[reason]++
 }
 
+// alone reports whether n alone reads v, so that what computes v may change with n; it records why not. Passes ask once
+// the rest of their pattern stands.
+func (c *Context) alone(n *ir.Node, v *ir.Value) bool {
+	switch {
+	case inner(n, v):
+		return true
+	case slices.Contains(c.Graph.Outputs(), v):
+		c.miss("what it reads is a graph output")
+	default:
+		c.miss("what it reads is read elsewhere too")
+	}
+	return false
+}
+
 // eachNode edits the graph node by node and counts the nodes for which there was an edit. What an edit made useless is
 // gone before the next one looks.
 func (c *Context) eachNode(edit func(rw *ir.Rewriter, n *ir.Node) error) error {

@@ -5,7 +5,6 @@ import (
 	"sync"
 
 	"github.com/onnxrun/onnxrun/ir"
-	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -46,8 +45,8 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	if err := g.InferAll(); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	if err := passes.ForInference(g, s.evaluate); err != nil {
-		return nil, fmt.Errorf("runtime: %w", err)
+	if err := s.optimize(g); err != nil {
+		return nil, err
 	}
 	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{}}
 	p.makeSlots()

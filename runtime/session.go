@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -35,6 +36,9 @@ type Options struct {
 	// Tune measures the algorithms of each convolution when a plan is made, in place of estimating them, and keeps the
 	// results in this folder, created if needed; see TuneDir. Empty: they are estimated.
 	Tune string
+	// Passes say how the graph is optimized, by an evaluator of the session's own; nil stands for all that is good for
+	// running, passes.O2.
+	Passes *passes.Options
 	// Pool computes for several sessions; nil stands for a pool of the session's own.
 	Pool *Pool
 }
@@ -103,10 +107,23 @@ func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 	if opts.Tune != "" {
 		s.tuner = newTuner(opts.Tune, g, s.impl)
 	}
-	if err := passes.ForInference(g, s.evaluate); err != nil {
-		return nil, fmt.Errorf("runtime: %w", err)
+	if err := s.optimize(g); err != nil {
+		return nil, err
 	}
 	return s, nil
+}
+
+// optimize applies the passes of the options.
+func (s *Session) optimize(g *ir.Graph) error {
+	opts := passes.Options{Level: passes.O2}
+	if s.opts.Passes != nil {
+		opts = *s.opts.Passes
+	}
+	opts.Eval = s.evaluate
+	if _, err := passes.Optimize(g, opts); err != nil {
+		return fmt.Errorf("runtime: %w", err)
+	}
+	return nil
 }
 
 // Close ends the session's goroutines, unless they are of Options.Pool. It is optional: they also end when the session becomes garbage. The session is
@@ -178,7 +195,7 @@ type NameError struct {
 }
 
 func (e *NameError) Error() string {
-	return fmt.Sprintf("runtime: %s %q: not found%s", e.What, e.Name, suggest(e.Name, e.Known))
+	return fmt.Sprintf("runtime: %s %q: not found%s", e.What, e.Name, suggest.Nearest(e.Name, e.Known))
 }
 
 // InputError is an input that is missing or does not fit the graph.

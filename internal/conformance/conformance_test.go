@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -25,23 +26,14 @@ Written by: go test ./internal/conformance -run Suite -update
 )
 
 func TestSuite(t *testing.T) {
-	names, err := Find(suite)
-	if err != nil || len(names) == 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s: %v: CI needs Debian's libonnx-testdata", suite, err)
-		}
-		t.Skip("ONNX's backend cases are not installed (Debian's libonnx-testdata)")
-	}
+	names, listed := cases(t)
 	results := RunAll(context.Background(), suite, names, Options{Tolerance: DefaultTolerance})
 	_, _, _, line := Summary(results)
 	t.Log(line)
 	if *update {
 		require.NoError(t, os.WriteFile(manifest, []byte(FormatManifest(header, results)), 0o644))
+		_, listed = cases(t)
 	}
-	text, err := os.ReadFile(manifest)
-	require.NoError(t, err)
-	listed, err := ParseManifest(string(text))
-	require.NoError(t, err)
 	for _, w := range Check(results, listed) {
 		t.Error(w)
 	}
@@ -55,6 +47,35 @@ func TestSuite(t *testing.T) {
 			})
 		}
 	}
+}
+
+// What the passes do to a model changes no result: those for running are TestSuite's, here are the other levels.
+func TestSuiteAtLevels(t *testing.T) {
+	names, listed := cases(t)
+	for _, level := range []passes.Level{passes.O0, passes.O1} {
+		t.Run(level.String(), func(t *testing.T) {
+			opts := Options{Tolerance: DefaultTolerance, Runtime: runtime.Options{Passes: &passes.Options{Level: level}}}
+			for _, w := range Check(RunAll(context.Background(), suite, names, opts), listed) {
+				t.Error(w)
+			}
+		})
+	}
+}
+
+// cases is the names of the suite's cases and what the manifest says of them.
+func cases(t *testing.T) (names []string, listed map[string]Result) {
+	names, err := Find(suite)
+	if err != nil || len(names) == 0 {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s: %v: CI needs Debian's libonnx-testdata", suite, err)
+		}
+		t.Skip("ONNX's backend cases are not installed (Debian's libonnx-testdata)")
+	}
+	text, err := os.ReadFile(manifest)
+	require.NoError(t, err)
+	listed, err = ParseManifest(string(text))
+	require.NoError(t, err)
+	return names, listed
 }
 
 func TestCheckFindsEveryDisagreement(t *testing.T) {

@@ -1,4 +1,5 @@
-package runtime
+// Package suggest finds the names that a mistyped one may stand for.
+package suggest
 
 import (
 	"cmp"
@@ -7,8 +8,8 @@ import (
 	"strings"
 )
 
-// suggest is a clause that names the known names nearest to name, by edit distance.
-func suggest(name string, known []string) string {
+// Nearest is a clause that names the known names nearest to name, by edit distance; empty where none is known.
+func Nearest(name string, known []string) string {
 	if len(known) == 0 {
 		return ""
 	}

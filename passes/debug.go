@@ -1,0 +1,86 @@
+package passes
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// Debug says what to watch while passes run. nil watches nothing.
+type Debug struct {
+	out         io.Writer
+	off         []string
+	dump, stats map[string]bool // by pass, or "all"
+	check       bool
+}
+
+// all stands for every pass.
+const all = "all"
+
+// DebugHelp is the grammar of ParseDebug, in a line.
+const DebugHelp = "PASS/off leaves a pass out, PASS/dump prints the graph after it, PASS/stats what it did; all/dump, all/stats; check verifies the graph after each pass"
+
+// ParseDebug reads directives separated by commas: PASS/off, PASS/dump and PASS/stats, where PASS is a name of the table,
+// or "all" for the latter two; and "check", which verifies the graph after each pass. What they ask for is written to out.
+func ParseDebug(text string, out io.Writer) (*Debug, error) {
+	d := &Debug{out: out, dump: map[string]bool{}, stats: map[string]bool{}}
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		if word == "check" {
+			d.check = true
+			continue
+		}
+		pass, verb, _ := strings.Cut(word, "/")
+		if pass != all {
+			if _, err := Selected(Options{Level: O2, Without: []string{pass}}); err != nil {
+				return nil, err
+			}
+		}
+		switch {
+		case verb == "dump":
+			d.dump[pass] = true
+		case verb == "stats":
+			d.stats[pass] = true
+		case verb == "off" && pass != all:
+			d.off = append(d.off, pass)
+		default:
+			return nil, &PassError{Pass: pass, Msg: fmt.Sprintf("%q is no directive: %s", word, DebugHelp)}
+		}
+	}
+	return d, nil
+}
+
+// after does what is asked for after a pass.
+func (d *Debug) after(p Pass, g *ir.Graph) error {
+	if d == nil {
+		return nil
+	}
+	if d.dump[p.Name] || d.dump[all] {
+		if _, err := fmt.Fprintf(d.out, "# after %s\n%v", p.Name, g); err != nil {
+			return err
+		}
+	}
+	if d.check {
+		return ir.Verify(g)
+	}
+	return nil
+}
+
+// printStats prints a line for each pass that is asked for, and one for each reason for which it did nothing.
+func (d *Debug) printStats(stats []Stat) {
+	if d == nil {
+		return
+	}
+	for _, s := range stats {
+		if !d.stats[s.Pass] && !d.stats[all] {
+			continue
+		}
+		fmt.Fprintf(d.out, "%-24s %5d hits  %5d → %d nodes\n", s.Pass, s.Hits, s.NodesBefore, s.NodesAfter)
+		for _, reason := range slices.Sorted(maps.Keys(s.Misses)) {
+			fmt.Fprintf(d.out, "%-24s %5d left: %s\n", "", s.Misses[reason], reason)
+		}
+	}
+}
