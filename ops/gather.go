@@ -37,7 +37,7 @@ func inferGather(c *ir.InferCtx) error {
 	if at == nil {
 		return nil
 	}
-	c.SetShape(0, slices.Concat(x[:axis], at, x[axis+1:]))
+	c.SetShape(0, append(append(append(ir.Shape{}, x[:axis]...), at...), x[axis+1:]...)) // never nil, which would be an unknown rank
 	dims := c.Dims(0)
 	indices, known := c.Ints(1)
 	if dims == nil || !known || len(x) != 1 || len(at) > 1 {

@@ -1,12 +1,14 @@
 package passes
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // Level says which passes of the table run.
@@ -29,7 +31,7 @@ func levelOf(k Kind) Level { return Level(k) + 1 }
 // Options say how Optimize changes a graph.
 type Options struct {
 	Level Level
-	Eval  Evaluator
+	Eval  Evaluator // nil stands for the operators' references
 	// With and Without are names of passes to run beyond the level's, which must be approximate ones, and not to run.
 	// Whatever their order, that of the table holds.
 	With, Without []string
@@ -106,6 +108,9 @@ func Optimize(g *ir.Graph, opts Options) ([]Stat, error) {
 // runPass runs a pass, adds to stat what it did, and returns its hits.
 func runPass(g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error) {
 	c := &Context{Graph: g, Eval: opts.Eval, Approximation: opts.Approximation}
+	if c.Eval == nil {
+		c.Eval = reference
+	}
 	if stat.NodesBefore == 0 {
 		stat.NodesBefore = len(g.Nodes())
 	}
@@ -123,6 +128,11 @@ func runPass(g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error
 		return c.hits, opts.After(p, g)
 	}
 	return c.hits, nil
+}
+
+// reference is an evaluator by the operators' references.
+func reference(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return ir.Eval(context.Background(), n, in, ir.Host{})
 }
 
 // protect runs a pass and makes an error of a panic.

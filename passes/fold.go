@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -49,6 +50,9 @@ func foldNode(rw *ir.Rewriter, n *ir.Node, eval Evaluator) (hits int, err error)
 			continue
 		}
 		t := knownElements(v)
+		if t == nil {
+			t = knownEquality(n)
+		}
 		if t == nil {
 			missing++
 			continue
@@ -123,6 +127,34 @@ func knownElements(v *ir.Value) *tensor.Tensor {
 		return tensor.FromSlice(castInts[int32](ints), shape...)
 	}
 	return nil
+}
+
+// knownEquality is what an Equal of shape-like values gives, nil where that depends on sizes that are not known. Exporters
+// compare dimensions with -1, which none is.
+func knownEquality(n *ir.Node) *tensor.Tensor {
+	if !isOp[*ops.Equal](n) {
+		return nil
+	}
+	a, b := n.In(0).Dims(), n.In(1).Dims()
+	shape, ok := n.Out(0).Type().Shape.Ints()
+	if !ok || len(a) == 0 || len(b) == 0 || len(a) != len(b) && len(a) != 1 && len(b) != 1 {
+		return nil
+	}
+	equal := make([]bool, max(len(a), len(b)))
+	for i := range equal {
+		x, y := a[i%len(a)], b[i%len(b)]
+		if !x.IsKnown() {
+			x, y = y, x
+		}
+		switch {
+		case x.Same(y):
+			equal[i] = true
+		case x.IsKnown() && y.IsKnown() || x.IsKnown() && !y.IsUnknown() && x.N < 0 && y.N > 0:
+		default:
+			return nil
+		}
+	}
+	return tensor.FromSlice(equal, shape...)
 }
 
 func castInts[T int32 | int64](ints []int) []T {

@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"math"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -8,8 +9,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Simplify removes nodes that give their input as it is, and lets a Transpose or Reshape of another one's result read
-// what that one reads. Results stay the same to the bit.
+// Simplify removes nodes that give their input as it is, and lets a Transpose, Reshape or Cast of another one's result
+// read what that one reads. Results stay the same to the bit.
 func Simplify(c *Context) error {
 	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		var err error
@@ -18,6 +19,11 @@ func Simplify(c *Context) error {
 			err = mergeTransposes(rw, n, op)
 		case *ops.Reshape:
 			err = mergeReshapes(rw, n, op)
+		case *ops.Cast:
+			err = mergeCasts(rw, n)
+		}
+		if x := chosen(n); x != nil && x.Type().Shape.Same(n.Out(0).Type().Shape) && rw.CanReplace(n.Out(0), x) == nil {
+			return rw.Replace(n.Out(0), x)
 		}
 		if err == nil && givesInput(n) && rw.CanReplace(n.Out(0), n.In(0)) == nil {
 			err = rw.Replace(n.Out(0), n.In(0))
@@ -48,8 +54,89 @@ func givesInput(n *ir.Node) bool {
 		return err == nil && shape != nil && slices.IsSorted(perm)
 	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Expand:
 		return shape.Same(n.Out(0).Type().Shape)
+	case *ops.Pad:
+		return constantOf(n.In(1), 0)
+	case *ops.Slice:
+		return shape.Same(n.Out(0).Type().Shape) && (n.In(4) == nil || constantOf(n.In(4), 1))
+	case *ops.Tile:
+		return constantOf(n.In(1), 1)
+	case *ops.Split:
+		return len(n.Outputs()) == 1
+	case *ops.Div, *ops.Pow:
+		one, ok := scalar(n.In(1))
+		return ok && one == 1 && shape.Same(n.Out(0).Type().Shape)
+	case *ops.Sub: // a sum with 0 would make 0 of -0
+		zero, ok := scalar(n.In(1))
+		return ok && zero == 0 && !math.Signbit(zero) && shape.Same(n.Out(0).Type().Shape)
 	}
 	return false
+}
+
+// constantOf reports whether v is a constant of integers that are all n.
+func constantOf(v *ir.Value, n int) bool {
+	if v == nil || v.Const() == nil {
+		return false
+	}
+	ints, ok := v.Const().AsInts()
+	return ok && !slices.ContainsFunc(ints, func(m int) bool { return m != n })
+}
+
+// chosen is the operand of a Where that a constant condition chooses everywhere, of a Mul the one beside a 1; nil if there
+// is none.
+func chosen(n *ir.Node) *ir.Value {
+	switch n.Op.(type) {
+	case *ops.Where:
+		c := n.In(0).Const()
+		if c == nil || c.Len() == 0 {
+			return nil
+		}
+		all := tensor.Data[bool](c)
+		if slices.Contains(all, !all[0]) {
+			return nil
+		}
+		if all[0] {
+			return n.In(1)
+		}
+		return n.In(2)
+	case *ops.Mul:
+		for i := range 2 {
+			if one, ok := scalar(n.In(i)); ok && one == 1 {
+				return n.In(1 - i)
+			}
+		}
+	}
+	return nil
+}
+
+// mergeCasts lets a Cast of what a Cast made wider without loss read what that one reads.
+func mergeCasts(rw *ir.Rewriter, n *ir.Node) error {
+	first := n.In(0).Def()
+	if first == nil || !isOp[*ops.Cast](first) || !keepsAll(first.In(0).Type().DType, n.In(0).Type().DType) {
+		return nil
+	}
+	return rw.SetInput(n, 0, first.In(0))
+}
+
+// keepsAll reports whether every value of an element type is one of another, too.
+func keepsAll(from, to tensor.DType) bool {
+	const floats, signed, unsigned = 1, 2, 3
+	type format struct{ kind, exact, reach int } // bits of whole numbers that are exact, and of the exponent
+	formats := map[tensor.DType]format{
+		tensor.Float16: {floats, 11, 5}, tensor.BFloat16: {floats, 8, 8}, tensor.Float32: {floats, 24, 8}, tensor.Float64: {floats, 53, 11},
+		tensor.Int8: {signed, 7, 0}, tensor.Int16: {signed, 15, 0}, tensor.Int32: {signed, 31, 0}, tensor.Int64: {signed, 63, 0},
+		tensor.Bool: {unsigned, 1, 0}, tensor.Uint8: {unsigned, 8, 0}, tensor.Uint16: {unsigned, 16, 0}, tensor.Uint32: {unsigned, 32, 0}, tensor.Uint64: {unsigned, 64, 0},
+	}
+	f, ok := formats[from]
+	t, ok2 := formats[to]
+	switch {
+	case !ok || !ok2 || to == tensor.Bool && from != tensor.Bool || f.exact > t.exact:
+		return false
+	case f.kind == floats:
+		return t.kind == floats && f.reach <= t.reach
+	case t.kind == floats:
+		return to != tensor.Float16 || f.exact < 16 // 65504 is the greatest
+	}
+	return f.kind == unsigned || t.kind == signed
 }
 
 // mergeTransposes lets a Transpose of a Transpose do the work of both.

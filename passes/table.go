@@ -3,12 +3,18 @@ package passes
 // Table returns all passes in the order in which they run.
 func Table() []Pass {
 	return []Pass{
-		{"fold", Exact, "replace what does not depend on inputs by constants, and remove what no output needs", 0, Fold},
-		{"simplify", Exact, "remove nodes that change nothing, merge Transposes and Reshapes", 0, Simplify},
+		{"fold", Exact, "replace what does not depend on inputs by constants, and remove what no output needs", 1, Fold},
+		{"constant-shapes", Exact, "shapes of Reshapes that are known but for symbols become constants", 1, ConstantShapes},
+		{"simplify", Exact, "remove nodes that change nothing, merge Transposes, Reshapes and Casts", 1, Simplify},
+		{"deduplicate", Exact, "nodes that compute the same become one", 1, Deduplicate},
+		{"cancel-transposes", Exact, "remove Transposes that take each other back around what lies between them", 1, CancelTransposes},
+		{"pad-into-window", Exact, "a convolution or pooling pads its input itself", 0, PadIntoWindow},
 		{"recognize-activations", Exact, "Gelu, HardSwish, Mish, Swish and HardSigmoid that are spelled out become one node", 0, RecognizeActivations},
 		{"recognize-layernorm", Exact, "LayerNormalization that is spelled out becomes one node", 0, RecognizeLayerNorm},
+		{"gemm", Exact, "a product of matrices and the sum behind it become a Gemm", 0, GemmFromMatMul},
 		{"linear", Inference, "MatMul and Gemm by a constant matrix become a linear layer, which takes on what follows", 0, LinearFromMatMul},
 		{"affine-into-weights", Inference, "BatchNormalization and arithmetic per channel go into the weights of the layer before them", 0, AffineIntoWeights},
+		{"affine-into-next", Inference, "BatchNormalization and arithmetic per channel go into the weights of the layer behind them", 0, AffineIntoNext},
 		{"fuse-residual", Inference, "a convolution or linear layer adds what its result is added to", 0, FuseResidual},
 		{"simplify-residual", Inference, "remove the Transposes of residuals that meet others", 0, Simplify},
 		{"fuse-activation", Inference, "a convolution or linear layer applies the activation that follows it", 0, FuseActivation},
@@ -21,11 +27,20 @@ type constraint struct{ before, after, reason string }
 
 func constraints() []constraint {
 	return []constraint{
+		{"fold", "constant-shapes", "a shape is known once what it is computed from is"},
+		{"fold", "recognize-activations", "patterns look for constants"},
+		{"simplify", "recognize-activations", "patterns look past no node that changes nothing"},
+		{"deduplicate", "fuse-activation", "two activations of one layer can be fused once they are one"},
+		{"pad-into-window", "affine-into-next", "where a convolution pads, no summand goes into it"},
 		{"recognize-activations", "fuse-activation", "an activation that is spelled out cannot be fused"},
+		{"gemm", "linear", "a linear layer takes a Gemm with its bias"},
 		{"linear", "affine-into-weights", "a scale goes into a linear layer, not into a MatMul"},
 		{"linear", "fuse-residual", "a residual goes into a linear layer, not into a MatMul"},
+		{"affine-into-weights", "affine-into-next", "the layer before takes summands even where the one behind pads"},
 		{"affine-into-weights", "fuse-residual", "a scale that comes after a residual was added cannot go into the weights"},
+		{"affine-into-next", "fuse-residual", "a fused layer takes nothing into its weights"},
 		{"fuse-residual", "fuse-activation", "an activation ends a fusion"},
 		{"fuse-residual", "simplify-residual", "a residual behind a Transpose is transposed back"},
+		{"fuse-activation", "fold-again", "weights of what was fused may be computed from constants"},
 	}
 }

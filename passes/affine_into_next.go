@@ -1,0 +1,108 @@
+package passes
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// AffineIntoNext moves what maps each channel by a constant factor and summand into the weights of the layer that alone
+// reads it. A summand must reach every weight, so that a convolution that pads takes factors only.
+func AffineIntoNext(c *Context) error {
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+		x := affineOperand(n)
+		if x == nil {
+			return nil
+		}
+		next := onlyUse(c.Graph, n.Out(0))
+		if next == nil || next.In(0) != n.Out(0) || next.In(1) == n.Out(0) || !x.Type().Shape.Same(n.Out(0).Type().Shape) {
+			return nil
+		}
+		l, why := layerOf(next)
+		if l.node == nil {
+			return nil
+		}
+		if why != "" {
+			c.miss(why)
+			return nil
+		}
+		into := inputsOf(l)
+		scale, shift := affine(n, len(x.Type().Shape), into.axis, into.channels)
+		switch {
+		case into.channels == 0:
+			return nil
+		case scale == nil:
+			c.miss(notPerChannel)
+			return nil
+		case !into.everywhere && slices.ContainsFunc(shift, func(s float64) bool { return s != 0 }):
+			c.miss("the layer pads, or is transposed, and a summand would be missing there")
+			return nil
+		case len(next.In(1).Uses()) > 1:
+			c.miss("the layer's weights are shared")
+			return nil
+		}
+		return into.absorb(c, rw, x, scale, shift)
+	})
+}
+
+// intake is how a layer takes its input in: the dimension and number of its channels, and which of them weight i belongs
+// to. Everywhere, each output element sees all weights of its channel.
+type intake struct {
+	layer
+	axis, channels int
+	channel        func(i int) int
+	everywhere     bool
+}
+
+func inputsOf(l layer) intake {
+	w := l.node.In(1).Const()
+	s := w.Shape()
+	switch op := l.node.Op.(type) {
+	case *ops.Conv: // filters × channels of a group × kernel
+		if op.Group < 1 || s[0]%op.Group != 0 || s[0] == 0 {
+			return intake{}
+		}
+		filters, kernel := s[0]/op.Group, w.Len()/(s[0]*s[1])
+		pads := slices.ContainsFunc(op.Pads, func(n int) bool { return n != 0 }) || op.AutoPad != "NOTSET" && op.AutoPad != "VALID"
+		return intake{l, 1, s[1] * op.Group, func(i int) int { return i/(s[1]*kernel)/filters*s[1] + i/kernel%s[1] }, !pads}
+	case *ops.ConvTranspose: // channels × filters of a group × kernel
+		return intake{l, 1, s[0], func(i int) int { return i / (w.Len() / s[0]) }, false}
+	case *ops.FusedLinear:
+		in := intake{l, l.axis, s[0], func(i int) int { return i / s[1] }, true}
+		if op.TransB {
+			in.channels, in.channel = s[1], func(i int) int { return i % s[1] }
+		}
+		return in
+	}
+	return intake{}
+}
+
+// absorb makes the layer read x and give for it what it gave for scale·x + shift. It does nothing where float32 would
+// overflow.
+func (l *intake) absorb(c *Context, rw *ir.Rewriter, x *ir.Value, scale, shift []float64) error {
+	n := l.node
+	w := slices.Clone(floats(n.In(1)))
+	sum := make([]float64, l.layer.channels)
+	for i, v := range w {
+		sum[l.layer.channel(i)] += float64(v) * shift[l.channel(i)]
+		w[i] = float32(float64(v) * scale[l.channel(i)])
+	}
+	b := make([]float32, len(sum))
+	for i := range b {
+		if n.In(2) != nil {
+			sum[i] += float64(floats(n.In(2))[i])
+		}
+		b[i] = float32(sum[i])
+	}
+	if !finite(w) || !finite(b) {
+		c.miss(overflows)
+		return nil
+	}
+	inputs := []*ir.Value{x, rw.Const(n.In(1).Name(), tensor.FromSlice(w, n.In(1).Const().Shape()...)), n.In(2)}
+	if l.everywhere {
+		inputs[2] = rw.Const(n.Name+".bias", tensor.FromSlice(b, len(b)))
+	}
+	return rw.SetNode(n, n.Op, inputs...)
+}
