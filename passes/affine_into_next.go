@@ -16,11 +16,7 @@ func AffineIntoNext(c *Context) error {
 		if x == nil {
 			return nil
 		}
-		next := onlyUse(c.Graph, n.Out(0))
-		if next == nil || next.In(0) != n.Out(0) || next.In(1) == n.Out(0) || !x.Type().Shape.Same(n.Out(0).Type().Shape) {
-			return nil
-		}
-		l, why := layerOf(next)
+		l, why := layerThatReads(n.Out(0))
 		if l.node == nil {
 			return nil
 		}
@@ -28,10 +24,13 @@ func AffineIntoNext(c *Context) error {
 			c.miss(why)
 			return nil
 		}
-		into := inputsOf(l)
+		into, next := inputsOf(l), l.node
 		scale, shift := affine(n, len(x.Type().Shape), into.axis, into.channels)
 		switch {
 		case into.channels == 0:
+			return nil
+		case !x.Type().Shape.Same(n.Out(0).Type().Shape):
+			c.miss("its operand is broadcast, or a shape is not known")
 			return nil
 		case scale == nil:
 			c.miss(notPerChannel)
@@ -43,8 +42,21 @@ func AffineIntoNext(c *Context) error {
 			c.miss("the layer's weights are shared")
 			return nil
 		}
+		if !c.alone(next, n.Out(0)) {
+			return nil
+		}
 		return into.absorb(c, rw, x, scale, shift)
 	})
+}
+
+// layerThatReads is layerOf for the first layer that has v as its input.
+func layerThatReads(v *ir.Value) (l layer, why string) {
+	for _, use := range v.Uses() {
+		if l, why = layerOf(use.Node); l.node != nil && use.Index == 0 {
+			return l, why
+		}
+	}
+	return layer{}, ""
 }
 
 // intake is how a layer takes its input in: the dimension and number of its channels, and which of them weight i belongs

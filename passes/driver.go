@@ -22,17 +22,20 @@ const (
 
 func (l Level) String() string { return fmt.Sprintf("-O%d", uint8(l)) }
 
-// has reports whether passes of a kind run at the level; approximate ones run at none, but by name.
-func (l Level) has(k Kind) bool { return k != Approximate && levelOf(k) <= l }
+// has reports whether passes of a kind run at the level; some run at none, but by name.
+func (l Level) has(k Kind) bool { return !k.byName() && levelOf(k) <= l }
 
 // levelOf is the least level with passes of a kind.
 func levelOf(k Kind) Level { return Level(k) + 1 }
+
+// byName reports whether passes of a kind run only when they are asked for by name.
+func (k Kind) byName() bool { return k == Approximate || k == Elective }
 
 // Options say how Optimize changes a graph.
 type Options struct {
 	Level Level
 	Eval  Evaluator // nil stands for the operators' references
-	// With and Without are names of passes to run beyond the level's, which must be approximate ones, and not to run.
+	// With and Without are names of passes to run beyond the level's, which are approximate or elective ones, and not to run.
 	// Whatever their order, that of the table holds.
 	With, Without []string
 	// Approximation is what approximate passes need; nil where none is asked for.
@@ -164,7 +167,7 @@ func Selected(opts Options) ([]Pass, error) {
 		case !slices.Contains(opts.With, name):
 		case slices.Contains(without, name):
 			return nil, &PassError{Pass: name, Msg: "is both asked for and excluded"}
-		case table[i].Kind != Approximate && !opts.Level.has(table[i].Kind):
+		case !table[i].Kind.byName() && !opts.Level.has(table[i].Kind):
 			return nil, &PassError{Pass: name, Msg: fmt.Sprintf("is of kind %v, which %v excludes; use %v", table[i].Kind, opts.Level, levelOf(table[i].Kind))}
 		}
 	}

@@ -39,7 +39,7 @@ func TestSelected(t *testing.T) {
 		if p.Kind == Exact {
 			exact = append(exact, p.Name)
 		}
-		if p.Kind != Approximate {
+		if p.Kind <= Inference {
 			running = append(running, p.Name)
 		}
 	}

@@ -35,14 +35,18 @@ func TestRandomGraphs(t *testing.T) {
 		}
 		in := []*tensor.Tensor{r.tensor(side, side, side, side)}
 		want := run(t, r.g, in)
-		require.NoError(t, ForInference(r.g, evaluate))
-		require.NoError(t, ir.Verify(r.g))
-		for i, got := range run(t, r.g, in) {
-			require.Equal(t, names[i], r.g.Outputs()[i].Name())
-			require.Equal(t, want[i].Shape(), got.Shape())
-			for j, v := range tensor.Data[float32](want[i]) {
-				w := tensor.Data[float32](got)[j]
-				require.InDelta(t, v, w, 1e-4*(1+math.Abs(float64(v))), names[i])
+		for _, opts := range []Options{{Level: O1}, {Level: O2}, {Level: O2, With: []string{"fuse-siblings"}}} {
+			g := r.g.Clone()
+			opts.Eval, opts.After = evaluate, func(_ Pass, g *ir.Graph) error { return ir.Verify(g) }
+			_, err := Optimize(g, opts)
+			require.NoError(t, err)
+			for i, got := range run(t, g, in) {
+				require.Equal(t, names[i], g.Outputs()[i].Name())
+				require.Equal(t, want[i].Shape(), got.Shape())
+				for j, v := range tensor.Data[float32](want[i]) {
+					w := tensor.Data[float32](got)[j]
+					require.InDelta(t, v, w, 1e-4*(1+math.Abs(float64(v))), names[i])
+				}
 			}
 		}
 	})
@@ -86,7 +90,7 @@ func (r *randomGraph) grow() {
 	if rapid.Bool().Draw(r.T, "go on") {
 		x = r.values[len(r.values)-1]
 	}
-	switch rapid.IntRange(0, 9).Draw(r.T, "node") {
+	switch rapid.IntRange(0, 15).Draw(r.T, "node") {
 	case 0:
 		conv := ir.New[ops.Conv]()
 		conv.Group = rapid.SampledFrom([]int{1, 2, side}).Draw(r.T, "group")
@@ -121,10 +125,81 @@ func (r *randomGraph) grow() {
 		to := r.constant(tensor.Vector[int64](-1, side, side*side))
 		back := r.constant(tensor.Vector[int64](-1, side, side, side))
 		y = r.append(ir.New[ops.Reshape](), r.append(ir.New[ops.Reshape](), x, to), back)
+	case 9:
+		y = r.window(x)
+	case 10: // half of two values, by a Concat and a Slice or Split
+		axis := rapid.IntRange(0, 3).Draw(r.T, "axis")
+		joined := r.append(&ops.Concat{Axis: axis}, x, r.value())
+		at := func(n int64) *ir.Value { return r.constant(tensor.Vector(n)) }
+		if rapid.Bool().Draw(r.T, "halves") && axis > 0 {
+			y = r.append(ir.New[ops.Slice](), joined, at(side/2), at(side*3/2), at(int64(axis)))
+		} else if axis > 0 {
+			n, err := r.g.Append("", &ops.Split{Axis: axis}, []*ir.Value{joined, r.constant(tensor.Vector[int64](side, side))}, []string{r.g.FreshName("u"), r.g.FreshName("v")})
+			require.NoError(r.T, err)
+			y = n.Out(1)
+		} else {
+			y = r.append(ir.New[ops.Sub](), x, r.constant(tensor.Scalar[float32](0)))
+		}
+	case 11: // what another node does already
+		if n := x.Def(); n != nil && len(n.Outputs()) == 1 {
+			y = r.append(n.Op, n.Inputs()...)
+		} else {
+			y = r.append(&ops.Relu{}, x)
+		}
+	case 12: // through a matrix of as many rows as there are
+		rows := r.append(ir.New[ops.Reshape](), x, r.constant(tensor.Vector[int64](-1, side)))
+		product := r.append(ir.New[ops.MatMul](), rows, r.constant(r.tensor(side, side)))
+		sum := r.append(ir.New[ops.Add](), product, r.constant(r.tensor(rapid.SampledFrom([][]int{{}, {side}, {1, side}}).Draw(r.T, "addend")...)))
+		y = r.append(ir.New[ops.Reshape](), sum, r.shapeOf(x))
+	case 13: // in and out of another order
+		perm := rapid.Permutation([]int{0, 1, 2, 3}).Draw(r.T, "perm")
+		back := make([]int, len(perm))
+		for i, d := range perm {
+			back[d] = i
+		}
+		y = r.append(&ops.Transpose{Perm: perm}, x)
+		for range rapid.IntRange(1, 3).Draw(r.T, "between") {
+			y = r.append(ir.New[ops.Mul](), r.append(&ops.Sigmoid{}, y), r.constant(r.tensor(rapid.SampledFrom([][]int{{}, {side}, {side, 1}, {side, 1, 1}}).Draw(r.T, "factor")...)))
+		}
+		y = r.append(&ops.Transpose{Perm: back}, y)
+	case 14:
+		wide := r.append(&ops.Cast{To: tensor.Float64, Saturate: true}, x)
+		y = r.append(&ops.Cast{To: tensor.Float32, Saturate: true}, wide)
 	default:
 		y = r.append(rapid.SampledFrom([]ir.Op{&ops.Relu{}, &ops.Tanh{}, &ops.Identity{}, &ops.Dropout{}, &ops.HardSwish{}}).Draw(r.T, "activation"), x)
 	}
 	r.values = append(r.values, y)
+}
+
+// shapeOf is the shape of x as exporters spell it: of its first dimension, and numbers.
+func (r *randomGraph) shapeOf(x *ir.Value) *ir.Value {
+	batch := r.append(ir.New[ops.Gather](), r.append(ir.New[ops.Shape](), x), r.constant(tensor.Scalar[int64](0)))
+	batch = r.append(ir.New[ops.Unsqueeze](), batch, r.constant(tensor.Vector[int64](0)))
+	return r.append(&ops.Concat{}, batch, r.constant(tensor.Vector[int64](side, side, side)))
+}
+
+// window pads x and slides a window over it that takes the pads off again.
+func (r *randomGraph) window(x *ir.Value) *ir.Value {
+	in := []*ir.Value{x, r.constant(tensor.Vector[int64](0, 0, 1, 0, 0, 0, 1, 2))}
+	if fill := rapid.SampledFrom([]float32{0, 1, float32(math.Inf(-1))}).Draw(r.T, "fill"); fill != 0 {
+		in = append(in, r.constant(tensor.Scalar(fill)))
+	}
+	if rapid.Bool().Draw(r.T, "not negative") {
+		in[0] = r.append(&ops.Relu{}, x)
+	}
+	padded := r.append(ir.New[ops.Pad](), in...)
+	pool := ops.AveragePool{AutoPad: "NOTSET", KernelShape: []int{3, 3}}
+	switch fill := len(in) > 2; rapid.IntRange(0, 2).Draw(r.T, "window") {
+	case 0:
+		if !fill {
+			return r.append(&pool, padded)
+		}
+	case 1:
+		if !fill {
+			return r.append(ir.New[ops.Conv](), r.biased(padded, r.tensor(side, side, 3, 3))...)
+		}
+	}
+	return r.append(&ops.MaxPool{AutoPad: "NOTSET", KernelShape: []int{3, 3}}, padded)
 }
 
 // biased is the inputs of a convolution, a bias being drawn.

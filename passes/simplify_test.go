@@ -28,6 +28,11 @@ func rewritten(t *testing.T, text string, tolerance float64, pass func(*Context)
 	again, err := ir.Parse(print(t, g), ops.LookupFused)
 	require.NoError(t, err, "the text form reads back")
 	require.Equal(t, print(t, g), print(t, again))
+	return nodesOf(t, g)
+}
+
+// nodesOf is the nodes of a graph as text without types and names.
+func nodesOf(t *testing.T, g *ir.Graph) []string {
 	types := regexp.MustCompile(`: \w+\[.*?\]`)
 	var left []string
 	for _, line := range strings.Split(print(t, g), "\n") {
@@ -78,6 +83,20 @@ func TestSimplify(t *testing.T) {
   %y = Reshape(%c, %rest) "y"`, []string{"%y = Reshape(%x, %rest)"}},
 		"a reshape that copies a dimension": {`%a = Flatten(%x) "a"
   %y = Reshape(%a, %copy) "y"`, []string{"%a = Flatten(%x)", "%y = Reshape(%a, %copy)"}},
+		"pad of nothing":            {"%a = Pad(%x, %none) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"pad of something":          {"%a = Pad(%x, %shift) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Pad(%x, %shift)", "%y = Relu(%a)"}},
+		"slice of all":              {"%a = Slice(%x, %first, %far) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"slice backwards":           {"%a = Slice(%x, %back, %before, %first, %back) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Slice(%x, %back, %before, %first, %back)", "%y = Relu(%a)"}},
+		"tile by one":               {"%a = Tile(%x, %ones) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"split into one":            {"%a = Split(%x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"product with one":          {"%a = Mul(%one, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"product that is broadcast": {"%a = Mul(%deep, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Mul(%deep, %x)", "%y = Relu(%a)"}},
+		"quotient by one":           {"%a = Div(%x, %one) \"a\"\n%b = Pow(%a, %one) \"b\"\n%c = Sub(%b, %zero) \"c\"\n%y = Relu(%c) \"y\"", []string{"%y = Relu(%x)"}},
+		"reciprocal":                {"%a = Div(%one, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Div(%one, %x)", "%y = Relu(%a)"}},
+		"choice of all":             {"%a = Tanh(%x) \"a\"\n%b = Where(%yes, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
+		"choice of some":            {"%a = Tanh(%x) \"a\"\n%b = Where(%some, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Tanh(%x)", "%b = Where(%some, %x, %a)", "%y = Relu(%b)"}},
+		"casts that lose nothing":   {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
+		"casts that round":          {"%a = Cast{to=bfloat16}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Cast{to=bfloat16}(%x)", "%b = Cast{to=float32}(%a)", "%y = Relu(%b)"}},
 		"reshapes back": {`%a = Flatten{axis=2}(%x) "a"
   %b = Reshape(%a, %same) "b"
   %y = Relu(%b) "y"`, []string{"%y = Relu(%x)"}},
@@ -85,6 +104,17 @@ func TestSimplify(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			left := rewritten(t, `graph "g" opset 21 (%x: float32[2,3,4,5]) -> (%y) {
   %first: int64[1] = const [0]
+  %far: int64[1] = const [9223372036854775807]
+  %back: int64[1] = const [-1]
+  %before: int64[1] = const [-9223372036854775807]
+  %none: int64[8] = const splat(0)
+  %shift: int64[8] = const [1, 0, 0, 0, -1, 0, 0, 0]
+  %ones: int64[4] = const splat(1)
+  %one: float32[] = const 1
+  %zero: float32[] = const 0
+  %deep: float32[1,1,1,1,1] = const [1]
+  %yes: bool[1] = const [true]
+  %some: bool[5] = const [true, false, true, true, true]
   %s: int64[2] = const [8, 15]
   %rest: int64[2] = const [10, -1]
   %copy: int64[3] = const [0, 5, -1]

@@ -11,6 +11,9 @@ func (p *plan) impl() kernel.Impl { return p.session.impl }
 
 // lowerBlocked makes the steps of a node that is computed in the blocked layout; done is false for others.
 func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
+	if op, ok := n.Op.(*ops.Split); ok {
+		return p.blockedSplit(n, op), nil
+	}
 	if p.impl() == kernel.Generic || len(n.Outputs()) != 1 || !p.isBlockable(n.In(0)) || !p.isBlockable(n.Out(0)) {
 		return false, nil
 	}

@@ -252,6 +252,30 @@ func (p *plan) blockedConcat(n *ir.Node, op *ops.Concat) (bool, error) {
 	})
 }
 
+// blockedSplit gives the parts of one image their places in it, where each begins at a whole block of channels.
+func (p *plan) blockedSplit(n *ir.Node, op *ops.Split) bool {
+	x, ok := p.blocked[n.In(0).ID()]
+	if !ok || op.Axis != 1 && op.Axis != -3 || sizes(n.In(0))[0] != 1 {
+		return false
+	}
+	if root, _ := p.place(x); p.slots[root].kind != planned {
+		return false
+	}
+	for i, v := range n.Outputs() {
+		if v == nil || i+1 < len(n.Outputs()) && sizes(v)[1]%kernel.Block != 0 {
+			return false
+		}
+	}
+	at := 0
+	for _, v := range n.Outputs() {
+		id := p.setBlocked(v)
+		y := &p.slots[id]
+		y.kind, y.alias, y.delta = aliased, x, at
+		at += y.size
+	}
+	return true
+}
+
 // moveInto makes slot x a part of slot y, from byte delta on, if x has its own place in the arena: what has been written
 // there then is where it is wanted.
 func (p *plan) moveInto(x, y, delta int) bool {

@@ -1,0 +1,105 @@
+package passes
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// FuseSiblings computes 1×1 convolutions of the same input and with the same activation as one, whose result a Split
+// gives to their readers: in the blocked layout that costs nothing. What a Concat reads stays by itself, because it is
+// computed in its place there.
+func FuseSiblings(c *Context) error {
+	seen := map[*ir.Node]bool{}
+	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+		if seen[n] || pointwise(n) == nil {
+			return nil
+		}
+		var siblings []*ir.Node
+		for _, use := range n.In(0).Uses() {
+			if m := use.Node; !slices.Contains(siblings, m) && use.Index == 0 && joins(c, n, m) {
+				siblings = append(siblings, m)
+				seen[m] = true
+			}
+		}
+		if len(siblings) < 2 {
+			return nil
+		}
+		return fuseSiblings(rw, siblings)
+	})
+}
+
+// pointwise is a 1×1 convolution without groups, residual, pads or strides, of constant weights; nil for other nodes.
+func pointwise(n *ir.Node) *ops.FusedConv {
+	op, inputs := fusable(n)
+	conv, ok := op.(*ops.FusedConv)
+	if !ok || inputs[3] != nil || conv.Group != 1 || floats(inputs[1]) == nil || inputs[2] != nil && floats(inputs[2]) == nil {
+		return nil
+	}
+	one := func(list []int, n int) bool { return !slices.ContainsFunc(list, func(m int) bool { return m != n }) }
+	w := inputs[1].Const().Shape()
+	if len(w) != 4 || !one(w[2:], 1) || !one(conv.Strides, 1) || !one(conv.Pads, 0) || conv.AutoPad != "NOTSET" || w[0]%blockSize != 0 {
+		return nil
+	}
+	return conv
+}
+
+// blockSize is a multiple of which each sibling has in channels, so that runtimes that keep channels in blocks need not
+// move them.
+const blockSize = 16
+
+// joins reports whether m can be computed with n.
+func joins(c *Context, n, m *ir.Node) bool {
+	a, b := pointwise(n), pointwise(m)
+	switch {
+	case b == nil:
+		return false
+	case a.Epilogue != b.Epilogue:
+		c.miss("the activations differ")
+	case slices.Contains(c.Graph.Outputs(), m.Out(0)):
+		c.miss("a graph output")
+	case slices.ContainsFunc(m.Out(0).Uses(), func(u ir.Use) bool { return isOp[*ops.Concat](u.Node) }):
+		c.miss("a Concat has it computed in place")
+	default:
+		return true
+	}
+	return false
+}
+
+func fuseSiblings(rw *ir.Rewriter, siblings []*ir.Node) error {
+	var w, b []float32
+	var sizes []int64
+	var names []string
+	channels := siblings[0].In(1).Const().Dim(1)
+	for _, n := range siblings {
+		m := n.In(1).Const().Dim(0)
+		w = append(w, floats(n.In(1))...)
+		if bias := floats(n.In(2)); bias != nil {
+			b = append(b, bias...)
+		} else {
+			b = append(b, make([]float32, m)...)
+		}
+		sizes = append(sizes, int64(m))
+		names = append(names, rw.Graph().FreshName(n.Out(0).Name()+".part"))
+	}
+	first := siblings[0]
+	op := *pointwise(first)
+	y, err := rw.Insert(first, first.Name+".siblings", &op, first.In(0),
+		rw.Const(first.In(1).Name()+".siblings", tensor.FromSlice(w, len(b), channels, 1, 1)), rw.Const(first.Name+".siblings.bias", tensor.FromSlice(b, len(b))))
+	if err != nil {
+		return err
+	}
+	parts, err := rw.InsertN(first, first.Name+".split", &ops.Split{Axis: 1},
+		[]*ir.Value{y, rw.Const(first.Name+".split", tensor.FromSlice(sizes, len(sizes)))}, names...)
+	if err != nil {
+		return err
+	}
+	for i, n := range siblings {
+		if err := rw.Replace(n.Out(0), parts.Out(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

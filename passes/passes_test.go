@@ -1,0 +1,274 @@
+package passes
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// rewrite is a case of a table: nodes of a graph, and what a pass leaves of them; no left stands for all.
+type rewrite struct {
+	nodes string
+	left  []string
+}
+
+// checkRewrites applies a pass to graphs that begin with head and end with a case's nodes. A case that must not fire may
+// say why: then it has that miss.
+func checkRewrites(t *testing.T, head string, pass func(*Context) error, cases map[string]rewrite, misses map[string]string) {
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			text := head + c.nodes + "\n}"
+			left := c.left
+			if left == nil {
+				left = rewritten(t, text, 0, func(*Context) error { return nil })
+			}
+			var found map[string]int
+			require.Equal(t, left, rewritten(t, text, 1e-4, func(ctx *Context) error {
+				defer func() { found = ctx.misses }()
+				return pass(ctx)
+			}))
+			if why := misses[name]; why != "" {
+				require.Contains(t, found, why)
+			}
+			if c.left == nil && misses[name] == "" {
+				require.Empty(t, found)
+			}
+		})
+	}
+}
+
+const (
+	escapes = "what it reads is read elsewhere too"
+	output  = "what it reads is a graph output"
+)
+
+func TestDeduplicate(t *testing.T) {
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,4,4]) -> (%y) {
+  %w: float32[3,3,1,1] = const splat(0.0)
+  %v: float32[3,3,1,1] = const splat(0.0)
+  %two: float32[] = const 2
+  %deux: float32[] = const 2
+  %three: float32[] = const 3
+  %split: int64[2] = const [1, 2]
+`, Deduplicate, map[string]rewrite{
+		"same": {"%a = Relu(%x) \"a\"\n%b = Relu(%x) \"b\"\n%y = Add(%a, %b) \"y\"", []string{"%a = Relu(%x)", "%y = Add(%a, %a)"}},
+		"in turn": {"%a = Relu(%x) \"a\"\n%b = Relu(%x) \"b\"\n%c = Tanh(%a) \"c\"\n%d = Tanh(%b) \"d\"\n%y = Add(%c, %d) \"y\"",
+			[]string{"%a = Relu(%x)", "%c = Tanh(%a)", "%y = Add(%c, %c)"}},
+		"constants of one content": {"%a = Mul(%x, %two) \"a\"\n%b = Mul(%x, %deux) \"b\"\n%y = Add(%a, %b) \"y\"", []string{"%a = Mul(%x, %two)", "%y = Add(%a, %a)"}},
+		"one constant":             {"%a = Conv(%x, %w) \"a\"\n%b = Conv(%x, %w) \"b\"\n%y = Add(%a, %b) \"y\"", []string{"%a = Conv(%x, %w)", "%y = Add(%a, %a)"}},
+		"several outputs": {"%a, %b = Split{axis=1}(%x, %split) \"a\"\n%c, %d = Split{axis=1}(%x, %split) \"c\"\n%y = Concat{axis=1}(%a, %d) \"y\"",
+			[]string{"%a, %b = Split{axis=1}(%x, %split)", "%y = Concat{axis=1}(%a, %b)"}},
+		"a graph output": {"%a = Relu(%x) \"a\"\n%y = Relu(%x) \"b\"\n%c = Tanh(%a) \"c\"", []string{"%y = Relu(%x)", "%c = Tanh(%y)"}},
+
+		"another operator":  {"%a = Relu(%x) \"a\"\n%b = Tanh(%x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"another attribute": {"%a = LeakyRelu{alpha=0.1}(%x) \"a\"\n%b = LeakyRelu{alpha=0.2}(%x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"another constant":  {"%a = Mul(%x, %two) \"a\"\n%b = Mul(%x, %three) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"other weights":     {"%a = Conv(%x, %w) \"a\"\n%b = Conv(%x, %v) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"another order":     {"%a = Sub(%x, %two) \"a\"\n%b = Sub(%two, %x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+	}, nil)
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2]) -> (%y, %z) {
+`, Deduplicate, map[string]rewrite{"two graph outputs": {"%y = Relu(%x) \"y\"\n%z = Relu(%x) \"z\"", nil}},
+		map[string]string{"two graph outputs": "both results are graph outputs"})
+}
+
+func TestCancelTransposes(t *testing.T) {
+	const down, up = "Transpose{perm=[0, 3, 1, 2]}", "Transpose{perm=[0, 2, 3, 1]}"
+	const stays = "not fewer Transposes, or what lies between is read elsewhere or cannot be moved"
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,4,5], %z: float32[2,5,3,4]) -> (%y) {
+  %two: float32[] = const 2
+  %row: float32[4] = const splat(0.0)
+  %channel: float32[5,1,1] = const splat(0.0)
+`, CancelTransposes, map[string]rewrite{
+		"unary":    {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%y = " + up + "(%b) \"y\"", []string{"%y = Relu(%x)"}},
+		"constant": {"%a = " + down + "(%x) \"a\"\n%b = Mul(%a, %two) \"b\"\n%y = " + up + "(%b) \"y\"", []string{"%y = Mul(%x, %two)"}},
+		"vectors": {"%a = " + down + "(%x) \"a\"\n%b = Mul(%a, %channel) \"b\"\n%c = Add(%row, %b) \"c\"\n%y = " + up + "(%c) \"y\"",
+			[]string{"%row.transposed = Transpose{perm=[0, 2, 3, 1]}(%row_1)", "%channel.transposed = Transpose{perm=[0, 2, 3, 1]}(%channel_1)",
+				"%b_1 = Mul(%x, %channel.transposed)", "%y = Add(%row.transposed, %b_1)"}},
+		"concat": {"%a = " + down + "(%x) \"a\"\n%b = " + down + "(%x) \"b\"\n%c = Concat{axis=1}(%a, %b) \"c\"\n%y = " + up + "(%c) \"y\"", []string{"%y = Concat{axis=3}(%x, %x)"}},
+		"two and one": {"%a = " + down + "(%x) \"a\"\n%b = Add(%a, %z) \"b\"\n%y = " + up + "(%b) \"y\"",
+			[]string{"%z.transposed = Transpose{perm=[0, 2, 3, 1]}(%z)", "%y = Add(%x, %z.transposed)"}},
+
+		"another permutation": {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%y = Transpose{perm=[0, 3, 1, 2]}(%b) \"y\"", nil},
+		"read elsewhere":      {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%c = " + up + "(%b) \"c\"\n%d = Flatten(%b) \"d\"\n%e = Flatten(%c) \"e\"\n%y = Add(%d, %e) \"y\"", nil},
+		"as many":             {"%a = " + down + "(%x) \"a\"\n%b = Relu(%z) \"b\"\n%c = Add(%a, %b) \"c\"\n%d = Mul(%c, %z) \"d\"\n%y = " + up + "(%d) \"y\"", nil},
+		"reduction":           {"%a = " + down + "(%x) \"a\"\n%b = Softmax{axis=1}(%a) \"b\"\n%y = " + up + "(%b) \"y\"", nil},
+	}, map[string]string{"as many": stays})
+}
+
+func TestPadIntoWindow(t *testing.T) {
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,6,6], %v: float32[]) -> (%y) {
+  %w: float32[4,3,3,3] = const splat(0.0)
+  %pads: int64[8] = const [0, 0, 1, 0, 0, 0, 1, 2]
+  %batch: int64[8] = const [1, 0, 1, 0, 0, 0, 1, 2]
+  %cut: int64[8] = const [0, 0, -1, 0, 0, 0, 1, 2]
+  %wide: int64[8] = const [0, 0, 3, 0, 0, 0, 1, 2]
+  %some: int64[2] = const [1, 2]
+  %axes: int64[1] = const [-1]
+  %zero: float32[] = const 0
+  %one: float32[] = const 1
+  %least: float32[] = const -inf
+`, PadIntoWindow, map[string]rewrite{
+		"convolution": {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[2, 1, 2, 3]}(%x, %w)"}},
+		"of axes":     {"%a = Pad(%x, %some, %zero, %axes) \"a\"\n%y = Conv{auto_pad=\"VALID\"}(%a, %w) \"y\"", []string{"%y = Conv{pads=[0, 1, 0, 2]}(%x, %w)"}},
+		"average": {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3]}(%a) \"y\"",
+			[]string{"%y = AveragePool{count_include_pad=true, kernel_shape=[3, 3], pads=[1, 0, 1, 2]}(%x)"}},
+		"maximum": {"%a = Pad(%x, %pads, %least) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", []string{"%y = MaxPool{kernel_shape=[3, 3], pads=[1, 0, 1, 2]}(%x)"}},
+		"maximum of what is not negative": {"%r = Relu(%x) \"r\"\n%a = Pad(%r, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"",
+			[]string{"%r = Relu(%x)", "%y = MaxPool{kernel_shape=[3, 3], pads=[1, 0, 1, 2]}(%r)"}},
+		"read elsewhere": {"%a = Pad(%x, %pads) \"a\"\n%b = Conv(%a, %w) \"b\"\n%c = Conv(%a, %w) \"c\"\n%y = Add(%b, %c) \"y\"",
+			[]string{"%b = Conv{pads=[1, 0, 1, 2]}(%x, %w)", "%c = Conv{pads=[1, 0, 1, 2]}(%x, %w)", "%y = Add(%b, %c)"}},
+
+		"ones":                      {"%a = Pad(%x, %pads, %one) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"a value that is not known": {"%a = Pad(%x, %pads, %v) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"the edge":                  {"%a = Pad{mode=\"edge\"}(%x, %pads) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"the batch":                 {"%a = Pad(%x, %batch) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"pads that cut off":         {"%a = Pad(%x, %cut) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"auto_pad":                  {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{auto_pad=\"SAME_UPPER\"}(%a, %w) \"y\"", nil},
+		"average of other pads":     {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%a) \"y\"", nil},
+		"average, rounded up":       {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3], ceil_mode=1}(%a) \"y\"", nil},
+		"maximum of pads alone":     {"%a = Pad(%x, %wide, %least) \"a\"\n%b = MaxPool{kernel_shape=[3, 3]}(%a) \"b\"\n%y = Clip(%b, %zero) \"y\"", nil},
+		"maximum of zeros":          {"%a = Pad(%x, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum, with a dilation":  {"%a = Pad(%x, %pads, %least) \"a\"\n%y = MaxPool{kernel_shape=[3, 3], dilations=[2, 2]}(%a) \"y\"", nil},
+	}, map[string]string{
+		"ones": "a convolution pads with zeros only", "the edge": "a convolution pads with zeros only", "a value that is not known": "a convolution pads with zeros only",
+		"the batch": "images or channels are padded", "pads that cut off": "the pads cut off", "auto_pad": "the window has auto_pad",
+		"average of other pads":    "the pooling rounds up or has pads of its own, which do not count",
+		"average, rounded up":      "the pooling rounds up or has pads of its own, which do not count",
+		"maximum of pads alone":    "a window may see pads alone",
+		"maximum of zeros":         "the pads may be the maximum",
+		"maximum, with a dilation": "a window may see pads alone",
+	})
+}
+
+func TestGemmFromMatMul(t *testing.T) {
+	const vector = "the addend is neither a vector along the columns nor a constant that fits the product"
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[4,3], %z: float32[4,5], %d: float32[2,4,3]) -> (%y) {
+  %w: float32[3,5] = const splat(0.0)
+  %b: float32[5] = const splat(0.0)
+  %column: float32[4,1] = const splat(0.0)
+  %full: float32[4,5] = const splat(0.0)
+  %two: float32[] = const 2
+  %deep: float32[2,1,5] = const splat(0.0)
+`, GemmFromMatMul, map[string]rewrite{
+		"vector":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %b) \"y\"", []string{"%y = Gemm(%x, %w, %b)"}},
+		"vector before": {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%b, %a) \"y\"", []string{"%y = Gemm(%x, %w, %b)"}},
+		"number":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %two) \"y\"", []string{"%y = Gemm(%x, %w, %two)"}},
+		"matrix":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %full) \"y\"", []string{"%y = Gemm(%x, %w, %full)"}},
+		"column":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %column) \"y\"", []string{"%y = Gemm(%x, %w, %column)"}},
+
+		"residual":       {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %z) \"y\"", nil},
+		"larger":         {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %deep) \"y\"", nil},
+		"stack":          {"%a = MatMul(%d, %w) \"a\"\n%y = Add(%a, %b) \"y\"", nil},
+		"read elsewhere": {"%a = MatMul(%x, %w) \"a\"\n%c = Add(%a, %b) \"c\"\n%y = Mul(%a, %c) \"y\"", nil},
+		"difference":     {"%a = MatMul(%x, %w) \"a\"\n%y = Sub(%a, %b) \"y\"", nil},
+	}, map[string]string{
+		"residual": vector, "larger": vector, "stack": "the operands are no matrices, or their ranks are not known", "read elsewhere": escapes,
+	})
+}
+
+func TestAffineIntoNext(t *testing.T) {
+	const norm = "BatchNormalization(%x, %v, %v, %v, %v)"
+	const pads = "the layer pads, or is transposed, and a summand would be missing there"
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,4,5,6], %m: float32[]) -> (%y) {
+  %w: float32[3,4,2,3] = const splat(0.0)
+  %b: float32[3] = const splat(0.0)
+  %half: float32[6,2,1,2] = const splat(0.0)
+  %up: float32[4,3,2,1] = const splat(0.0)
+  %l: float32[6,3] = const splat(0.0)
+  %lt: float32[3,6] = const splat(0.0)
+  %v: float32[4] = const splat(0.0)
+  %six: float32[6] = const splat(0.0)
+  %along: float32[4,1,1] = const splat(0.0)
+  %columns: float32[6] = const splat(0.0)
+  %huge: float32[] = const 3.0e38
+  %two: float32[] = const 2
+`, AffineIntoNext, map[string]rewrite{
+		"batch norm":       {"%a = " + norm + " \"a\"\n%y = Conv(%a, %w, %b) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
+		"grouped":          {"%a = Add(%x, %along) \"a\"\n%y = Conv{group=2}(%a, %half) \"y\"", []string{"%y = Conv{group=2}(%x, %half_1, %y.bias)"}},
+		"factor and pads":  {"%a = Mul(%along, %x) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[1, 1, 1, 1]}(%x, %w_1)"}},
+		"transposed":       {"%a = Mul(%x, %along) \"a\"\n%y = ConvTranspose(%a, %up, %b) \"y\"", []string{"%y = ConvTranspose(%x, %up_1, %b)"}},
+		"linear":           {"%a = Sub(%x, %six) \"a\"\n%y = onnxrun.FusedLinear(%a, %l) \"y\"", []string{"%y = onnxrun.FusedLinear(%x, %l_1, %y.bias)"}},
+		"linear by rows":   {"%a = Div(%x, %six) \"a\"\n%y = onnxrun.FusedLinear{transB=1}(%a, %lt, %b) \"y\"", []string{"%y = onnxrun.FusedLinear{transB=true}(%x, %lt_1, %y.bias)"}},
+		"number":           {"%a = Mul(%x, %two) \"a\"\n%y = Conv(%a, %w) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
+		"summand and pads": {"%a = " + norm + " \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", nil},
+		"auto_pad":         {"%a = " + norm + " \"a\"\n%y = Conv{auto_pad=\"SAME_LOWER\"}(%a, %w) \"y\"", nil},
+		"transposed, sum":  {"%a = Add(%x, %along) \"a\"\n%y = ConvTranspose(%a, %up) \"y\"", nil},
+		"another axis":     {"%a = Mul(%x, %columns) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"not constant":     {"%a = Mul(%x, %m) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"read elsewhere":   {"%a = Mul(%x, %two) \"a\"\n%b2 = Conv(%a, %w) \"b\"\n%f = ReduceMean(%a) \"f\"\n%y = Add(%b2, %f) \"y\"", nil},
+		"shared weights":   {"%a = Mul(%x, %two) \"a\"\n%b2 = Conv(%a, %w) \"b\"\n%c = Conv(%x, %w) \"c\"\n%y = Add(%b2, %c) \"y\"", nil},
+		"overflow":         {"%h = Mul(%x, %huge) \"h\"\n%y = Conv(%h, %w) \"y\"", nil},
+	}, map[string]string{
+		"summand and pads": pads, "auto_pad": pads, "transposed, sum": pads, "another axis": notPerChannel, "shared weights": "the layer's weights are shared",
+		"overflow": overflows, "read elsewhere": escapes,
+	})
+}
+
+func TestFuseSiblings(t *testing.T) {
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,4,4]) -> (%y) {
+  %v: float32[16,3,1,1] = const splat(0.0)
+  %w: float32[32,3,1,1] = const splat(0.0)
+  %u: float32[17,3,1,1] = const splat(0.0)
+  %k: float32[16,3,3,3] = const splat(0.0)
+  %b: float32[32] = const splat(0.0)
+  %ones: float32[16,16,1,1] = const splat(0.0)
+  %others: float32[16,32,1,1] = const splat(0.0)
+  %odd: float32[16,17,1,1] = const splat(0.0)
+`, FuseSiblings, map[string]rewrite{
+		"two": {"%a = Conv(%x, %v) \"a\"\n%c = Conv(%x, %w, %b) \"c\"\n%d = Conv(%a, %ones) \"d\"\n%e = Conv(%c, %others) \"e\"\n%y = Add(%d, %e) \"y\"",
+			[]string{"%a.siblings = onnxrun.FusedConv(%x, %v.siblings, %a.siblings.bias)", "%a.part, %c.part = Split{axis=1}(%a.siblings, %a.split)",
+				"%d = Conv(%a.part, %ones)", "%e = Conv(%c.part, %others)", "%y = Add(%d, %e)"}},
+
+		"another window":     {"%a = Conv(%x, %v) \"a\"\n%c = Conv{pads=[1, 1, 1, 1]}(%x, %k) \"c\"\n%y = Add(%a, %c) \"y\"", nil},
+		"another activation": {"%a = Conv(%x, %v) \"a\"\n%c = onnxrun.FusedConv{activation=\"relu\"}(%x, %w, %b) \"c\"\n%d = Conv(%a, %ones) \"d\"\n%e = Conv(%c, %others) \"e\"\n%y = Add(%d, %e) \"y\"", nil},
+		"read by a concat":   {"%a = Conv(%x, %v) \"a\"\n%c = Conv(%x, %w, %b) \"c\"\n%y = Concat{axis=1}(%a, %c) \"y\"", nil},
+		"no whole block":     {"%a = Conv(%x, %v) \"a\"\n%c = Conv(%x, %u) \"c\"\n%d = Conv(%a, %ones) \"d\"\n%e = Conv(%c, %odd) \"e\"\n%y = Add(%d, %e) \"y\"", nil},
+	}, map[string]string{"another activation": "the activations differ", "read by a concat": "a Concat has it computed in place"})
+}
+
+// What the arithmetic of exporters makes of a symbolic batch is constant as far as can be.
+func TestConstantShapes(t *testing.T) {
+	for name, c := range map[string]struct {
+		nodes string
+		left  []string
+	}{
+		"batch": {"%a = Concat{axis=0}(%n, %twelve) \"a\"\n%y = Reshape(%x, %a) \"y\"", []string{"%y = Reshape(%x, %a_1)"}},
+		"batch times heads": {"%m = Mul(%n, %two) \"m\"\n%a = Concat{axis=0}(%m, %six) \"a\"\n%y = Reshape(%x, %a) \"y\"",
+			[]string{"%y = Reshape(%x, %a_1)"}},
+		"kept in its place": {"%a = Concat{axis=0}(%n, %two, %six) \"a\"\n%b = Reshape(%x, %a) \"b\"\n%c = Shape(%b) \"c\"\n%y = Reshape(%b, %c) \"y\"",
+			[]string{"%y = Reshape(%x, %c_1)"}},
+		"an expansion": {"%a = Concat{axis=0}(%n, %minus, %minus) \"a\"\n%o = ConstantOfShape{value=const int64[1] [1]}(%three) \"o\"\n%m = Mul(%o, %minus) \"m\"\n%e = Equal(%a, %m) \"e\"\n%w = Where(%e, %o, %a) \"w\"\n%y = Expand(%token, %w) \"y\"",
+			[]string{"%s = Shape(%x)", "%g = Gather(%s, %zero)", "%n = Unsqueeze(%g, %zeros)", "%a = Concat{axis=0}(%n, %minus, %minus)", "%w = Where(%e_1, %o_1, %a)", "%y = Expand(%token, %w)"}},
+
+		"another number of elements": {"%a = Concat{axis=0}(%six, %n) \"a\"\n%y = Reshape(%x, %a) \"y\"",
+			[]string{"%s = Shape(%x)", "%g = Gather(%s, %zero)", "%n = Unsqueeze(%g, %zeros)", "%a = Concat{axis=0}(%six, %n)", "%y = Reshape(%x, %a)"}},
+		"two symbols": {"%a = Concat{axis=0}(%k, %n, %two, %six) \"a\"\n%y = Reshape(%x, %a) \"y\"",
+			[]string{"%s = Shape(%x)", "%g = Gather(%s, %zero)", "%n = Unsqueeze(%g, %zeros)", "%k = Shape(%z)", "%a = Concat{axis=0}(%k, %n, %two, %six)", "%y = Reshape(%x, %a)"}},
+		"no elements": {"%a = Concat{axis=0}(%n, %zeros) \"a\"\n%y = Reshape{allowzero=1}(%x, %a) \"y\"",
+			[]string{"%s = Shape(%x)", "%g = Gather(%s, %zero)", "%n = Unsqueeze(%g, %zeros)", "%a = Concat{axis=0}(%n, %zeros)", "%y = Reshape{allowzero=true}(%x, %a)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := parse(t, `graph "g" opset 21 (%x: float32[N,3,4], %z: float32[K]) -> (%y) {
+  %zero: int64[] = const 0
+  %zeros: int64[1] = const [0]
+  %minus: int64[1] = const [-1]
+  %two: int64[1] = const [2]
+  %three: int64[1] = const [3]
+  %six: int64[1] = const [6]
+  %twelve: int64[1] = const [12]
+  %token: float32[1,1,4] = const splat(1.0)
+  %s = Shape(%x) "s"
+  %g = Gather(%s, %zero) "g"
+  %n = Unsqueeze(%g, %zeros) "n"
+  %k = Shape(%z) "k"
+`+c.nodes+"\n}")
+			want := g.Outputs()[0].Type()
+			_, err := Optimize(g, Options{Level: O1, Eval: evaluate, After: func(_ Pass, g *ir.Graph) error { return ir.Verify(g) }})
+			require.NoError(t, err)
+			require.Equal(t, c.left, nodesOf(t, g))
+			require.True(t, want.Accepts(g.Outputs()[0].Type()))
+		})
+	}
+}
