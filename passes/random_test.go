@@ -90,7 +90,7 @@ func (r *randomGraph) grow() {
 	if rapid.Bool().Draw(r.T, "go on") {
 		x = r.values[len(r.values)-1]
 	}
-	switch rapid.IntRange(0, 15).Draw(r.T, "node") {
+	switch rapid.IntRange(0, 19).Draw(r.T, "node") {
 	case 0:
 		conv := ir.New[ops.Conv]()
 		conv.Group = rapid.SampledFrom([]int{1, 2, side}).Draw(r.T, "group")
@@ -165,6 +165,27 @@ func (r *randomGraph) grow() {
 	case 14:
 		wide := r.append(&ops.Cast{To: tensor.Float64, Saturate: true}, x)
 		y = r.append(&ops.Cast{To: tensor.Float32, Saturate: true}, wide)
+	case 15:
+		y = r.normalized(x)
+	case 16: // Gelu, and what is nearly one
+		erf := r.append(&ops.Erf{}, r.append(&ops.Div{}, x, r.number(rapid.SampledFrom([]float32{math.Sqrt2, 2}).Draw(r.T, "root"))))
+		y = r.append(&ops.Mul{}, r.append(&ops.Mul{}, x, r.append(&ops.Add{}, erf, r.number(1))), r.number(0.5))
+	case 17: // siblings
+		for range 2 {
+			part := r.append(ir.New[ops.Conv](), x, r.constant(r.tensor(16, side, 1, 1)))
+			part = r.append(ir.New[ops.Conv](), part, r.constant(r.tensor(side, 16, 1, 1)))
+			if y == nil {
+				y = part
+			} else {
+				y = r.append(&ops.Add{}, y, part)
+			}
+		}
+	case 18: // a constant expanded to the batch, as exporters spell it
+		asked := r.append(&ops.Concat{}, r.batchOf(x), r.constant(tensor.Vector[int64](-1, -1, side)))
+		ones := r.constant(tensor.Vector[int64](1, 1, 1, 1))
+		minus := r.append(&ops.Mul{}, ones, r.constant(tensor.Scalar[int64](-1)))
+		shape := r.append(&ops.Where{}, r.append(&ops.Equal{}, asked, minus), ones, asked)
+		y = r.append(&ops.Add{}, r.append(&ops.Expand{}, r.constant(r.tensor(1, 1, side, 1)), shape), x)
 	default:
 		y = r.append(rapid.SampledFrom([]ir.Op{&ops.Relu{}, &ops.Tanh{}, &ops.Identity{}, &ops.Dropout{}, &ops.HardSwish{}}).Draw(r.T, "activation"), x)
 	}
@@ -173,9 +194,30 @@ func (r *randomGraph) grow() {
 
 // shapeOf is the shape of x as exporters spell it: of its first dimension, and numbers.
 func (r *randomGraph) shapeOf(x *ir.Value) *ir.Value {
+	return r.append(&ops.Concat{}, r.batchOf(x), r.constant(tensor.Vector[int64](side, side, side)))
+}
+
+// batchOf is the first dimension of x, as a vector.
+func (r *randomGraph) batchOf(x *ir.Value) *ir.Value {
 	batch := r.append(ir.New[ops.Gather](), r.append(ir.New[ops.Shape](), x), r.constant(tensor.Scalar[int64](0)))
-	batch = r.append(ir.New[ops.Unsqueeze](), batch, r.constant(tensor.Vector[int64](0)))
-	return r.append(&ops.Concat{}, batch, r.constant(tensor.Vector[int64](side, side, side)))
+	return r.append(ir.New[ops.Unsqueeze](), batch, r.constant(tensor.Vector[int64](0)))
+}
+
+func (r *randomGraph) number(v float32) *ir.Value { return r.constant(tensor.Scalar(v)) }
+
+// normalized is x normalized over its last dimensions, spelled out, with a scale or a bias drawn.
+func (r *randomGraph) normalized(x *ir.Value) *ir.Value {
+	axes := r.constant(rapid.SampledFrom([]*tensor.Tensor{tensor.Vector[int64](-1), tensor.Vector[int64](2, 3), tensor.Vector[int64](1)}).Draw(r.T, "axes"))
+	mean := func(v *ir.Value) *ir.Value { return r.append(ir.New[ops.ReduceMean](), v, axes) }
+	centered := r.append(&ops.Sub{}, x, mean(x))
+	root := r.append(&ops.Sqrt{}, r.append(&ops.Add{}, mean(r.append(&ops.Mul{}, centered, centered)), r.number(0.01)))
+	y := r.append(&ops.Div{}, centered, root)
+	for _, op := range []ir.Op{&ops.Mul{}, &ops.Add{}} {
+		if rapid.Bool().Draw(r.T, "affine") {
+			y = r.append(op, y, r.constant(r.tensor(side)))
+		}
+	}
+	return y
 }
 
 // window pads x and slides a window over it that takes the pads off again.
