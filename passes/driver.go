@@ -29,13 +29,13 @@ func (l Level) has(k Kind) bool { return !k.byName() && levelOf(k) <= l }
 func levelOf(k Kind) Level { return Level(k) + 1 }
 
 // byName reports whether passes of a kind run only when they are asked for by name.
-func (k Kind) byName() bool { return k == Approximate || k == Elective }
+func (k Kind) byName() bool { return k == Approximate || k == Exchange }
 
 // Options say how Optimize changes a graph.
 type Options struct {
 	Level Level
 	Eval  Evaluator // nil stands for the operators' references
-	// With and Without are names of passes to run beyond the level's, which are approximate or elective ones, and not to run.
+	// With and Without are names of passes to run beyond the level's, which are approximate or exchanging ones, and not to run.
 	// Whatever their order, that of the table holds.
 	With, Without []string
 	// Approximation is what approximate passes need; nil where none is asked for.

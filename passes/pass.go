@@ -13,10 +13,12 @@ const (
 	Exact       Kind = iota // the same function up to rounding, and a graph that can still be trained
 	Inference               // the same function up to rounding, in a form that is only good for running
 	Approximate             // another function, near the first one: by name only
-	Elective                // the same function up to rounding, in a form that this runtime has no gain of: by name only
+	Exchange                // the same function up to rounding in another form, no faster in general: by name only
 )
 
-func (k Kind) String() string { return [...]string{"exact", "inference", "approximate", "elective"}[k] }
+func (k Kind) String() string {
+	return [...]string{"exact", "inference", "approximate", "exact, by name"}[k]
+}
 
 // Pass is a function from graph to graph.
 type Pass struct {

@@ -18,7 +18,7 @@ func Table() []Pass {
 		{"fuse-residual", Inference, "a convolution or linear layer adds what its result is added to", 0, FuseResidual},
 		{"simplify-residual", Inference, "remove the Transposes of residuals that meet others", 0, Simplify},
 		{"fuse-activation", Inference, "a convolution or linear layer applies the activation that follows it", 0, FuseActivation},
-		{"fuse-siblings", Elective, "1×1 convolutions of one input are computed together, and split", 0, FuseSiblings},
+		{"fuse-siblings", Exchange, "1×1 convolutions of one input are computed together, and split", 0, FuseSiblings},
 		{"fold-again", Inference, "fold what the passes before made constant", 0, Fold},
 	}
 }
