@@ -57,7 +57,7 @@ func (e *encoder) body(n *ir.Node, body *ir.Graph, around *names) (*onnxpb.Graph
 	for i, v := range inputs[len(inputs)-len(values):] {
 		outer[v] = around.of(values[i])
 	}
-	return e.graph(body, newNames(body, outer, around), true)
+	return e.graph(body, newNames(body, outer, around, e.irVersion < inputlessConstants), true)
 }
 
 // captured is the inputs of a control-flow node that it hands to its bodies only.

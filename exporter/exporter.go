@@ -1,251 +1,120 @@
-// Package exporter writes graphs as ONNX files: standard operators in the newest form, the same bytes for the same graph.
+// Package exporter writes graphs as ONNX files: standard operators of a chosen opset, the same bytes for the same graph.
 package exporter
 
 import (
-	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
-	"math"
+	"path/filepath"
 	"strings"
-
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
-	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// producer names the project in the files that it writes.
+// producer names the project in files of graphs that come from no other.
 const producer = "onnxrun"
 
-// maxFile is protobuf's bound on a message.
-const maxFile = math.MaxInt32
+// OldestOpset is the oldest opset that is written; the newest is ops.Opset.
+const OldestOpset = 7
+
+// defaultOpset is that of graphs that come from no file.
+const defaultOpset = 21
+
+// Options say how a model is written.
+type Options struct {
+	// Opset is the opset to write, from OldestOpset to ops.Opset; a node that it cannot express is an *ir.OpsetError.
+	// 0 stands for the graph's own, or a newer one where a node needs it.
+	Opset int
+	// ExternalData has WriteFile write the weights into a file of their own, the model's path with ".data" behind it. It
+	// does so without being told where the model would not fit into one file of 2 GB.
+	ExternalData bool
+}
+
+// opset is the one to begin with.
+func (o Options) opset(g *ir.Graph) (int, error) {
+	switch {
+	case o.Opset == 0:
+		return min(max(cmp.Or(g.Opset, defaultOpset), OldestOpset), ops.Opset), nil
+	case o.Opset < OldestOpset || o.Opset > ops.Opset:
+		return 0, fmt.Errorf("opset %d cannot be written, choose one from %d to %d", o.Opset, OldestOpset, ops.Opset)
+	}
+	return o.Opset, nil
+}
 
 // ErrTooLarge says that a model does not fit into one file.
 var ErrTooLarge = errors.New("the model has more than 2 GB of weights, which do not fit into one ONNX file")
 
-// WriteFile writes a model through a temporary file that is renamed, so that path is the whole model or what it was.
-func WriteFile(g *ir.Graph, path string) error {
-	err := atomicfile.Write(path, func(w io.Writer) error { return Write(w, g) })
-	if err != nil && !strings.HasPrefix(err.Error(), "exporter: ") {
-		err = fmt.Errorf("exporter: %w", err)
+// WriteFile writes a model through a temporary file that is renamed, so that path is the whole model or what it was; so
+// is the file of its weights, if there is one.
+func WriteFile(g *ir.Graph, path string, opts Options) error {
+	m, err := encode(g, opts)
+	if err == nil {
+		if opts.ExternalData || m.tooLarge() {
+			err = m.writeExternal(path)
+		} else {
+			err = atomicfile.Write(path, m.write)
+		}
 	}
-	return err
+	return wrap(err)
 }
 
-// Write writes a model. Weights go straight from their tensors to w.
-func Write(w io.Writer, g *ir.Graph) error {
-	e := &encoder{}
-	p, err := e.graph(g, newNames(g, nil, nil), false)
-	if err != nil {
-		return fmt.Errorf("exporter: %w", err)
+// writeExternal writes the weights first: the model that speaks of them must not be there without.
+func (m *model) writeExternal(path string) error {
+	data := m.external(filepath.Base(path) + ".data")
+	return atomicfile.WriteAll([]atomicfile.File{{Path: path + ".data", Write: data.write}, {Path: path, Write: m.write}})
+}
+
+// Write writes a model into one file, whatever Options.ExternalData. Weights go straight from their tensors to w.
+func Write(w io.Writer, g *ir.Graph, opts Options) error {
+	m, err := encode(g, opts)
+	if err == nil {
+		err = m.write(w)
 	}
+	return wrap(err)
+}
+
+func wrap(err error) error {
+	if err == nil || strings.HasPrefix(err.Error(), "exporter: ") {
+		return err
+	}
+	return fmt.Errorf("exporter: %w", err)
+}
+
+// encode makes the messages of a file. An opset that the caller leaves open is raised until every node can be expressed.
+func encode(g *ir.Graph, opts Options) (*model, error) {
+	opset, err := opts.opset(g)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		m, err := encodeAs(g, opset)
+		var need *ir.OpsetError
+		if opts.Opset != 0 || !errors.As(err, &need) || need.Needs <= opset {
+			return m, err
+		}
+		opset = need.Needs
+	}
+}
+
+func encodeAs(g *ir.Graph, opset int) (*model, error) {
+	g = g.Clone() // for the nodes of downgrades
+	e := &encoder{opset: opset, irVersion: irVersion(opset), used: map[string]bool{}}
+	p, err := e.graph(g, newNames(g, nil, nil, false), false)
+	if err != nil {
+		return nil, err
+	}
+	p.DocString = g.Origin.GraphDoc
 	head := &onnxpb.ModelProto{
-		IrVersion: irVersion(e.opset()), ProducerName: producer, DocString: g.Doc,
-		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: int64(e.opset())}},
+		IrVersion: e.irVersion, DocString: g.Doc, Domain: g.Origin.Domain, ModelVersion: int64(g.Origin.Version),
+		ProducerName: cmp.Or(g.Origin.Producer, producer), ProducerVersion: g.Origin.ProducerVersion,
+		OpsetImport: []*onnxpb.OperatorSetIdProto{{Version: int64(opset)}},
 	}
 	for _, kv := range g.Metadata {
 		head.MetadataProps = append(head.MetadataProps, &onnxpb.StringStringEntryProto{Key: kv.Key, Value: kv.Value})
 	}
-	if err := writeModel(w, head, p, e.weights); err != nil {
-		return fmt.Errorf("exporter: %w", err)
-	}
-	return nil
-}
-
-// writeModel writes head with graph p, to which the weights are added as initializers. They are written one by one, so
-// that they are not copied: protobuf lets the fields of a message stand in any order.
-func writeModel(w io.Writer, head *onnxpb.ModelProto, p *onnxpb.GraphProto, weights []weight) error {
-	deterministic := proto.MarshalOptions{Deterministic: true}
-	headBytes, err := deterministic.Marshal(head)
-	if err != nil {
-		return err
-	}
-	graphBytes, err := deterministic.Marshal(p)
-	if err != nil {
-		return err
-	}
-	size := len(graphBytes)
-	heads := make([][]byte, len(weights))
-	for i, wt := range weights {
-		if heads[i], err = wt.header(); err != nil {
-			return err
-		}
-		size += len(heads[i]) + len(wt.raw)
-		if size > maxFile-len(headBytes) {
-			return ErrTooLarge
-		}
-	}
-	b := bufio.NewWriterSize(w, 1<<16)
-	b.Write(headBytes)
-	b.Write(protowire.AppendVarint(protowire.AppendTag(nil, fieldGraph, protowire.BytesType), uint64(size)))
-	b.Write(graphBytes)
-	for i, wt := range weights {
-		b.Write(heads[i])
-		b.Write(wt.raw)
-	}
-	return b.Flush()
-}
-
-// Numbers of the fields that are written by hand.
-const (
-	fieldGraph       protowire.Number = 7 // of ModelProto
-	fieldInitializer protowire.Number = 5 // of GraphProto
-	fieldRawData     protowire.Number = 9 // of TensorProto
-)
-
-// weight is an initializer whose elements are written apart.
-type weight struct {
-	proto *onnxpb.TensorProto // without elements
-	raw   []byte
-}
-
-// header is what stands before the elements.
-func (w weight) header() ([]byte, error) {
-	body, err := proto.MarshalOptions{Deterministic: true}.Marshal(w.proto)
-	if err != nil {
-		return nil, fmt.Errorf("initializer %q: %w", w.proto.Name, err)
-	}
-	body = protowire.AppendTag(body, fieldRawData, protowire.BytesType)
-	body = protowire.AppendVarint(body, uint64(len(w.raw)))
-	out := protowire.AppendTag(nil, fieldInitializer, protowire.BytesType)
-	out = protowire.AppendVarint(out, uint64(len(body)+len(w.raw)))
-	return append(out, body...), nil
-}
-
-// encoder turns a graph into a message.
-type encoder struct {
-	weights []weight
-	newest  int // opset that some node needs
-}
-
-// opset is the one to write: Opset, or a newer one that a node needs.
-func (e *encoder) opset() int { return max(Opset, e.newest) }
-
-// graph encodes a graph, or a body, without what the file has further out.
-func (e *encoder) graph(g *ir.Graph, names *names, isBody bool) (*onnxpb.GraphProto, error) {
-	name := g.Name
-	if name == "" {
-		name = "graph"
-	}
-	p := &onnxpb.GraphProto{Name: name}
-	for _, v := range g.Inputs() {
-		if !names.outer[v] {
-			p.Input = append(p.Input, valueInfo(v, names.of(v)))
-		}
-	}
-	for _, v := range g.Values() {
-		if v.Const() == nil || names.outer[v] {
-			continue
-		}
-		if err := e.initializer(p, v, names.of(v), isBody); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range g.Nodes() {
-		node, err := e.node(n, names)
-		if err != nil {
-			return nil, &ir.Error{Node: n.Name, Op: n.OpName(), Err: err}
-		}
-		p.Node = append(p.Node, node)
-	}
-	e.outputs(p, g, names)
-	return p, nil
-}
-
-// outputs lists the graph's outputs. ONNX wants each to have a name of its own and to be made by a node: an output that
-// is an input, a constant or another output goes through an Identity.
-func (e *encoder) outputs(p *onnxpb.GraphProto, g *ir.Graph, names *names) {
-	seen := map[*ir.Value]bool{}
-	for _, v := range g.Outputs() {
-		name := names.of(v)
-		if v.Def() == nil || seen[v] {
-			name = names.fresh(v.Name() + "_out")
-			p.Node = append(p.Node, &onnxpb.NodeProto{
-				Name: name, OpType: "Identity", Input: []string{names.of(v)}, Output: []string{name},
-			})
-		}
-		seen[v] = true
-		p.Output = append(p.Output, valueInfo(v, name))
-	}
-}
-
-func (e *encoder) initializer(p *onnxpb.GraphProto, v *ir.Value, name string, inBody bool) error {
-	t := v.Const()
-	tp := &onnxpb.TensorProto{Name: name, DataType: int32(t.DType()), Dims: dims64(t.Shape())}
-	if t.DType() == tensor.String {
-		for _, s := range tensor.Data[string](t) {
-			tp.StringData = append(tp.StringData, []byte(s))
-		}
-		p.Initializer = append(p.Initializer, tp)
-		return nil
-	}
-	raw := packed(t)
-	if inBody {
-		tp.RawData = raw
-		p.Initializer = append(p.Initializer, tp)
-		return nil
-	}
-	e.weights = append(e.weights, weight{tp, raw})
-	return nil
-}
-
-func (e *encoder) node(n *ir.Node, names *names) (*onnxpb.NodeProto, error) {
-	def := n.Op.Def()
-	if ops.Lookup(def.Domain, def.Name) != def {
-		return nil, fmt.Errorf("the operator is not part of ONNX")
-	}
-	if err := refuseInternal(n.Op); err != nil {
-		return nil, err
-	}
-	e.newest = max(e.newest, needs(n))
-	p := &onnxpb.NodeProto{Name: n.Name, OpType: def.Name, Domain: def.Domain}
-	inputs := n.Inputs()
-	if captures := len(captured(n)); captures > 0 {
-		inputs = inputs[:len(inputs)-captures]
-	}
-	for _, v := range inputs {
-		p.Input = append(p.Input, names.of(v))
-	}
-	for _, v := range n.Outputs() {
-		p.Output = append(p.Output, names.of(v))
-	}
-	for _, a := range ir.EncodeAttrs(n.Op, false) {
-		ap, err := e.attr(n, a, names)
-		if err != nil {
-			return nil, err
-		}
-		p.Attribute = append(p.Attribute, ap)
-	}
-	return p, nil
-}
-
-func valueInfo(v *ir.Value, name string) *onnxpb.ValueInfoProto {
-	t := &onnxpb.TypeProto_Tensor{ElemType: int32(v.Type().DType)}
-	if s := v.Type().Shape; s != nil {
-		t.Shape = &onnxpb.TensorShapeProto{}
-		for _, d := range s {
-			dim := &onnxpb.TensorShapeProto_Dimension{}
-			switch {
-			case d.IsKnown():
-				dim.Value = &onnxpb.TensorShapeProto_Dimension_DimValue{DimValue: int64(d.N)}
-			case !d.IsUnknown():
-				dim.Value = &onnxpb.TensorShapeProto_Dimension_DimParam{DimParam: d.String()}
-			}
-			t.Shape.Dim = append(t.Shape.Dim, dim)
-		}
-	}
-	return &onnxpb.ValueInfoProto{Name: name, Type: &onnxpb.TypeProto{Value: &onnxpb.TypeProto_TensorType{TensorType: t}}}
-}
-
-func dims64(shape []int) []int64 {
-	out := make([]int64, len(shape))
-	for i, n := range shape {
-		out[i] = int64(n)
-	}
-	return out
+	return &model{head, p, e.weights}, nil
 }

@@ -15,15 +15,20 @@ type names struct {
 	consts  map[*tensor.Tensor]string // of this graph and those around it
 	outer   map[*ir.Value]bool        // values of this graph that the file has further out
 	taken   map[string]bool
+	all     map[string]bool // names of the whole file, which new values must not have
 }
 
 // newNames names g's values. captured has the names of those that a body captures, around those that are visible in it.
-func newNames(g *ir.Graph, captured map[*ir.Value]string, around *names) *names {
+// With hoist its constants will stand in the main graph, and have names that are nowhere else.
+func newNames(g *ir.Graph, captured map[*ir.Value]string, around *names, hoist bool) *names {
 	n := &names{
 		byValue: map[*ir.Value]string{}, consts: map[*tensor.Tensor]string{}, outer: map[*ir.Value]bool{}, taken: map[string]bool{},
 	}
 	if around != nil {
-		n.taken, n.consts = maps.Clone(around.taken), maps.Clone(around.consts)
+		n.taken, n.consts, n.all = maps.Clone(around.taken), maps.Clone(around.consts), around.all
+	} else {
+		n.all = map[string]bool{}
+		n.collect(g)
 	}
 	for v, name := range captured {
 		n.byValue[v], n.outer[v] = name, true
@@ -36,6 +41,9 @@ func newNames(g *ir.Graph, captured map[*ir.Value]string, around *names) *names 
 			n.byValue[v], n.outer[v] = name, true
 			continue
 		}
+		if v.Const() != nil && hoist {
+			continue
+		}
 		n.byValue[v] = n.fresh(v.Name())
 		if v.Const() != nil {
 			n.consts[v.Const()] = n.byValue[v]
@@ -44,17 +52,51 @@ func newNames(g *ir.Graph, captured map[*ir.Value]string, around *names) *names 
 	return n
 }
 
-// of is a value's name, "" for an absent one.
+// collect notes the names of a graph and of the bodies in it.
+func (n *names) collect(g *ir.Graph) {
+	for _, v := range g.Values() {
+		n.all[v.Name()] = true
+	}
+	for _, node := range g.Nodes() {
+		for _, body := range ir.Bodies(node.Op) {
+			n.collect(body)
+		}
+	}
+}
+
+// of is a value's name, "" for an absent one. A value that has come since gets one that is nowhere in the file.
 func (n *names) of(v *ir.Value) string {
 	if v == nil {
 		return ""
 	}
-	return n.byValue[v]
+	name, ok := n.byValue[v]
+	if !ok {
+		name = n.unused(v.Name(), func(s string) bool { return n.taken[s] || n.all[s] })
+		n.all[name], n.byValue[v] = true, name
+	}
+	return name
 }
 
+// replace gives the values that nodes are yet to make the names of those that they stand for.
+func (n *names) replace(old, new []*ir.Value) {
+	for i, v := range old {
+		if v == nil || i >= len(new) || new[i] == nil {
+			continue
+		}
+		if _, named := n.byValue[new[i]]; !named && new[i].Def() != nil {
+			n.byValue[new[i]] = n.of(v)
+		}
+	}
+}
+
+// fresh is base, or base with a number behind it.
 func (n *names) fresh(base string) string {
+	return n.unused(base, func(s string) bool { return n.taken[s] })
+}
+
+func (n *names) unused(base string, taken func(string) bool) string {
 	name := base
-	for i := 1; n.taken[name]; i++ {
+	for i := 1; taken(name); i++ {
 		name = fmt.Sprintf("%s_%d", base, i)
 	}
 	n.taken[name] = true

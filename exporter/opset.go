@@ -1,17 +1,29 @@
 package exporter
 
 import (
+	"fmt"
+
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Opset is the operator set that files are written in: the newest in which every operator has the form that graphs hold
-// and that runtimes in use know. Files whose nodes need a newer one are written in that.
-const Opset = 21
-
-// irVersion is the file format's version that came with an opset (ONNX, docs/Versioning.md).
+// irVersion is the file format's version that was current when an opset came (ONNX, docs/Versioning.md).
 func irVersion(opset int) int64 {
 	switch {
+	case opset <= 8:
+		return 3
+	case opset <= 9:
+		return 4
+	case opset <= 10:
+		return 5
+	case opset <= 11:
+		return 6
+	case opset <= 14:
+		return 7
+	case opset <= 18:
+		return 8
+	case opset <= 20:
+		return 9
 	case opset <= 22:
 		return 10
 	case opset == 23:
@@ -22,31 +34,65 @@ func irVersion(opset int) int64 {
 	return 13
 }
 
-// newTypes is the opsets in which element types that came late were taken in by the operators at large.
+// newTypes is the opsets in which operators at large took in the element types that came late. An operator has taken
+// them in with the first change of its own from there on, or with the newest one.
 var newTypes = map[tensor.DType]int{
-	tensor.BFloat16: 22, tensor.Float4E2M1: 23, tensor.Float8E8M0: 24, tensor.Uint2: 25, tensor.Int2: 25,
+	tensor.BFloat16:     13,
+	tensor.Float8E4M3FN: 19, tensor.Float8E4M3FNUZ: 19, tensor.Float8E5M2: 19, tensor.Float8E5M2FNUZ: 19,
+	tensor.Int4: 21, tensor.Uint4: 21, tensor.Float4E2M1: 23, tensor.Float8E8M0: 24, tensor.Uint2: 25, tensor.Int2: 25,
 }
 
-// newAttrs is the opsets of attributes that came after Opset.
-var newAttrs = map[[2]string]int{
-	{"QuantizeLinear", "precision"}: 23,
-	{"Cast", "round_mode"}:          24,
-	{"CastLike", "round_mode"}:      24,
-}
+// lastBFloat16 is the opset in which the operators took in bfloat16 that had not before.
+const lastBFloat16 = 22
 
-// needs is the oldest opset, from Opset on, in which n has the meaning that it has in a graph.
-func needs(n *ir.Node) int {
+// lacking is an *ir.OpsetError if the opset does not have n's operator, an attribute or an element type.
+func lacking(n *ir.Node, l *ir.Legacy) error {
 	def := n.Op.Def()
-	opset := def.Since[0]
-	for _, list := range [][]*ir.Value{n.Inputs(), n.Outputs()} {
-		for _, v := range list {
-			if v != nil {
-				opset = max(opset, newTypes[v.Type().DType])
+	if l.Type == def.Name && l.Opset < def.Since[0] {
+		return l.Needs(def.Since[0], "the operator")
+	}
+	for _, a := range l.Attrs {
+		if since := ir.AttrSince(n.Op, a.Name); since > l.Opset {
+			return l.Needs(since, fmt.Sprintf("attribute %q", a.Name))
+		}
+	}
+	for i, v := range n.Inputs() {
+		if err := lackingType(def, l, ir.ParamAt(def.Ins, i), v); err != nil {
+			return err
+		}
+	}
+	for i, v := range n.Outputs() {
+		if err := lackingType(def, l, ir.ParamAt(def.Outs, i), v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func lackingType(def *ir.Def, l *ir.Legacy, p ir.Param, v *ir.Value) error {
+	if v == nil {
+		return nil
+	}
+	dt, since := v.Type().DType, 0
+	for _, w := range def.Widened {
+		if w.Var == p.Type && w.Types.Has(dt) {
+			since = w.Opset
+		}
+	}
+	if at := newTypes[dt]; at > since {
+		since = at
+		if dt == tensor.BFloat16 {
+			since = lastBFloat16
+		}
+		for _, s := range def.Since {
+			if s >= at {
+				since = s
+				break
 			}
 		}
 	}
-	for _, a := range ir.EncodeAttrs(n.Op, false) {
-		opset = max(opset, newAttrs[[2]string{def.Name, a.Name}])
+	if since > l.Opset {
+		return l.Needs(since, fmt.Sprintf("element type %s", dt))
 	}
-	return opset
+	return nil
 }

@@ -85,6 +85,9 @@ func (im *importer) model(p *onnxpb.ModelProto) (*ir.Graph, error) {
 	g.Opset = opsets[""]
 	g.Doc = p.DocString
 	g.Metadata = metadata(p.MetadataProps)
+	g.Origin = ir.Origin{
+		Producer: p.ProducerName, ProducerVersion: p.ProducerVersion, Domain: p.Domain, Version: int(p.ModelVersion), GraphDoc: p.Graph.DocString,
+	}
 	im.graph(newScope(g, opsets), p.Graph, nil)
 	if len(im.problems) > 0 {
 		return nil, nil
@@ -214,13 +217,15 @@ func (im *importer) outputs(s *scope, outputs []*onnxpb.ValueInfoProto) {
 			}
 			continue
 		}
-		if _, err := valueType(o.Type); err != nil {
+		t, err := valueType(o.Type)
+		if err != nil {
 			im.problem("", "", fmt.Errorf("output %q: %w", o.Name, err))
 			continue
 		}
 		if v, err := im.output(s, o.Name, v); err != nil {
 			im.problem("", "", fmt.Errorf("output %q: %w", o.Name, err))
 		} else {
+			s.g.Declare(v.Name(), t)
 			values = append(values, v)
 		}
 	}

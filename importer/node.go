@@ -103,6 +103,7 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	if err != nil {
 		return err
 	}
+	n.Doc = p.DocString
 	for i, v := range n.Outputs() {
 		if v != nil {
 			s.bind(p.Output[i], v)

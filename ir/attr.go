@@ -28,6 +28,7 @@ type Attr struct {
 //	required     must be present
 //	oneof=A|B    the strings or ints that are supported
 //	internal     not part of ONNX: kept in the text form, refused in files
+//	since=N      came with that opset: files of older ones cannot have another value than the default
 func New[T any]() *T {
 	op := new(T)
 	v := reflect.ValueOf(op).Elem()
@@ -47,6 +48,7 @@ type attrField struct {
 	hasDefault         bool
 	required, internal bool
 	oneof              []string
+	since              int
 }
 
 func attrFields(t reflect.Type) []attrField {
@@ -67,6 +69,8 @@ func attrFields(t reflect.Type) []attrField {
 				f.required = true
 			case "internal":
 				f.internal = true
+			case "since":
+				f.since, _ = strconv.Atoi(val)
 			case "oneof":
 				f.oneof = strings.Split(val, "|")
 			default:
@@ -260,4 +264,14 @@ func AttrNames(op Op) []string {
 		}
 	}
 	return names
+}
+
+// AttrSince is the opset that an attribute of op came with, as its tag says; 0 where it is as old as the operator.
+func AttrSince(op Op, name string) int {
+	for _, f := range attrFields(reflect.TypeOf(op).Elem()) {
+		if f.name == name {
+			return f.since
+		}
+	}
+	return 0
 }

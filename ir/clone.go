@@ -2,6 +2,7 @@ package ir
 
 import (
 	"iter"
+	"maps"
 	"reflect"
 	"slices"
 )
@@ -34,7 +35,8 @@ func (g *Graph) Extract(outputs ...*Value) *Graph {
 // copy copies the values and nodes that are wanted. With a node its inputs and outputs are.
 func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, outputs []*Value) *Graph {
 	c := NewGraph(g.Name)
-	c.Doc, c.Opset, c.Metadata, c.backing = g.Doc, g.Opset, slices.Clone(g.Metadata), g.backing
+	c.Doc, c.Opset, c.Metadata, c.Origin, c.backing = g.Doc, g.Opset, slices.Clone(g.Metadata), g.Origin, g.backing
+	c.declared = maps.Clone(g.declared)
 	values := make([]*Value, len(g.values))
 	for _, v := range g.values {
 		if v == nil || !wantValue(v) {
@@ -58,7 +60,7 @@ func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, out
 		if !wantNode(n) {
 			continue
 		}
-		m := &Node{Name: n.Name, Op: copyOp(n.Op), inputs: mapped(n.inputs), outputs: mapped(n.outputs), graph: c}
+		m := &Node{Name: n.Name, Doc: n.Doc, Op: copyOp(n.Op), inputs: mapped(n.inputs), outputs: mapped(n.outputs), graph: c}
 		for _, v := range m.outputs {
 			if v != nil {
 				v.def = m

@@ -19,8 +19,15 @@ type Def struct {
 	Outs  []Param
 	Types map[string]TypeSet // the type variables that Ins and Outs name
 
+	// Widened is the element types that type variables took in after opset 7, the types at large aside that came later
+	// than most operators.
+	Widened []Widening
+
 	// Upgrade turns a node of an older opset into the newest form; nil where attributes and inputs never changed.
 	Upgrade func(*Legacy) error
+	// Downgrade turns a node into the form of an older opset, at least 7, or into other nodes; nil where attributes and
+	// inputs never changed. Of an operator that no file has it makes the nodes that it stands for.
+	Downgrade func(*Legacy) error
 	// Infer sets the outputs' shapes, and those of their element types that no type variable gives. It also refuses
 	// attribute values and shapes that Eval could not handle. Inputs that are not known give outputs that are not.
 	Infer func(*InferCtx) error
@@ -28,6 +35,13 @@ type Def struct {
 	Eval func(*EvalCtx) error
 	// MACs is the multiply-accumulates, 0 where a shape is not known; nil for operators that have none.
 	MACs func(*Node) int64
+}
+
+// Widening is the element types that a type variable took in with an opset.
+type Widening struct {
+	Opset int
+	Var   string
+	Types TypeSet
 }
 
 // FullName is the name, with the domain where it is not the default one.

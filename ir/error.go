@@ -32,3 +32,14 @@ func (e *AttrError) Error() string { return fmt.Sprintf("attribute %q: %s", e.At
 func Unsupported(attr string, value any) error {
 	return &AttrError{attr, fmt.Sprintf("unsupported value %v", value)}
 }
+
+// OpsetError says that an opset lacks something that a node needs; it stands in an Error.
+type OpsetError struct {
+	What  string // is lacking
+	Opset int    // that was asked for
+	Needs int    // the oldest that will do
+}
+
+func (e *OpsetError) Error() string {
+	return fmt.Sprintf("%s needs opset %d or newer, %d is asked for", e.What, e.Needs, e.Opset)
+}

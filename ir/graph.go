@@ -23,6 +23,8 @@ type Graph struct {
 	Name, Doc string
 	Opset     int // of the default domain, in the file it came from; the graph itself is always in the newest form
 	Metadata  []KeyValue
+	Origin    Origin
+	declared  map[string]Type // of outputs, by name
 	inputs    []*Value
 	outputs   []*Value
 	nodes     []*Node
@@ -32,6 +34,14 @@ type Graph struct {
 	nextName  map[string]int // numbers behind fresh names, by base
 	nextNode  map[string]int
 	backing   any // keeps alive what constants alias (a file mapping)
+}
+
+// Origin is what the file of a model says of where it comes from.
+type Origin struct {
+	Producer, ProducerVersion string
+	Domain                    string
+	Version                   int    // of the model
+	GraphDoc                  string // Graph.Doc is the model's
 }
 
 // KeyValue is a metadata entry.
@@ -58,6 +68,7 @@ type Use struct {
 // Node is one application of an operator. An optional input or output that is absent is nil.
 type Node struct {
 	Name    string
+	Doc     string // of this very node, in the file it came from
 	Op      Op
 	inputs  []*Value
 	outputs []*Value
@@ -279,6 +290,32 @@ func (g *Graph) owns(v *Value) bool {
 
 // SetOutputs says which values the graph returns.
 func (g *Graph) SetOutputs(outputs ...*Value) { g.outputs = slices.Clone(outputs) }
+
+// Declare keeps the type that a file states for the output of that name.
+func (g *Graph) Declare(output string, t Type) {
+	if g.declared == nil {
+		g.declared = map[string]Type{}
+	}
+	g.declared[output] = t
+}
+
+// OutputType is the type of a graph output, its unknown dimensions as they have been declared.
+func (g *Graph) OutputType(v *Value) Type {
+	t, stated := v.typ, g.declared[v.name]
+	if t.Shape == nil && stated.DType == t.DType {
+		return stated
+	}
+	if len(stated.Shape) != len(t.Shape) {
+		return t
+	}
+	t.Shape = t.Shape.Clone()
+	for i, d := range t.Shape {
+		if d.IsUnknown() {
+			t.Shape[i] = stated.Shape[i]
+		}
+	}
+	return t
+}
 
 // Rename gives a value another name, which must be free.
 func (g *Graph) Rename(v *Value, name string) error {

@@ -20,7 +20,7 @@ func inferNode(n *Node, numOut int) ([]Type, [][]Dim, error) {
 	}
 	c := &InferCtx{Node: n, types: make([]Type, numOut), dims: make([][]Dim, numOut)}
 	for i := range c.types {
-		p := param(def.Outs, i)
+		p := ParamAt(def.Outs, i)
 		if p.Kind != VariadicAny {
 			c.types[i].DType = bound.lookup(p.Type)
 		}
@@ -100,7 +100,7 @@ func bindInputs(def *Def, inputs []*Value) (binding, error) {
 	}
 	bound := binding{}
 	for i, v := range inputs {
-		p := param(def.Ins, i)
+		p := ParamAt(def.Ins, i)
 		if v == nil {
 			if p.Kind == Required {
 				return nil, fmt.Errorf("input %d (%s) is missing", i, p.Name)
@@ -128,7 +128,8 @@ func bindInputs(def *Def, inputs []*Value) (binding, error) {
 	return bound, nil
 }
 
-func param(params []Param, i int) Param { return params[min(i, len(params)-1)] }
+// ParamAt is the parameter that argument i is of.
+func ParamAt(params []Param, i int) Param { return params[min(i, len(params)-1)] }
 
 func span(least, most int) string {
 	switch {

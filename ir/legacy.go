@@ -2,20 +2,25 @@ package ir
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Legacy is a node as a file of some opset has it, on its way to the newest form. An Upgrade changes Attrs and Inputs
-// to that form, or builds other nodes and calls Replace.
+// Legacy is a node as a file of some opset has it, on its way to the newest form or from it. An Upgrade changes Attrs
+// and Inputs to that form, or builds other nodes and calls Replace; so does a Downgrade to the form of Opset, whose other
+// nodes are of the newest form again.
 type Legacy struct {
 	Opset   int // of the node's domain
 	Name    string
+	Type    string // the operator's name in the file
 	Attrs   []Attr
 	Inputs  []*Value
 	NumOuts int
+	Node    *Node // what a Downgrade began with
 
 	graph    *Graph
+	emitted  []*Node
 	replaced []*Value
 }
 
@@ -23,6 +28,20 @@ type Legacy struct {
 func NewLegacy(g *Graph, opset int, name string, attrs []Attr, inputs []*Value, numOuts int) *Legacy {
 	return &Legacy{Opset: opset, Name: name, Attrs: attrs, Inputs: inputs, NumOuts: numOuts, graph: g}
 }
+
+// NewDowngrade begins the downgrade of n, to whose graph other nodes are appended.
+func NewDowngrade(n *Node, opset int) *Legacy {
+	return &Legacy{
+		Opset: opset, Name: n.Name, Type: n.Op.Def().Name, Attrs: EncodeAttrs(n.Op, false), Inputs: slices.Clone(n.inputs),
+		NumOuts: len(n.outputs), Node: n, graph: n.graph,
+	}
+}
+
+// Emitted is the nodes that have been built, in order.
+func (l *Legacy) Emitted() []*Node { return l.emitted }
+
+// Needs is the error that Opset lacks something.
+func (l *Legacy) Needs(opset int, what string) error { return &OpsetError{what, l.Opset, opset} }
 
 // In is input i, nil when absent.
 func (l *Legacy) In(i int) *Value {
@@ -99,6 +118,22 @@ func (l *Legacy) IntsInput(attr string, i int) error {
 	return nil
 }
 
+// IntsAttr is the inverse of IntsInput: it moves input i, if present, to an int-list attribute. What is not constant needs
+// the opset that made it an input.
+func (l *Legacy) IntsAttr(attr string, i, since int) error {
+	v := l.In(i)
+	if v == nil {
+		return nil
+	}
+	if v.konst == nil {
+		return l.Needs(since, fmt.Sprintf("input %d (%s), which is computed,", i, attr))
+	}
+	ints, _ := v.konst.AsInts()
+	l.Set(attr, append([]int{}, ints...))
+	l.Inputs[i] = nil
+	return nil
+}
+
 // Ints is a constant int64 vector.
 func (l *Legacy) Ints(ints ...int) *Value {
 	v := make([]int64, len(ints))
@@ -119,25 +154,44 @@ func (l *Legacy) Const(t *tensor.Tensor) *Value {
 
 // Emit appends a node of one output and returns that.
 func (l *Legacy) Emit(op Op, inputs ...*Value) (*Value, error) {
-	name := l.Name + "/" + op.Def().Name
-	n, err := l.graph.Append(name, op, inputs, []string{l.graph.FreshName(name)})
+	return first(l.EmitN(op, 1, inputs...))
+}
+
+// EmitMain is Emit under the name of the node itself, which the new one mainly stands for.
+func (l *Legacy) EmitMain(op Op, inputs ...*Value) (*Value, error) {
+	v, err := first(l.emit(l.Name, op, 1, inputs))
+	if err == nil && l.Node != nil {
+		v.def.Name, v.def.Doc = l.Name, l.Node.Doc // as that of a node that will not be written
+	}
+	return v, err
+}
+
+func first(values []*Value, err error) (*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return n.outputs[0], nil
+	return values[0], nil
 }
 
 // EmitN appends a node of n outputs and returns them.
 func (l *Legacy) EmitN(op Op, n int, inputs ...*Value) ([]*Value, error) {
-	name := l.Name + "/" + op.Def().Name
+	return l.emit(l.Name+"/"+op.Def().Name, op, n, inputs)
+}
+
+func (l *Legacy) emit(name string, op Op, n int, inputs []*Value) ([]*Value, error) {
+	base := l.Name + "/" + op.Def().Name
 	outs := make([]string, n)
 	for i := range outs {
-		outs[i] = l.graph.FreshName(fmt.Sprintf("%s:%d", name, i))
+		outs[i] = l.graph.FreshName(fmt.Sprintf("%s:%d", base, i))
+	}
+	if n == 1 {
+		outs[0] = l.graph.FreshName(base)
 	}
 	node, err := l.graph.Append(name, op, inputs, outs)
 	if err != nil {
 		return nil, err
 	}
+	l.emitted = append(l.emitted, node)
 	return node.outputs, nil
 }
 

@@ -203,7 +203,7 @@ func (r *Rewriter) DropOutput(n *Node, i int) error {
 		return &Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf("output %d is used", i)}
 	}
 	least, _ := Arity(n.Op.Def().Outs)
-	if param(n.Op.Def().Outs, i).Kind != Optional {
+	if ParamAt(n.Op.Def().Outs, i).Kind != Optional {
 		return &Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf("output %d is not optional", i)}
 	}
 	r.drop(v)

@@ -11,7 +11,7 @@ import (
 type ArgExtreme struct {
 	Axis            int  `attr:"axis,default=0"`
 	KeepDims        bool `attr:"keepdims,default=1"`
-	SelectLastIndex bool `attr:"select_last_index"`
+	SelectLastIndex bool `attr:"select_last_index,since=12"`
 }
 
 func argExtreme(name, doc string, newOp func() ir.Op, params func(ir.Op) ArgExtreme, greatest bool) *ir.Def {
@@ -19,7 +19,7 @@ func argExtreme(name, doc string, newOp func() ir.Op, params func(ir.Op) ArgExtr
 		Name: name, Doc: doc, Since: []int{1, 11, 12, 13}, New: newOp,
 		Ins:   []ir.Param{{Name: "data", Type: "T"}},
 		Outs:  []ir.Param{{Name: "reduced", Type: "int64"}},
-		Types: map[string]ir.TypeSet{"T": numericTypes},
+		Types: map[string]ir.TypeSet{"T": numericTypes}, Downgrade: downgradeAxis,
 		Infer: func(c *ir.InferCtx) error {
 			out, err := params(c.Node.Op).shape(c.Shape(0))
 			c.SetShape(0, out)

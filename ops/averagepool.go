@@ -12,7 +12,7 @@ type AveragePool struct {
 	AutoPad         string `attr:"auto_pad,default=NOTSET,oneof=NOTSET|SAME_UPPER|SAME_LOWER|VALID"`
 	CeilMode        bool   `attr:"ceil_mode"`
 	CountIncludePad bool   `attr:"count_include_pad"`
-	Dilations       []int  `attr:"dilations"`
+	Dilations       []int  `attr:"dilations,since=19"`
 	KernelShape     []int  `attr:"kernel_shape,required"`
 	Pads            []int  `attr:"pads"`
 	Strides         []int  `attr:"strides"`
@@ -26,6 +26,11 @@ var averagePool = &ir.Def{
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
 	Types: map[string]ir.TypeSet{"T": floatTypes},
+	Downgrade: func(l *ir.Legacy) error {
+		takeOnes(l, "dilations")
+		a := l.Node.Op.(*AveragePool)
+		return dropCeil(l, a.sliding(), a.KernelShape, a.CountIncludePad)
+	},
 	Infer: func(c *ir.InferCtx) error {
 		a := c.Node.Op.(*AveragePool)
 		out, err := a.sliding().pooled(c.Shape(0), a.KernelShape)

@@ -29,8 +29,14 @@ var batchNormalization = &ir.Def{
 		{Name: "running_var", Type: "T2", Kind: ir.Optional}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes, "T1": floatTypes, "T2": floatTypes},
 	Upgrade: upgradeBatchNormalization,
-	Infer:   inferBatchNormalization,
-	Eval:    evalBatchNormalization,
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset >= 14 || l.Take("training_mode") == nil || l.Node.Out(1) != nil || l.Node.Out(2) != nil {
+			return nil // training was known by its outputs
+		}
+		return l.Needs(14, `attribute "training_mode"`)
+	},
+	Infer: inferBatchNormalization,
+	Eval:  evalBatchNormalization,
 }
 
 func inferBatchNormalization(c *ir.InferCtx) error {

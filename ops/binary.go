@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -233,6 +234,25 @@ func variadic[T any, P interface {
 	d := binary[T, P](name, doc, types, []int{1, 6, 8, 13}, infer, eval)
 	d.Ins = []ir.Param{{Name: "data_0", Type: "T", Kind: ir.Variadic}}
 	d.Outs = []ir.Param{{Name: "result", Type: "T"}}
-	d.Upgrade = dropConsumedInputs
+	d.Upgrade, d.Downgrade = dropConsumedInputs, refuseBroadcast
+	d.Widened = []ir.Widening{{Opset: 12, Var: "T", Types: integerTypes}}
 	return d
+}
+
+// refuseBroadcast is the Downgrade of operators that stretch their inputs from opset 8 on.
+func refuseBroadcast(l *ir.Legacy) error {
+	if l.Opset >= 8 || sameShapes(l.Inputs) {
+		return nil
+	}
+	return l.Needs(8, "the broadcasting of inputs")
+}
+
+// sameShapes reports whether all values are known to have one shape.
+func sameShapes(values []*ir.Value) bool {
+	for _, v := range values[1:] {
+		if a, b := values[0].Type().Shape, v.Type().Shape; a == nil || b == nil || !slices.EqualFunc(a, b, ir.Dim.Same) {
+			return false
+		}
+	}
+	return true
 }

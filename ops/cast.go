@@ -12,8 +12,8 @@ import (
 // Saturate and RoundMode matter for float8 only (see tensor.ToF8E4M3FN, tensor.ToF8E8M0).
 type Cast struct {
 	To        tensor.DType `attr:"to,required"`
-	Saturate  bool         `attr:"saturate,default=1"`
-	RoundMode string       `attr:"round_mode,default=up,oneof=up|down|nearest"`
+	Saturate  bool         `attr:"saturate,default=1,since=19"`
+	RoundMode string       `attr:"round_mode,default=up,oneof=up|down|nearest,since=24"`
 }
 
 func (*Cast) Def() *ir.Def { return castOp }
@@ -25,6 +25,11 @@ var castOp = &ir.Def{
 	Outs:    []ir.Param{{Name: "output", Type: "T2"}},
 	Types:   map[string]ir.TypeSet{"T1": castTypes, "T2": castTypes},
 	Upgrade: upgradeCast,
+	Downgrade: func(l *ir.Legacy) error {
+		takeFloat8Attrs(l, l.Node.Op.(*Cast).To)
+		return nil
+	},
+	Widened: []ir.Widening{{Opset: 9, Var: "T1", Types: ir.TypesOf(tensor.String)}, {Opset: 9, Var: "T2", Types: ir.TypesOf(tensor.String)}},
 	Infer: func(c *ir.InferCtx) error {
 		to := c.Node.Op.(*Cast).To
 		if !castTypes.Has(to) {
@@ -199,4 +204,14 @@ func convertShort[S tensor.Real](v converter, out *tensor.Tensor, src []S) error
 		return fmt.Errorf("cannot cast to element type %s", out.DType())
 	}
 	return nil
+}
+
+// takeFloat8Attrs drops what matters for other types only.
+func takeFloat8Attrs(l *ir.Legacy, to tensor.DType) {
+	if !float8Types.Has(to) {
+		l.Take("saturate")
+	}
+	if to != tensor.Float8E8M0 {
+		l.Take("round_mode")
+	}
 }

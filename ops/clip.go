@@ -18,9 +18,11 @@ var clipOp = &ir.Def{
 	New: func() ir.Op { return ir.New[Clip]() },
 	Ins: []ir.Param{{Name: "input", Type: "T"}, {Name: "min", Type: "T", Kind: ir.Optional},
 		{Name: "max", Type: "T", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "output", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": numericTypes},
-	Upgrade: upgradeClip,
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": numericTypes},
+	Upgrade:   upgradeClip,
+	Downgrade: downgradeClip,
+	Widened:   []ir.Widening{{Opset: 12, Var: "T", Types: integerTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		for i, name := range []string{"input", "min", "max"} {
 			if s := c.Shape(i); i > 0 && s != nil && differ(s.Count(), ir.Known(1)) {
@@ -100,4 +102,33 @@ func clipOf[T tensor.Real](c *ir.EvalCtx) error {
 		}
 		return x
 	})
+}
+
+// Before opset 11 the bounds were attributes: those that are computed make a Max and a Min.
+func downgradeClip(l *ir.Legacy) error {
+	if l.Opset >= 11 {
+		return nil
+	}
+	computed := false
+	for i, name := range []string{"min", "max"} {
+		bound := l.In(i + 1)
+		if bound == nil {
+			continue
+		}
+		v, ok := float32Of(bound)
+		computed = computed || !ok
+		l.Set(name, v)
+	}
+	if !computed {
+		l.Inputs = l.Inputs[:1]
+		return nil
+	}
+	s, x := steps{l: l}, l.In(0)
+	if l.In(1) != nil {
+		x = s.do(&Max{}, x, l.In(1))
+	}
+	if l.In(2) != nil {
+		x = s.do(&Min{}, x, l.In(2))
+	}
+	return s.end(x)
 }

@@ -17,10 +17,11 @@ func (*Compress) Def() *ir.Def { return compress }
 
 var compress = &ir.Def{
 	Name: "Compress", Doc: "the places whose condition is true", Since: []int{9, 11},
-	New:   func() ir.Op { return ir.New[Compress]() },
-	Ins:   []ir.Param{{Name: "input", Type: "T"}, {Name: "condition", Type: "bool"}},
-	Outs:  []ir.Param{{Name: "output", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": anyType},
+	New:       func() ir.Op { return ir.New[Compress]() },
+	Ins:       []ir.Param{{Name: "input", Type: "T"}, {Name: "condition", Type: "bool"}},
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Downgrade: downgradeAxis,
 	Infer: func(c *ir.InferCtx) error {
 		a, x := c.Node.Op.(*Compress), c.Shape(0)
 		switch {

@@ -16,13 +16,14 @@ func (*Concat) Def() *ir.Def { return concat }
 
 var concat = &ir.Def{
 	Name: "Concat", Doc: "tensors one behind the other along an axis", Since: []int{1, 4, 11, 13},
-	New:     func() ir.Op { return ir.New[Concat]() },
-	Ins:     []ir.Param{{Name: "inputs", Type: "T", Kind: ir.Variadic}},
-	Outs:    []ir.Param{{Name: "concat_result", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": anyType},
-	Upgrade: upgradeConcat,
-	Infer:   inferConcat,
-	Eval:    evalConcat,
+	New:       func() ir.Op { return ir.New[Concat]() },
+	Ins:       []ir.Param{{Name: "inputs", Type: "T", Kind: ir.Variadic}},
+	Outs:      []ir.Param{{Name: "concat_result", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Upgrade:   upgradeConcat,
+	Downgrade: downgradeAxis,
+	Infer:     inferConcat,
+	Eval:      evalConcat,
 }
 
 // Before opset 4 the axis had a default.

@@ -22,6 +22,13 @@ var constantOfShape = &ir.Def{
 	Ins:   []ir.Param{{Name: "input", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T2"}},
 	Types: map[string]ir.TypeSet{"T2": anyType},
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset >= 9 {
+			return nil
+		}
+		s := steps{l: l}
+		return s.end(s.main(&Expand{}, l.Const(l.Node.Op.(*ConstantOfShape).value().Reshaped()), l.In(0)))
+	},
 	Infer: inferConstantOfShape,
 	Eval:  evalConstantOfShape,
 }

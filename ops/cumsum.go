@@ -17,12 +17,13 @@ func (*CumSum) Def() *ir.Def { return cumSum }
 
 var cumSum = &ir.Def{
 	Name: "CumSum", Doc: "the running sum along an axis", Since: []int{11, 14},
-	New:   func() ir.Op { return ir.New[CumSum]() },
-	Ins:   []ir.Param{{Name: "x", Type: "T"}, {Name: "axis", Type: "Tind"}},
-	Outs:  []ir.Param{{Name: "y", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": reduceTypes, "Tind": indexTypes},
-	Infer: sameShape,
-	Eval:  viaFloat32(evalCumSum),
+	New:     func() ir.Op { return ir.New[CumSum]() },
+	Ins:     []ir.Param{{Name: "x", Type: "T"}, {Name: "axis", Type: "Tind"}},
+	Outs:    []ir.Param{{Name: "y", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": reduceTypes, "Tind": indexTypes},
+	Widened: []ir.Widening{{Opset: 14, Var: "T", Types: halfTypes}},
+	Infer:   sameShape,
+	Eval:    viaFloat32(evalCumSum),
 }
 
 func evalCumSum(c *ir.EvalCtx) error {

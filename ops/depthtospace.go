@@ -10,7 +10,7 @@ import (
 // place in the block is the slower part of the channel's number, in mode CRD (sub-pixel convolution) the faster.
 type DepthToSpace struct {
 	Blocksize int    `attr:"blocksize,required"`
-	Mode      string `attr:"mode,default=DCR,oneof=DCR|CRD"`
+	Mode      string `attr:"mode,default=DCR,oneof=DCR|CRD,since=11"`
 }
 
 func (*DepthToSpace) Def() *ir.Def { return depthToSpace }

@@ -22,11 +22,12 @@ var dft = &ir.Def{
 	New: func() ir.Op { return ir.New[DFT]() },
 	Ins: []ir.Param{{Name: "input", Type: "T1"}, {Name: "dft_length", Type: "T2", Kind: ir.Optional},
 		{Name: "axis", Type: "int64", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "output", Type: "T1"}},
-	Types:   map[string]ir.TypeSet{"T1": floatTypes, "T2": indexTypes},
-	Upgrade: upgradeDFT,
-	Infer:   inferDFT,
-	Eval:    viaFloat32(evalDFT),
+	Outs:      []ir.Param{{Name: "output", Type: "T1"}},
+	Types:     map[string]ir.TypeSet{"T1": floatTypes, "T2": indexTypes},
+	Upgrade:   upgradeDFT,
+	Downgrade: downgradeDFT,
+	Infer:     inferDFT,
+	Eval:      viaFloat32(evalDFT),
 }
 
 // Before opset 20 the axis was an attribute, 1 by default.
@@ -176,4 +177,24 @@ func fourier(line []complex128, outs int, inverse bool) []complex128 {
 		out[k] *= scale
 	}
 	return out
+}
+
+func downgradeDFT(l *ir.Legacy) error {
+	if l.Opset >= 20 {
+		return nil
+	}
+	axis := -2
+	if v := l.In(2); v != nil {
+		if v.Const() == nil {
+			return l.Needs(20, "input 2 (axis), which is computed,")
+		}
+		ints, _ := v.Const().AsInts()
+		axis = ints[0]
+		l.Inputs = l.Inputs[:2]
+	}
+	if x := l.In(0).Type().Shape; axis < 0 && x != nil {
+		axis += len(x)
+	}
+	l.Set("axis", axis)
+	return nil
 }

@@ -12,7 +12,7 @@ type Div struct{}
 
 func (*Div) Def() *ir.Def { return divOp }
 
-var divOp = binary[Div]("Div", "a / b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(divDims), func(c *ir.EvalCtx) error {
+var divOp = late(binary[Div]("Div", "a / b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(divDims), func(c *ir.EvalCtx) error {
 	if err := refuseZero(c.In[1]); err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ var divOp = binary[Div]("Div", "a / b", numericTypes, []int{1, 6, 7, 13, 14}, in
 		unsigned: func(a, b uint64) uint64 { return a / b },
 		rows:     divRows,
 	}.eval(c)
-})
+}), ir.Widening{Opset: 14, Var: "T", Types: shortTypes})
 
 func divDims(a, b ir.Dim) ir.Dim {
 	if a.IsKnown() && b.IsKnown() && b.N != 0 {

@@ -20,9 +20,10 @@ var dropout = &ir.Def{
 	New: func() ir.Op { return ir.New[Dropout]() },
 	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "ratio", Type: "T1", Kind: ir.Optional},
 		{Name: "training_mode", Type: "bool", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "output", Type: "T"}, {Name: "mask", Type: "bool", Kind: ir.Optional}},
-	Types:   map[string]ir.TypeSet{"T": floatTypes | float8Types, "T1": floatTypes},
-	Upgrade: upgradeDropout,
+	Outs:      []ir.Param{{Name: "output", Type: "T"}, {Name: "mask", Type: "bool", Kind: ir.Optional}},
+	Types:     map[string]ir.TypeSet{"T": floatTypes | float8Types, "T1": floatTypes},
+	Upgrade:   upgradeDropout,
+	Downgrade: downgradeDropout,
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, c.Shape(0))
 		c.SetShape(1, c.Shape(0))
@@ -95,4 +96,21 @@ func fill[T any](dst []T, v T) {
 	for i := range dst {
 		dst[i] = v
 	}
+}
+
+func downgradeDropout(l *ir.Legacy) error {
+	if l.Opset >= 12 {
+		return nil
+	}
+	if l.Opset < 10 && l.Node.Out(1) != nil {
+		return l.Needs(10, "output 1 (mask)")
+	}
+	l.Take("seed")
+	if ratio := l.In(1); ratio != nil {
+		if v, ok := float32Of(ratio); ok {
+			l.Set("ratio", v)
+		}
+	}
+	l.Inputs = l.Inputs[:1]
+	return nil
 }

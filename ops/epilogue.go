@@ -87,3 +87,31 @@ func checkResidual(residual, out ir.Shape) error {
 	}
 	return nil
 }
+
+// emit builds what the epilogue of a fused operator stands for, behind y; residual is nil for none.
+func (e *Epilogue) emit(s *steps, y, residual *ir.Value) *ir.Value {
+	if residual != nil {
+		y = s.do(&Add{}, y, residual)
+	}
+	switch e.Activation {
+	case "relu":
+		return s.do(&Relu{}, y)
+	case "clip":
+		return s.do(&Clip{}, y, s.number(y, float64(e.Alpha)), s.number(y, float64(e.Beta)))
+	case "leakyrelu":
+		return s.do(&LeakyRelu{Alpha: e.Alpha}, y)
+	case "hardswish":
+		return s.do(&HardSwish{}, y)
+	case "silu":
+		return s.do(&Swish{Alpha: 1}, y)
+	case "sigmoid":
+		return s.do(&Sigmoid{}, y)
+	case "hardsigmoid":
+		return s.do(&HardSigmoid{Alpha: e.Alpha, Beta: e.Beta}, y)
+	case "tanh":
+		return s.do(&Tanh{}, y)
+	case "gelu":
+		return s.do(ir.New[Gelu](), y)
+	}
+	return y
+}

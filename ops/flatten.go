@@ -15,10 +15,12 @@ func (*Flatten) Def() *ir.Def { return flatten }
 
 var flatten = &ir.Def{
 	Name: "Flatten", Doc: "the elements as a matrix", Since: []int{1, 9, 11, 13, 21, 23, 24},
-	New:   func() ir.Op { return ir.New[Flatten]() },
-	Ins:   []ir.Param{{Name: "input", Type: "T"}},
-	Outs:  []ir.Param{{Name: "output", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": anyType},
+	New:       func() ir.Op { return ir.New[Flatten]() },
+	Ins:       []ir.Param{{Name: "input", Type: "T"}},
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Downgrade: downgradeAxis,
+	Widened:   []ir.Widening{{Opset: 9, Var: "T", Types: anyType &^ floatTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		out, err := c.Node.Op.(*Flatten).shape(c.Shape(0))
 		c.SetShape(0, out)

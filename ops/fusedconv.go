@@ -17,6 +17,11 @@ var fusedConv = &ir.Def{
 		{Name: "R", Type: "T", Kind: ir.Optional}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
 	Types: map[string]ir.TypeSet{"T": floatTypes},
+	Downgrade: func(l *ir.Legacy) error {
+		op, s := l.Node.Op.(*FusedConv), steps{l: l}
+		conv := op.Conv
+		return s.end(op.emit(&s, s.main(&conv, l.In(0), l.In(1), l.In(2)), l.In(3)))
+	},
 	Infer: func(c *ir.InferCtx) error {
 		out, err := c.Node.Op.(*FusedConv).shape(c.Shape(0), c.Shape(1), c.Shape(2))
 		c.SetShape(0, out)

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // FusedLinear is a product with a matrix and what follows it: activation(X·W + B + R), over the last dimension of X. W is
@@ -21,8 +22,9 @@ var fusedLinear = &ir.Def{
 	New: func() ir.Op { return ir.New[FusedLinear]() },
 	Ins: []ir.Param{{Name: "X", Type: "T"}, {Name: "W", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional},
 		{Name: "R", Type: "T", Kind: ir.Optional}},
-	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": floatTypes},
+	Outs:      []ir.Param{{Name: "Y", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": floatTypes},
+	Downgrade: unfuseLinear,
 	Infer: func(c *ir.InferCtx) error {
 		out, err := c.Node.Op.(*FusedLinear).shape(c.Shape(0), c.Shape(1), c.Shape(2))
 		c.SetShape(0, out)
@@ -74,4 +76,33 @@ func evalFusedLinear(c *ir.EvalCtx) error {
 	}
 	out.CopyFrom(rows.Out[0].Reshaped(out.Shape()...))
 	return op.finish(c, c.Input(3))
+}
+
+// unfuseLinear builds a Gemm where X is a matrix, else a MatMul.
+func unfuseLinear(l *ir.Legacy) error {
+	op, s := l.Node.Op.(*FusedLinear), steps{l: l}
+	x, w, bias := l.In(0), l.In(1), l.In(2)
+	if len(x.Type().Shape) == 2 && (bias != nil || op.TransB) {
+		return s.end(op.emit(&s, s.main(&Gemm{Alpha: 1, Beta: 1, TransB: op.TransB}, x, w, bias), l.In(3)))
+	}
+	if op.TransB {
+		w = s.transposed(w)
+	}
+	y := s.main(&MatMul{}, x, w)
+	if bias != nil {
+		y = s.do(&Add{}, y, bias)
+	}
+	return s.end(op.emit(&s, y, l.In(3)))
+}
+
+// transposed is a matrix transposed, a constant at once.
+func (s *steps) transposed(w *ir.Value) *ir.Value {
+	if w.Const() == nil {
+		return s.do(&Transpose{Perm: []int{1, 0}}, w)
+	}
+	c := &ir.EvalCtx{Op: &Transpose{Perm: []int{1, 0}}, In: []*tensor.Tensor{w.Const()}}
+	if s.err = transpose.Eval(c); s.err != nil {
+		return nil
+	}
+	return s.l.Const(c.Out[0])
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // Gather takes the places along Axis that the indices name; negative ones count from the end. The indices' shape stands
@@ -17,12 +18,13 @@ func (*Gather) Def() *ir.Def { return gather }
 
 var gather = &ir.Def{
 	Name: "Gather", Doc: "places along an axis, by index", Since: []int{1, 11, 13},
-	New:   func() ir.Op { return ir.New[Gather]() },
-	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}},
-	Outs:  []ir.Param{{Name: "output", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
-	Infer: inferGather,
-	Eval:  evalGather,
+	New:       func() ir.Op { return ir.New[Gather]() },
+	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}},
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
+	Downgrade: downgradeGather,
+	Infer:     inferGather,
+	Eval:      evalGather,
 }
 
 func inferGather(c *ir.InferCtx) error {
@@ -91,5 +93,34 @@ func evalGather(c *ir.EvalCtx) error {
 	for i, n := range indices {
 		copySlab(dst, x, axis, i, n, 1)
 	}
+	return nil
+}
+
+// Before opset 11 axis and indices were counted from the front.
+func downgradeGather(l *ir.Legacy) error {
+	if err := downgradeAxis(l); err != nil || l.Opset >= 11 || l.In(1).Const() == nil {
+		return err
+	}
+	ints, _ := l.In(1).Const().AsInts()
+	if !slices.ContainsFunc(ints, func(i int) bool { return i < 0 }) {
+		return nil
+	}
+	x := l.In(0).Type().Shape
+	axis := max(l.Node.Op.(*Gather).Axis, 0)
+	if at, ok := l.Attr("axis").(int); ok {
+		axis = at
+	}
+	if x == nil || !x[axis].IsKnown() {
+		return l.Needs(11, "a negative index of a dimension of unknown size")
+	}
+	t := tensor.New(tensor.Int64, l.In(1).Const().Shape()...)
+	for i, n := range ints {
+		n, err := indexOf(n, x[axis].N)
+		if err != nil {
+			return err
+		}
+		tensor.Data[int64](t)[i] = int64(n)
+	}
+	l.SetIn(1, l.Const(t))
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 // GatherND takes the slices that the last dimension of the indices names by its coordinates; the first BatchDims
 // dimensions of data and indices go together.
 type GatherND struct {
-	BatchDims int `attr:"batch_dims"`
+	BatchDims int `attr:"batch_dims,since=12"`
 }
 
 func (*GatherND) Def() *ir.Def { return gatherND }

@@ -13,7 +13,7 @@ type Gelu struct {
 
 func (*Gelu) Def() *ir.Def { return gelu }
 
-var gelu = pointwise("Gelu", "Gaussian error linear unit", []int{20}, (*Gelu).function)
+var gelu = older(pointwise("Gelu", "Gaussian error linear unit", []int{20}, (*Gelu).function), downgradeGelu)
 
 func (a *Gelu) function() func(float64) float64 {
 	if a.Approximate == "tanh" {
@@ -22,4 +22,22 @@ func (a *Gelu) function() func(float64) float64 {
 		}
 	}
 	return func(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) }
+}
+
+// Before opset 20 it is spelled out.
+func downgradeGelu(l *ir.Legacy) error {
+	if l.Opset >= 20 {
+		return nil
+	}
+	s, x := steps{l: l}, l.In(0)
+	var twice *ir.Value // 2·Φ(x)
+	if l.Node.Op.(*Gelu).Approximate == "tanh" {
+		cube := s.do(&Mul{}, s.do(&Mul{}, x, x), x)
+		inner := s.do(&Add{}, x, s.do(&Mul{}, cube, s.number(x, 0.044715)))
+		twice = s.do(&Tanh{}, s.do(&Mul{}, inner, s.number(x, math.Sqrt(2/math.Pi))))
+	} else {
+		twice = s.do(&Erf{}, s.do(&Div{}, x, s.number(x, math.Sqrt2)))
+	}
+	twice = s.do(&Add{}, twice, s.number(x, 1))
+	return s.end(s.do(&Mul{}, s.do(&Mul{}, x, twice), s.number(x, 0.5)))
 }

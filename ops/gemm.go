@@ -25,6 +25,13 @@ var gemm = &ir.Def{
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": productTypes},
 	Upgrade: upgradeGemm,
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset < 11 && l.In(2) == nil {
+			l.SetIn(2, l.Const(tensor.New(l.In(0).Type().DType, 1)))
+		}
+		return nil
+	},
+	Widened: []ir.Widening{{Opset: 9, Var: "T", Types: integerTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		out, err := c.Node.Op.(*Gemm).shape(c.Shape(0), c.Shape(1), c.Shape(2))
 		c.SetShape(0, out)

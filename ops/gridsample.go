@@ -26,6 +26,18 @@ var gridSample = &ir.Def{
 	Outs:    []ir.Param{{Name: "Y", Type: "T1"}},
 	Types:   map[string]ir.TypeSet{"T1": numericTypes, "T2": floatTypes},
 	Upgrade: upgradeGridSample,
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset >= 20 {
+			return nil
+		}
+		if x := l.In(0).Type().Shape; len(x) != 4 {
+			return l.Needs(20, "other than two spatial dimensions")
+		}
+		if l.Attr("mode") == "cubic" { // linear is the default
+			l.Set("mode", "bicubic")
+		}
+		return nil
+	},
 	Infer: func(c *ir.InferCtx) error {
 		out, err := gridShape(c.Shape(0), c.Shape(1))
 		c.SetShape(0, out)

@@ -20,11 +20,12 @@ func (*GroupNormalization) Def() *ir.Def { return groupNormalization }
 
 var groupNormalization = &ir.Def{
 	Name: "GroupNormalization", Doc: "normalization per image and group of channels", Since: []int{18, 21},
-	New:     func() ir.Op { return ir.New[GroupNormalization]() },
-	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "bias", Type: "T"}},
-	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": floatTypes},
-	Upgrade: upgradeGroupNormalization,
+	New:       func() ir.Op { return ir.New[GroupNormalization]() },
+	Ins:       []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "bias", Type: "T"}},
+	Outs:      []ir.Param{{Name: "Y", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": floatTypes},
+	Upgrade:   upgradeGroupNormalization,
+	Downgrade: downgradeGroupNormalization,
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, c.Shape(0))
 		return c.Node.Op.(*GroupNormalization).check(c.Shape(0), c.Shape(1), c.Shape(2))
@@ -81,4 +82,30 @@ func upgradeGroupNormalization(l *ir.Legacy) error {
 		l.SetIn(i, each)
 	}
 	return nil
+}
+
+// Before opset 21 it is an InstanceNormalization of the groups, then scaled.
+func downgradeGroupNormalization(l *ir.Legacy) error {
+	if l.Opset >= 21 {
+		return nil
+	}
+	x, g := l.In(0), l.Node.Op.(*GroupNormalization)
+	if x.Type().Shape == nil {
+		return l.Needs(21, "an input of unknown rank")
+	}
+	s := steps{l: l}
+	grouped := s.do(ir.New[Reshape](), x, l.Ints(0, g.NumGroups, -1))
+	y := s.main(&InstanceNormalization{Epsilon: g.Epsilon}, grouped, s.vector(x, g.NumGroups, 1), s.vector(x, g.NumGroups, 0))
+	y = s.do(ir.New[Reshape](), y, s.do(ir.New[Shape](), x))
+	if s.err != nil {
+		return s.err
+	}
+	var vectors [2]*ir.Value
+	for i := range vectors {
+		var err error
+		if vectors[i], err = appendOnes(l, l.In(i+1), len(x.Type().Shape)-2); err != nil {
+			return err
+		}
+	}
+	return s.end(s.do(&Add{}, s.do(&Mul{}, y, vectors[0]), vectors[1]))
 }

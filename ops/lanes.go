@@ -13,11 +13,12 @@ func lanewise[T any, P interface {
 }](name, doc string, axis func(P) int, f32 func(dst, src []float32), f64 func(dst, src []float64)) *ir.Def {
 	return &ir.Def{
 		Name: name, Doc: doc + ", along an axis", Since: []int{1, 11, 13},
-		New:     func() ir.Op { return P(ir.New[T]()) },
-		Ins:     []ir.Param{{Name: "input", Type: "T"}},
-		Outs:    []ir.Param{{Name: "output", Type: "T"}},
-		Types:   map[string]ir.TypeSet{"T": floatTypes},
-		Upgrade: upgradeCoerced2D[T, P],
+		New:       func() ir.Op { return P(ir.New[T]()) },
+		Ins:       []ir.Param{{Name: "input", Type: "T"}},
+		Outs:      []ir.Param{{Name: "output", Type: "T"}},
+		Types:     map[string]ir.TypeSet{"T": floatTypes},
+		Upgrade:   upgradeCoerced2D[T, P],
+		Downgrade: func(l *ir.Legacy) error { return downgradeCoerced2D[T, P](l, axis(l.Node.Op.(P))) },
 		Infer: func(c *ir.InferCtx) error {
 			if x := c.Shape(0); x != nil {
 				if _, err := axisOf(axis(c.Node.Op.(P)), len(x)); err != nil {
@@ -127,4 +128,37 @@ func onlyAxis(shape ir.Shape, axis int) (int, bool) {
 		only, found = axis+i, true
 	}
 	return only, true
+}
+
+// downgradeCoerced2D makes the axis one behind which there is nothing, by transposing where it is not.
+func downgradeCoerced2D[T any, P interface {
+	*T
+	ir.Op
+}](l *ir.Legacy, axis int) error {
+	if l.Opset >= 13 {
+		return nil
+	}
+	shape := l.In(0).Type().Shape
+	if shape == nil {
+		if l.Set("axis", axis); axis == -1 && l.Opset >= 11 {
+			return nil
+		}
+		return l.Needs(13, "an axis of a tensor of unknown rank")
+	}
+	axis, err := axisOf(axis, len(shape))
+	if err != nil {
+		return err
+	}
+	l.Set("axis", axis)
+	if shape[axis+1:].Count() == ir.Known(1) {
+		return nil
+	}
+	last, op := len(shape)-1, P(ir.New[T]())
+	if err := ir.DecodeAttrs(op, []ir.Attr{{Name: "axis", Value: last}}, false); err != nil {
+		return err
+	}
+	swap := &Transpose{Perm: indexRange(shape)}
+	swap.Perm[axis], swap.Perm[last] = last, axis
+	s := steps{l: l}
+	return s.end(s.do(swap, s.main(op, s.do(swap, l.In(0)))))
 }

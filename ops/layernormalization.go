@@ -26,8 +26,9 @@ var layerNormalization = &ir.Def{
 	Outs: []ir.Param{{Name: "Y", Type: "T"}, {Name: "Mean", Type: "U", Kind: ir.Optional}, {Name: "InvStdDev", Type: "U", Kind: ir.Optional}},
 	Types: map[string]ir.TypeSet{"T": floatTypes,
 		"U": ir.TypesOf(tensor.Float32, tensor.BFloat16)},
-	Infer: inferLayerNormalization,
-	Eval:  evalLayerNormalization,
+	Downgrade: downgradeLayerNormalization,
+	Infer:     inferLayerNormalization,
+	Eval:      evalLayerNormalization,
 }
 
 func inferLayerNormalization(c *ir.InferCtx) error {
@@ -79,4 +80,59 @@ func evalLayerNormalization(c *ir.EvalCtx) error {
 		}
 	}
 	return nil
+}
+
+// Before opset 17 it is spelled out.
+func downgradeLayerNormalization(l *ir.Legacy) error {
+	if l.Opset >= 17 {
+		return nil
+	}
+	a := l.Node.Op.(*LayerNormalization)
+	axes, err := lastAxes(l, a.Axis)
+	if err != nil {
+		return err
+	}
+	s, dt, stash := steps{l: l}, l.In(0).Type().DType, tensor.DType(a.StashType)
+	x := l.In(0)
+	if halfTypes.Has(dt) {
+		x = s.cast(x, stash)
+	}
+	mean := s.do(ir.New[ReduceMean](), x, axes)
+	centred := s.do(&Sub{}, x, mean)
+	variance := s.do(ir.New[ReduceMean](), s.do(&Mul{}, centred, centred), axes)
+	deviation := s.do(&Sqrt{}, s.do(&Add{}, variance, s.number(x, float64(a.Epsilon))))
+	y := s.cast(s.do(&Div{}, centred, deviation), dt)
+	y = s.do(&Mul{}, y, l.In(1))
+	if l.In(2) != nil {
+		y = s.do(&Add{}, y, l.In(2))
+	}
+	outs := []*ir.Value{y, nil, nil}
+	if l.Node.Out(1) != nil {
+		outs[1] = s.cast(mean, stash)
+	}
+	if l.Node.Out(2) != nil {
+		outs[2] = s.cast(s.do(&Reciprocal{}, deviation), stash)
+	}
+	return s.end(outs...)
+}
+
+// lastAxes is the axes of input 0 from axis on.
+func lastAxes(l *ir.Legacy, axis int) (*ir.Value, error) {
+	x := l.In(0).Type().Shape
+	var axes []int
+	switch {
+	case x != nil:
+		from, err := axisOf(axis, len(x))
+		if err != nil {
+			return nil, err
+		}
+		axes = indexRange(x)[from:]
+	case axis < 0:
+		for a := axis; a < 0; a++ {
+			axes = append(axes, a)
+		}
+	default:
+		return nil, l.Needs(l.Node.Op.Def().Since[0], "an input of unknown rank")
+	}
+	return l.Ints(axes...), nil
 }

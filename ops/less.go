@@ -7,8 +7,8 @@ type Less struct{}
 
 func (*Less) Def() *ir.Def { return lessOp }
 
-var lessOp = predicate[Less]("Less", "a < b", numericTypes, []int{1, 7, 9, 13}, comparison{
+var lessOp = late(predicate[Less]("Less", "a < b", numericTypes, []int{1, 7, 9, 13}, comparison{
 	float:    func(a, b float64) bool { return a < b },
 	signed:   func(a, b int64) bool { return a < b },
 	unsigned: func(a, b uint64) bool { return a < b },
-})
+}), ir.Widening{Opset: 9, Var: "T", Types: integerTypes})

@@ -10,8 +10,8 @@ import (
 // LpPool is the P-norm, (Σ|x|^P)^(1/P), under each position of a window over X, N×C×spatial. Pads count as zeros.
 type LpPool struct {
 	AutoPad     string `attr:"auto_pad,default=NOTSET,oneof=NOTSET|SAME_UPPER|SAME_LOWER|VALID"`
-	CeilMode    bool   `attr:"ceil_mode"`
-	Dilations   []int  `attr:"dilations"`
+	CeilMode    bool   `attr:"ceil_mode,since=18"`
+	Dilations   []int  `attr:"dilations,since=18"`
 	KernelShape []int  `attr:"kernel_shape,required"`
 	P           int    `attr:"p,default=2"`
 	Pads        []int  `attr:"pads"`
@@ -27,6 +27,10 @@ var lpPool = &ir.Def{
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes},
 	Upgrade: upgradeNormOrder,
+	Downgrade: func(l *ir.Legacy) error {
+		takeOnes(l, "dilations")
+		return nil
+	},
 	Infer: func(c *ir.InferCtx) error {
 		a := c.Node.Op.(*LpPool)
 		if a.P < 1 {

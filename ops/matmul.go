@@ -16,10 +16,11 @@ func (*MatMul) Def() *ir.Def { return matMul }
 
 var matMul = &ir.Def{
 	Name: "MatMul", Doc: "matrix product, over broadcast leading dimensions", Since: []int{1, 9, 13},
-	New:   func() ir.Op { return ir.New[MatMul]() },
-	Ins:   []ir.Param{{Name: "A", Type: "T"}, {Name: "B", Type: "T"}},
-	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": productTypes},
+	New:     func() ir.Op { return ir.New[MatMul]() },
+	Ins:     []ir.Param{{Name: "A", Type: "T"}, {Name: "B", Type: "T"}},
+	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
+	Types:   map[string]ir.TypeSet{"T": productTypes},
+	Widened: []ir.Widening{{Opset: 9, Var: "T", Types: integerTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		out, err := matMulShape(c.Shape(0), c.Shape(1))
 		c.SetShape(0, out)

@@ -15,10 +15,10 @@ import (
 type MaxPool struct {
 	AutoPad      string `attr:"auto_pad,default=NOTSET,oneof=NOTSET|SAME_UPPER|SAME_LOWER|VALID"`
 	CeilMode     bool   `attr:"ceil_mode"`
-	Dilations    []int  `attr:"dilations"`
+	Dilations    []int  `attr:"dilations,since=10"`
 	KernelShape  []int  `attr:"kernel_shape,required"`
 	Pads         []int  `attr:"pads"`
-	StorageOrder int    `attr:"storage_order,oneof=0|1"`
+	StorageOrder int    `attr:"storage_order,oneof=0|1,since=8"`
 	Strides      []int  `attr:"strides"`
 }
 
@@ -26,10 +26,19 @@ func (*MaxPool) Def() *ir.Def { return maxPool }
 
 var maxPool = &ir.Def{
 	Name: "MaxPool", Doc: "maximum under a sliding window", Since: []int{1, 8, 10, 11, 12, 22},
-	New:   func() ir.Op { return ir.New[MaxPool]() },
-	Ins:   []ir.Param{{Name: "X", Type: "T"}},
-	Outs:  []ir.Param{{Name: "Y", Type: "T"}, {Name: "Indices", Type: "int64", Kind: ir.Optional}},
-	Types: map[string]ir.TypeSet{"T": floatTypes | ir.TypesOf(tensor.Int8, tensor.Uint8)},
+	New:     func() ir.Op { return ir.New[MaxPool]() },
+	Ins:     []ir.Param{{Name: "X", Type: "T"}},
+	Outs:    []ir.Param{{Name: "Y", Type: "T"}, {Name: "Indices", Type: "int64", Kind: ir.Optional}},
+	Types:   map[string]ir.TypeSet{"T": floatTypes | ir.TypesOf(tensor.Int8, tensor.Uint8)},
+	Widened: []ir.Widening{{Opset: 12, Var: "T", Types: ir.TypesOf(tensor.Int8, tensor.Uint8)}},
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset < 8 && l.Node.Out(1) != nil {
+			return l.Needs(8, "output 1 (Indices)")
+		}
+		takeOnes(l, "dilations")
+		a := l.Node.Op.(*MaxPool)
+		return dropCeil(l, a.sliding(), a.KernelShape, false)
+	},
 	Infer: func(c *ir.InferCtx) error {
 		a := c.Node.Op.(*MaxPool)
 		out, err := a.sliding().pooled(c.Shape(0), a.KernelShape)

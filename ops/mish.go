@@ -11,8 +11,17 @@ type Mish struct{}
 
 func (*Mish) Def() *ir.Def { return mish }
 
-var mish = pointwise("Mish", "x · tanh(softplus(x))", []int{18, 22}, (*Mish).function)
+var mish = older(pointwise("Mish", "x · tanh(softplus(x))", []int{18, 22}, (*Mish).function), downgradeMish)
 
 func (*Mish) function() func(float64) float64 {
 	return func(x float64) float64 { return x * math.Tanh(softPlus(x)) }
+}
+
+// Before opset 18 it is spelled out.
+func downgradeMish(l *ir.Legacy) error {
+	if l.Opset >= 18 {
+		return nil
+	}
+	s, x := steps{l: l}, l.In(0)
+	return s.end(s.do(&Mul{}, x, s.do(&Tanh{}, s.do(&Softplus{}, x))))
 }

@@ -7,12 +7,12 @@ type Mul struct{}
 
 func (*Mul) Def() *ir.Def { return mulOp }
 
-var mulOp = binary[Mul]("Mul", "a · b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Mul), arithmetic{
+var mulOp = late(binary[Mul]("Mul", "a · b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Mul), arithmetic{
 	float:    func(a, b float64) float64 { return a * b },
 	signed:   func(a, b int64) int64 { return a * b },
 	unsigned: func(a, b uint64) uint64 { return a * b },
 	rows:     mulRows,
-}.eval)
+}.eval), ir.Widening{Opset: 14, Var: "T", Types: shortTypes})
 
 func mulRows(dst, a, b []float32) {
 	switch {

@@ -23,6 +23,12 @@ var oneHot = &ir.Def{
 	Ins:   []ir.Param{{Name: "indices", Type: "T1"}, {Name: "depth", Type: "T2"}, {Name: "values", Type: "T3"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T3"}},
 	Types: map[string]ir.TypeSet{"T1": numericTypes, "T2": numericTypes, "T3": anyType},
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Node.Op.(*OneHot).Axis == -1 { // the default, of old
+			return nil
+		}
+		return axisFromFront(l, 1)
+	},
 	Infer: func(c *ir.InferCtx) error {
 		at := c.Shape(0)
 		if at == nil {

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -19,11 +20,13 @@ var pad = &ir.Def{
 	New: func() ir.Op { return ir.New[Pad]() },
 	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "pads", Type: "int64"},
 		{Name: "constant_value", Type: "T", Kind: ir.Optional}, {Name: "axes", Type: "Tind", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "output", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
-	Upgrade: upgradePad,
-	Infer:   inferPad,
-	Eval:    evalPad,
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
+	Upgrade:   upgradePad,
+	Downgrade: downgradePad,
+	Widened:   []ir.Widening{{Opset: 11, Var: "T", Types: integerTypes}, {Opset: 13, Var: "T", Types: anyType &^ numericTypes}},
+	Infer:     inferPad,
+	Eval:      evalPad,
 }
 
 // Before opset 11 pads (in opset 1 paddings) and value were attributes.
@@ -203,4 +206,45 @@ func copyBox(dst, src *tensor.Tensor, to, from, size []int) {
 		w := dst.DType().Size()
 		copy(dst.Bytes()[d*w:(d+line)*w], src.Bytes()[s*w:(s+line)*w])
 	})
+}
+
+// Axes came with opset 18, the mode wrap with 19; before 11 pads and value were attributes.
+func downgradePad(l *ir.Legacy) error {
+	mode := l.Node.Op.(*Pad).Mode
+	if mode == "wrap" && l.Opset < 19 {
+		return l.Needs(19, `attribute "mode" wrap`)
+	}
+	if l.In(3) != nil && l.Opset < 18 {
+		if err := padAllAxes(l); err != nil {
+			return err
+		}
+	}
+	if l.Opset >= 11 {
+		return nil
+	}
+	if fill := l.In(2); fill != nil {
+		if v, ok := float32Of(fill); ok {
+			l.Set("value", v)
+		} else if mode == "constant" {
+			return l.Needs(11, "input 2 (constant_value), which is no known float32,")
+		}
+		l.Inputs[2] = nil
+	}
+	return l.IntsAttr("pads", 1, 11)
+}
+
+// padAllAxes states pads for every dimension, not for the axes of input 3.
+func padAllAxes(l *ir.Legacy) error {
+	x, pads, axes := l.In(0).Type().Shape, l.In(1).Const(), l.In(3).Const()
+	if x == nil || pads == nil || axes == nil {
+		return l.Needs(18, "input 3 (axes)")
+	}
+	padInts, _ := pads.AsInts()
+	axisInts, _ := axes.AsInts()
+	before, behind, err := padsOf(padInts, append([]int{}, axisInts...), len(x))
+	if err == nil {
+		l.SetIn(1, l.Ints(slices.Concat(before, behind)...))
+		l.Inputs = l.Inputs[:3]
+	}
+	return err
 }

@@ -19,6 +19,14 @@ var powOp = &ir.Def{
 	Outs:    []ir.Param{{Name: "Z", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes | indexTypes, "T1": numericTypes},
 	Upgrade: upgradeBroadcast,
+	Downgrade: func(l *ir.Legacy) error {
+		if dt := l.In(0).Type().DType; l.Opset < 12 && l.In(1).Type().DType != dt {
+			s := steps{l: l}
+			return s.end(s.main(&Pow{}, l.In(0), s.cast(l.In(1), dt))) // both had one type
+		}
+		return nil
+	},
+	Widened: []ir.Widening{{Opset: 12, Var: "T", Types: indexTypes}},
 	Infer:   inferBroadcast,
 	Eval:    viaFloat32(evalPow),
 }

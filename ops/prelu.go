@@ -19,6 +19,7 @@ var pRelu = &ir.Def{
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes | indexTypes | ir.TypesOf(tensor.Uint32, tensor.Uint64)},
 	Upgrade: upgradePRelu,
+	Widened: []ir.Widening{{Opset: 9, Var: "T", Types: integerTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		if err := checkSlope(c.Shape(0), c.Shape(1)); err != nil {
 			return err

@@ -15,8 +15,8 @@ import (
 
 // quantAttrs is the attributes that say what a scale holds for.
 type quantAttrs struct {
-	Axis      int `attr:"axis,default=1"`
-	BlockSize int `attr:"block_size,default=0"` // 0: no blocks
+	Axis      int `attr:"axis,default=1,since=13"`
+	BlockSize int `attr:"block_size,default=0,since=21"` // 0: no blocks
 }
 
 // quantTypes is the element types that can be quantized to.
@@ -155,4 +155,25 @@ func (q quantizer) fill(f func(set func(i int, v, zero float64))) error {
 		return failed
 	}
 	return converter{saturate: q.saturate}.convert(q.out, tensor.FromSlice(codes, q.out.Shape()...))
+}
+
+// downgradeQuantization drops the attributes that do not matter, since older opsets lack them.
+func downgradeQuantization(l *ir.Legacy) error {
+	if oneElement(l.In(1).Type().Shape) && l.Attr("block_size") == nil {
+		l.Take("axis")
+	}
+	switch op := l.Node.Op.(type) {
+	case *QuantizeLinear:
+		if !float8Types.Has(l.Node.Out(0).Type().DType) {
+			l.Take("saturate")
+		}
+		if l.In(2) != nil || op.OutputDType == tensor.Uint8 { // which the zero point tells, or is the default
+			l.Take("output_dtype")
+		}
+	case *DequantizeLinear:
+		if op.OutputDType == l.In(1).Type().DType {
+			l.Take("output_dtype")
+		}
+	}
+	return nil
 }

@@ -11,9 +11,9 @@ import (
 // point, or OutputDType, or uint8. See quantAttrs for what a scale holds for.
 type QuantizeLinear struct {
 	quantAttrs
-	OutputDType tensor.DType `attr:"output_dtype,default=0"`
-	Precision   tensor.DType `attr:"precision,default=0"` // of the division; 0: float32
-	Saturate    bool         `attr:"saturate,default=1"`  // for the float8 types
+	OutputDType tensor.DType `attr:"output_dtype,default=0,since=21"`
+	Precision   tensor.DType `attr:"precision,default=0,since=23"` // of the division; 0: float32
+	Saturate    bool         `attr:"saturate,default=1,since=19"`  // for the float8 types
 }
 
 func (*QuantizeLinear) Def() *ir.Def { return quantizeLinear }
@@ -25,8 +25,9 @@ var quantizeLinear = &ir.Def{
 	Outs: []ir.Param{{Name: "y", Type: "T3"}},
 	Types: map[string]ir.TypeSet{
 		"T1": floatTypes&^ir.TypesOf(tensor.Float64) | ir.TypesOf(tensor.Int32), "T2": scaleTypes | ir.TypesOf(tensor.Int32), "T3": quantTypes},
-	Infer: inferQuantizeLinear,
-	Eval:  evalQuantizeLinear,
+	Downgrade: downgradeQuantization,
+	Infer:     inferQuantizeLinear,
+	Eval:      evalQuantizeLinear,
 }
 
 // target is the type of the output for a zero point of a type, Undefined where it is absent.

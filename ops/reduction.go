@@ -29,6 +29,12 @@ func reduction(name, doc string, since []int, axesInput int, types ir.TypeSet, n
 			}
 			return nil
 		},
+		Downgrade: func(l *ir.Legacy) error {
+			if l.Opset >= axesInput {
+				return nil
+			}
+			return params(l.Node.Op).downgrade(l, axesInput)
+		},
 		Infer: func(c *ir.InferCtx) error { return inferReduction(c, params(c.Node.Op)) },
 		Eval: viaFloat32(func(c *ir.EvalCtx) error {
 			r, err := newReducer(c, params(c.Op))
@@ -208,3 +214,15 @@ var reduceTypes = floatTypes | ir.TypesOf(tensor.Int32, tensor.Int64, tensor.Uin
 
 // reduceSince is the opsets that changed most reductions.
 var reduceSince = []int{1, 11, 13, 18}
+
+// downgrade makes the axes an attribute, as they were before opset axesInput.
+func (a Reducing) downgrade(l *ir.Legacy, axesInput int) error {
+	x := l.In(0)
+	if err := axesAttr(l, 1, axesInput, 0); err != nil {
+		return err
+	}
+	if l.Take("noop_with_empty_axes"); a.NoopWithEmptyAxes && l.Attr("axes") == nil {
+		l.Replace(x)
+	}
+	return nil
+}

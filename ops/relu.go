@@ -17,6 +17,7 @@ var relu = &ir.Def{
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes | signedTypes},
 	Upgrade: dropConsumedInputs,
+	Widened: []ir.Widening{{Opset: 14, Var: "T", Types: integerTypes}},
 	Infer:   sameShape,
 	Eval:    viaFloat32(evalRelu),
 }

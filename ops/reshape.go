@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -10,7 +11,7 @@ import (
 // Reshape gives the elements another shape: -1 stands for what is left, 0 for the input's dimension there unless
 // AllowZero.
 type Reshape struct {
-	AllowZero bool `attr:"allowzero"`
+	AllowZero bool `attr:"allowzero,since=14"`
 }
 
 func (*Reshape) Def() *ir.Def { return reshape }
@@ -22,8 +23,16 @@ var reshape = &ir.Def{
 	Outs:    []ir.Param{{Name: "reshaped", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": anyType},
 	Upgrade: upgradeReshape,
-	Infer:   inferReshape,
-	Eval:    evalReshape,
+	Downgrade: func(l *ir.Legacy) error {
+		if t := l.In(1).Const(); l.Opset < 14 && t != nil {
+			if ints, _ := t.AsInts(); !slices.Contains(ints, 0) { // there is nothing to allow
+				l.Take("allowzero")
+			}
+		}
+		return nil
+	},
+	Infer: inferReshape,
+	Eval:  evalReshape,
 }
 
 // Before opset 5 the shape was an attribute.

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // RMSNormalization is scale·x/sqrt(mean(x²) + Epsilon) (Zhang and Sennrich 2019), the mean over the dimensions from
@@ -18,10 +19,11 @@ func (*RMSNormalization) Def() *ir.Def { return rmsNormalization }
 
 var rmsNormalization = &ir.Def{
 	Name: "RMSNormalization", Doc: "division by the root mean square over the last dimensions", Since: []int{23},
-	New:   func() ir.Op { return ir.New[RMSNormalization]() },
-	Ins:   []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "V"}},
-	Outs:  []ir.Param{{Name: "Y", Type: "V"}},
-	Types: map[string]ir.TypeSet{"T": floatTypes, "V": floatTypes},
+	New:       func() ir.Op { return ir.New[RMSNormalization]() },
+	Ins:       []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "V"}},
+	Outs:      []ir.Param{{Name: "Y", Type: "V"}},
+	Types:     map[string]ir.TypeSet{"T": floatTypes, "V": floatTypes},
+	Downgrade: downgradeRMSNormalization,
 	Infer: func(c *ir.InferCtx) error {
 		x := c.Shape(0)
 		if x == nil {
@@ -54,4 +56,24 @@ func evalRMSNormalization(c *ir.EvalCtx) error {
 		}
 	}
 	return outputFloat64(c, 0, c.In[1].DType(), y, c.In[0].Shape())
+}
+
+// Before opset 23 it is spelled out.
+func downgradeRMSNormalization(l *ir.Legacy) error {
+	if l.Opset >= 23 {
+		return nil
+	}
+	a := l.Node.Op.(*RMSNormalization)
+	axes, err := lastAxes(l, a.Axis)
+	if err != nil {
+		return err
+	}
+	s, x := steps{l: l}, l.In(0)
+	if halfTypes.Has(x.Type().DType) {
+		x = s.cast(x, tensor.DType(a.StashType))
+	}
+	square := s.do(ir.New[ReduceMean](), s.do(&Mul{}, x, x), axes)
+	root := s.do(&Sqrt{}, s.do(&Add{}, square, s.number(x, float64(a.Epsilon))))
+	y := s.cast(s.do(&Div{}, x, root), l.In(1).Type().DType)
+	return s.end(s.do(&Mul{}, y, l.In(1)))
 }

@@ -34,6 +34,12 @@ var roiAlign = &ir.Def{
 		}
 		return nil
 	},
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset < 16 && l.Take("coordinate_transformation_mode") != "output_half_pixel" {
+			return l.Needs(16, `attribute "coordinate_transformation_mode" half_pixel`)
+		}
+		return nil
+	},
 	Infer: func(c *ir.InferCtx) error {
 		out, err := c.Node.Op.(*RoiAlign).shape(c.Shape(0), c.Shape(1), c.Shape(2))
 		c.SetShape(0, out)

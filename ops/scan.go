@@ -29,8 +29,14 @@ var scan = &ir.Def{
 	Outs:    []ir.Param{{Name: "final_state_and_scan_outputs", Type: "V", Kind: ir.VariadicAny}},
 	Types:   map[string]ir.TypeSet{"V": anyType},
 	Upgrade: upgradeScan,
-	Infer:   inferScan,
-	Eval:    evalScan,
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset < 9 {
+			return l.Needs(9, "the operator without a batch")
+		}
+		return nil
+	},
+	Infer: inferScan,
+	Eval:  evalScan,
 }
 
 // Opset 8 had lengths of the sequences as first input, a batch in front of all, and directions by another name. It

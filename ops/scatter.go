@@ -63,3 +63,11 @@ func scatterReduce[T tensor.Real](out, updates *tensor.Tensor, places []int, red
 	}
 	return nil
 }
+
+// newReductions refuses the reductions that came with opset 18.
+func newReductions(l *ir.Legacy) error {
+	if r, _ := l.Attr("reduction").(string); l.Opset < 18 && (r == "max" || r == "min") {
+		return l.Needs(18, `attribute "reduction" `+r)
+	}
+	return nil
+}

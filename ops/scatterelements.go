@@ -9,7 +9,7 @@ import (
 // ScatterElements is the data with each update written to the place that GatherElements would read.
 type ScatterElements struct {
 	Axis      int    `attr:"axis,default=0"`
-	Reduction string `attr:"reduction,default=none,oneof=none|add|mul|max|min"`
+	Reduction string `attr:"reduction,default=none,oneof=none|add|mul|max|min,since=16"`
 }
 
 func (*ScatterElements) Def() *ir.Def { return scatterElements }
@@ -20,6 +20,18 @@ var scatterElements = &ir.Def{
 	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}, {Name: "updates", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},
 	Types: map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
+	Downgrade: func(l *ir.Legacy) error {
+		if l.Opset < 9 {
+			return l.Needs(9, "the operator")
+		}
+		if l.Opset < 11 {
+			l.Type = "Scatter"
+		}
+		if err := newReductions(l); err != nil {
+			return err
+		}
+		return downgradeAxis(l)
+	},
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, c.Shape(0))
 		at, updates := c.Shape(1), c.Shape(2)

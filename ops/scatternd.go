@@ -8,17 +8,18 @@ import (
 
 // ScatterND is the data with slices written to where the last dimension of the indices names by its coordinates.
 type ScatterND struct {
-	Reduction string `attr:"reduction,default=none,oneof=none|add|mul|max|min"`
+	Reduction string `attr:"reduction,default=none,oneof=none|add|mul|max|min,since=16"`
 }
 
 func (*ScatterND) Def() *ir.Def { return scatterND }
 
 var scatterND = &ir.Def{
 	Name: "ScatterND", Doc: "writes slices by coordinates", Since: []int{11, 13, 16, 18},
-	New:   func() ir.Op { return ir.New[ScatterND]() },
-	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "int64"}, {Name: "updates", Type: "T"}},
-	Outs:  []ir.Param{{Name: "output", Type: "T"}},
-	Types: map[string]ir.TypeSet{"T": anyType},
+	New:       func() ir.Op { return ir.New[ScatterND]() },
+	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "int64"}, {Name: "updates", Type: "T"}},
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Downgrade: newReductions,
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, c.Shape(0))
 		return checkScatterND(c.Shape(0), c.Shape(1), c.Shape(2))

@@ -20,7 +20,7 @@ var scatterOld = &ir.Def{
 		if err := ir.DecodeAttrs(op, l.Attrs, false); err != nil {
 			return err
 		}
-		out, err := l.Emit(op, l.Inputs...)
+		out, err := l.EmitMain(op, l.Inputs...)
 		l.Replace(out)
 		return err
 	},

@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"math"
+
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -16,12 +18,13 @@ func (*Shape) Def() *ir.Def { return shapeOp }
 
 var shapeOp = &ir.Def{
 	Name: "Shape", Doc: "the dimensions of its input", Since: []int{1, 13, 15, 19, 21, 23, 24},
-	New:   func() ir.Op { return ir.New[Shape]() },
-	Ins:   []ir.Param{{Name: "data", Type: "T"}},
-	Outs:  []ir.Param{{Name: "shape", Type: "int64"}},
-	Types: map[string]ir.TypeSet{"T": anyType},
-	Infer: inferShape,
-	Eval:  evalShape,
+	New:       func() ir.Op { return ir.New[Shape]() },
+	Ins:       []ir.Param{{Name: "data", Type: "T"}},
+	Outs:      []ir.Param{{Name: "shape", Type: "int64"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Downgrade: downgradeShape,
+	Infer:     inferShape,
+	Eval:      evalShape,
 }
 
 // span is the first dimension, and the one after the last, of a tensor of a number of dimensions.
@@ -62,4 +65,18 @@ func evalShape(c *ir.EvalCtx) error {
 		tensor.Data[int64](out)[i] = int64(n)
 	}
 	return nil
+}
+
+// Before opset 15 it gave all dimensions.
+func downgradeShape(l *ir.Legacy) error {
+	a := l.Node.Op.(*Shape)
+	if l.Opset >= 15 || a.Start == 0 && a.End == nil {
+		return nil
+	}
+	end := math.MaxInt
+	if a.End != nil {
+		end = *a.End
+	}
+	s := steps{l: l}
+	return s.end(s.do(&Slice{}, s.main(ir.New[Shape](), l.In(0)), l.Ints(a.Start), l.Ints(end)))
 }

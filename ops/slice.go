@@ -19,11 +19,12 @@ var slice = &ir.Def{
 	New: func() ir.Op { return ir.New[Slice]() },
 	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "starts", Type: "Tind"}, {Name: "ends", Type: "Tind"},
 		{Name: "axes", Type: "Tind", Kind: ir.Optional}, {Name: "steps", Type: "Tind", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "output", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
-	Upgrade: upgradeSlice,
-	Infer:   inferSlice,
-	Eval:    evalSlice,
+	Outs:      []ir.Param{{Name: "output", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
+	Upgrade:   upgradeSlice,
+	Downgrade: downgradeSlice,
+	Infer:     inferSlice,
+	Eval:      evalSlice,
 }
 
 // Before opset 10 starts, ends and axes were attributes.
@@ -196,4 +197,24 @@ func places(start, n, step, stride int) []int {
 		out[i] = (start + i*step) * stride
 	}
 	return out
+}
+
+// Before opset 10 there were no steps, and the other inputs were attributes.
+func downgradeSlice(l *ir.Legacy) error {
+	if l.Opset >= 10 {
+		return nil
+	}
+	if err := l.IntsAttr("steps", 4, 10); err != nil {
+		return err
+	}
+	takeOnes(l, "steps")
+	if l.Attr("steps") != nil {
+		return l.Needs(10, "a step other than 1")
+	}
+	for i, name := range []string{"starts", "ends"} {
+		if err := l.IntsAttr(name, i+1, 10); err != nil {
+			return err
+		}
+	}
+	return axesAttr(l, 3, 10, 0)
 }

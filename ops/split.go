@@ -17,13 +17,14 @@ func (*Split) Def() *ir.Def { return split }
 
 var split = &ir.Def{
 	Name: "Split", Doc: "cuts along an axis", Since: []int{1, 2, 11, 13, 18},
-	New:     func() ir.Op { return ir.New[Split]() },
-	Ins:     []ir.Param{{Name: "input", Type: "T"}, {Name: "split", Type: "int64", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "outputs", Type: "T", Kind: ir.Variadic}},
-	Types:   map[string]ir.TypeSet{"T": anyType},
-	Upgrade: upgradeSplit,
-	Infer:   inferSplit,
-	Eval:    evalSplit,
+	New:       func() ir.Op { return ir.New[Split]() },
+	Ins:       []ir.Param{{Name: "input", Type: "T"}, {Name: "split", Type: "int64", Kind: ir.Optional}},
+	Outs:      []ir.Param{{Name: "outputs", Type: "T", Kind: ir.Variadic}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Upgrade:   upgradeSplit,
+	Downgrade: downgradeSplit,
+	Infer:     inferSplit,
+	Eval:      evalSplit,
 }
 
 // Before opset 13 the sizes were an attribute.
@@ -134,4 +135,33 @@ func evalSplit(c *ir.EvalCtx) error {
 		from += n
 	}
 	return nil
+}
+
+// Opset 18 wants the number of outputs stated where no sizes are; before, pieces without sizes were of one size, and
+// before 13 the sizes were an attribute.
+func downgradeSplit(l *ir.Legacy) error {
+	if l.Opset >= 18 {
+		if l.In(1) == nil {
+			l.Set("num_outputs", l.NumOuts)
+		}
+		return nil
+	}
+	if l.Take("num_outputs") != nil {
+		a, x := l.Node.Op.(*Split), l.In(0).Type().Shape
+		axis, err := axisOf(a.Axis, len(x))
+		if err != nil || !x[axis].IsKnown() {
+			return l.Needs(18, `attribute "num_outputs" for a dimension of unknown size`)
+		}
+		sizes, err := a.pieces(x[axis].N, nil, l.NumOuts)
+		if err != nil {
+			return err
+		}
+		l.SetIn(1, l.Ints(sizes...))
+	}
+	if l.Opset < 13 {
+		if err := l.IntsAttr("split", 1, 13); err != nil {
+			return err
+		}
+	}
+	return downgradeAxis(l)
 }

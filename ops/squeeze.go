@@ -14,13 +14,14 @@ func (*Squeeze) Def() *ir.Def { return squeeze }
 
 var squeeze = &ir.Def{
 	Name: "Squeeze", Doc: "removes dimensions of size 1", Since: []int{1, 11, 13, 21, 23, 24},
-	New:     func() ir.Op { return ir.New[Squeeze]() },
-	Ins:     []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64", Kind: ir.Optional}},
-	Outs:    []ir.Param{{Name: "squeezed", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": anyType},
-	Upgrade: upgradeSqueeze,
-	Infer:   inferSqueeze,
-	Eval:    evalSqueeze,
+	New:       func() ir.Op { return ir.New[Squeeze]() },
+	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64", Kind: ir.Optional}},
+	Outs:      []ir.Param{{Name: "squeezed", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Upgrade:   upgradeSqueeze,
+	Downgrade: downgradeSqueeze,
+	Infer:     inferSqueeze,
+	Eval:      evalSqueeze,
 }
 
 // Before opset 13 the axes were an attribute.
@@ -91,5 +92,19 @@ func evalSqueeze(c *ir.EvalCtx) error {
 		}
 	}
 	c.SetOutput(0, c.In[0].Reshaped(out...))
+	return nil
+}
+
+func downgradeSqueeze(l *ir.Legacy) error {
+	if l.Opset >= 13 {
+		return nil
+	}
+	x, given := l.In(0), l.In(1) != nil
+	if err := axesAttr(l, 1, 13, 0); err != nil {
+		return err
+	}
+	if given && l.Attr("axes") == nil { // none, where no attribute means all
+		l.Replace(x)
+	}
 	return nil
 }

@@ -7,12 +7,12 @@ type Sub struct{}
 
 func (*Sub) Def() *ir.Def { return subOp }
 
-var subOp = binary[Sub]("Sub", "a - b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Sub), arithmetic{
+var subOp = late(binary[Sub]("Sub", "a - b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Sub), arithmetic{
 	float:    func(a, b float64) float64 { return a - b },
 	signed:   func(a, b int64) int64 { return a - b },
 	unsigned: func(a, b uint64) uint64 { return a - b },
 	rows:     subRows,
-}.eval)
+}.eval), ir.Widening{Opset: 14, Var: "T", Types: shortTypes})
 
 func subRows(dst, a, b []float32) {
 	switch {

@@ -9,9 +9,22 @@ type Swish struct {
 
 func (*Swish) Def() *ir.Def { return swish }
 
-var swish = pointwise("Swish", "x · sigmoid(alpha·x)", []int{24}, (*Swish).function)
+var swish = older(pointwise("Swish", "x · sigmoid(alpha·x)", []int{24}, (*Swish).function), downgradeSwish)
 
 func (a *Swish) function() func(float64) float64 {
 	alpha := float64(a.Alpha)
 	return func(x float64) float64 { return x * logistic(alpha*x) }
+}
+
+// Before opset 24 it is spelled out.
+func downgradeSwish(l *ir.Legacy) error {
+	if l.Opset >= 24 {
+		return nil
+	}
+	s, x := steps{l: l}, l.In(0)
+	inner := x
+	if alpha := l.Node.Op.(*Swish).Alpha; alpha != 1 {
+		inner = s.do(&Mul{}, x, s.number(x, float64(alpha)))
+	}
+	return s.end(s.do(&Mul{}, x, s.do(&Sigmoid{}, inner)))
 }

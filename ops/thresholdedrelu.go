@@ -9,7 +9,7 @@ type ThresholdedRelu struct {
 
 func (*ThresholdedRelu) Def() *ir.Def { return thresholdedRelu }
 
-var thresholdedRelu = pointwise("ThresholdedRelu", "x where above alpha, else 0", []int{10, 22}, (*ThresholdedRelu).function)
+var thresholdedRelu = older(pointwise("ThresholdedRelu", "x where above alpha, else 0", []int{10, 22}, (*ThresholdedRelu).function), downgradeThresholdedRelu)
 
 func (a *ThresholdedRelu) function() func(float64) float64 {
 	alpha := float64(a.Alpha)
@@ -19,4 +19,14 @@ func (a *ThresholdedRelu) function() func(float64) float64 {
 		}
 		return 0
 	}
+}
+
+// Before opset 10 it is a choice, in which NaN is not below alpha.
+func downgradeThresholdedRelu(l *ir.Legacy) error {
+	if l.Opset >= 10 {
+		return nil
+	}
+	s, x := steps{l: l}, l.In(0)
+	above := s.do(&Greater{}, x, s.number(x, float64(l.Node.Op.(*ThresholdedRelu).Alpha)))
+	return s.end(s.do(&Where{}, s.do(&Or{}, above, s.do(&IsNaN{}, x)), x, s.number(x, 0)))
 }

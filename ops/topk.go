@@ -21,11 +21,13 @@ func (*TopK) Def() *ir.Def { return topK }
 
 var topK = &ir.Def{
 	Name: "TopK", Doc: "the greatest or least elements along an axis", Since: []int{1, 10, 11, 24},
-	New:     func() ir.Op { return ir.New[TopK]() },
-	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "K", Type: "int64"}},
-	Outs:    []ir.Param{{Name: "Values", Type: "T"}, {Name: "Indices", Type: "int64"}},
-	Types:   map[string]ir.TypeSet{"T": numericTypes},
-	Upgrade: upgradeTopK,
+	New:       func() ir.Op { return ir.New[TopK]() },
+	Ins:       []ir.Param{{Name: "X", Type: "T"}, {Name: "K", Type: "int64"}},
+	Outs:      []ir.Param{{Name: "Values", Type: "T"}, {Name: "Indices", Type: "int64"}},
+	Types:     map[string]ir.TypeSet{"T": numericTypes},
+	Upgrade:   upgradeTopK,
+	Downgrade: downgradeTopK,
+	Widened:   []ir.Widening{{Opset: 11, Var: "T", Types: integerTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		x := c.Shape(0)
 		if x == nil {
@@ -141,4 +143,41 @@ func topKOf[T tensor.Real](c *ir.EvalCtx) error {
 		}
 	})
 	return nil
+}
+
+// Before opset 11 it was of the greatest, and before 10 K was an attribute.
+func downgradeTopK(l *ir.Legacy) error {
+	if l.Opset >= 11 {
+		return nil
+	}
+	a := l.Node.Op.(*TopK)
+	if !a.Largest {
+		return leastByNeg(l, *a)
+	}
+	l.Take("sorted")
+	if l.Opset < 10 {
+		if err := l.IntsAttr("k", 1, 10); err != nil {
+			return err
+		}
+		l.Set("k", l.Take("k").([]int)[0])
+	}
+	if a.Axis == -1 { // the default, of old
+		return nil
+	}
+	return downgradeAxis(l)
+}
+
+// leastByNeg takes the greatest of what is negated.
+func leastByNeg(l *ir.Legacy, a TopK) error {
+	s := steps{l: l}
+	a.Largest = true
+	x := s.do(&Neg{}, l.In(0))
+	if s.err != nil {
+		return s.err
+	}
+	outs, err := l.EmitN(&a, 2, x, l.In(1))
+	if err != nil {
+		return err
+	}
+	return s.end(s.do(&Neg{}, outs[0]), outs[1])
 }

@@ -13,11 +13,12 @@ func (*Unsqueeze) Def() *ir.Def { return unsqueeze }
 
 var unsqueeze = &ir.Def{
 	Name: "Unsqueeze", Doc: "inserts dimensions of size 1", Since: []int{1, 11, 13, 21, 23, 24},
-	New:     func() ir.Op { return ir.New[Unsqueeze]() },
-	Ins:     []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64"}},
-	Outs:    []ir.Param{{Name: "expanded", Type: "T"}},
-	Types:   map[string]ir.TypeSet{"T": anyType},
-	Upgrade: upgradeSqueeze,
+	New:       func() ir.Op { return ir.New[Unsqueeze]() },
+	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64"}},
+	Outs:      []ir.Param{{Name: "expanded", Type: "T"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Upgrade:   upgradeSqueeze,
+	Downgrade: downgradeUnsqueeze,
 	Infer: func(c *ir.InferCtx) error {
 		axes, known := c.Ints(1)
 		if c.Shape(0) == nil {
@@ -59,4 +60,21 @@ func unsqueezed(x ir.Shape, axes []int) (ir.Shape, error) {
 		out = slices.Insert(out, a, ir.Known(1))
 	}
 	return out, nil
+}
+
+func downgradeUnsqueeze(l *ir.Legacy) error {
+	if l.Opset >= 13 {
+		return nil
+	}
+	x, more := l.In(0), 0
+	if n, ok := l.In(1).Type().Shape.Ints(); ok {
+		more = product(n)
+	}
+	if err := axesAttr(l, 1, 13, more); err != nil {
+		return err
+	}
+	if l.Attr("axes") == nil {
+		l.Replace(x)
+	}
+	return nil
 }

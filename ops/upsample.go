@@ -95,7 +95,7 @@ func emitUpsample(l *ir.Legacy, scales *ir.Value) error {
 func emitResize(l *ir.Legacy, x, scales *ir.Value, mode, nearest string) (*ir.Value, error) {
 	op := ir.New[Resize]()
 	op.Mode, op.NearestMode, op.CoordinateTransformationMode = mode, nearest, "asymmetric"
-	return l.Emit(op, x, nil, scales)
+	return l.EmitMain(op, x, nil, scales)
 }
 
 func mapped[T any](in []T, f func(T) T) []T {

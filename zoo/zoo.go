@@ -17,7 +17,7 @@ type Options struct {
 	Seed uint64
 }
 
-// opset is that of the operators that are used, as package exporter writes it.
+// opset is the one that files are written in unless told otherwise: one that runtimes in use know.
 const opset = 21
 
 // maxClasses bounds Options.Classes.

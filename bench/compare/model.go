@@ -72,5 +72,5 @@ func (c *config) build(m *model, name string) error {
 	if err != nil {
 		return err
 	}
-	return exporter.WriteFile(g, m.path)
+	return exporter.WriteFile(g, m.path, exporter.Options{})
 }

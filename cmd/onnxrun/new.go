@@ -14,6 +14,7 @@ import (
 func (a *app) newCommand() *cobra.Command {
 	var opts zoo.Options
 	var out string
+	var format exporter.Options
 	cmd := &cobra.Command{
 		Use:       "new ARCH -o OUT",
 		Short:     "Write a classic architecture with fresh weights",
@@ -26,7 +27,7 @@ func (a *app) newCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := exporter.WriteFile(g, out); err != nil {
+			if err := exporter.WriteFile(g, out, format); err != nil {
 				return err
 			}
 			info, err := onnxrun.Inspect(g)
@@ -43,6 +44,7 @@ func (a *app) newCommand() *cobra.Command {
 	cmd.Flags().IntVar(&opts.Classes, "classes", 0, "how many classes; 0 is the architecture's own number")
 	cmd.Flags().Uint64Var(&opts.Seed, "seed", 0, "the seed of the weights")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write")
+	formatFlags(cmd, &format)
 	cmd.MarkFlagRequired("output")
 	return cmd
 }

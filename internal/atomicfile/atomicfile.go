@@ -3,36 +3,104 @@ package atomicfile
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
+// File is a file to write.
+type File struct {
+	Path  string
+	Write func(io.Writer) error
+}
+
 // Write writes path through a temporary file beside it, which is renamed at the end: whatever happens, path is what it
 // was or the whole of what write wrote.
-func Write(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".onnxrun-*")
-	if err != nil {
-		return err
-	}
+func Write(path string, write func(io.Writer) error) error {
+	return WriteAll([]File{{path, write}})
+}
+
+// WriteAll writes files that belong together: all of them whole, or else each is what it was. They take their places in
+// order, once all are written.
+func WriteAll(files []File) (err error) {
+	temps := make([]string, len(files))
 	defer func() {
-		f.Close()
-		if err != nil {
-			os.Remove(f.Name())
+		for _, t := range temps {
+			if t != "" {
+				os.Remove(t) // of no effect once it is renamed
+			}
 		}
 	}()
-	b := bufio.NewWriterSize(f, 1<<16)
-	if err := write(b); err != nil {
-		return err
+	for i, f := range files {
+		if temps[i], err = temporary(f); err != nil {
+			return err
+		}
+	}
+	var undo []func()
+	for i, f := range files {
+		back, err := replace(temps[i], f.Path, i < len(files)-1)
+		if err != nil {
+			for _, u := range undo {
+				u()
+			}
+			return err
+		}
+		undo = append(undo, back)
+		defer os.Remove(oldName(temps[i]))
+	}
+	return nil
+}
+
+// temporary writes a file under another name, which it returns.
+func temporary(f File) (name string, err error) {
+	t, err := os.CreateTemp(filepath.Dir(f.Path), ".onnxrun-*")
+	if err != nil {
+		return "", err
+	}
+	defer func() {
+		t.Close()
+		if err != nil {
+			os.Remove(t.Name())
+		}
+	}()
+	b := bufio.NewWriterSize(t, 1<<16)
+	if err := f.Write(b); err != nil {
+		return "", err
 	}
 	if err := b.Flush(); err != nil {
-		return err
+		return "", err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
+	if err := t.Chmod(0o644); err != nil {
+		return "", err
 	}
-	if err := f.Close(); err != nil {
-		return err
+	return t.Name(), t.Close()
+}
+
+// oldName is where the file that a temporary one replaces is kept until all is done.
+func oldName(temp string) string { return temp + ".old" }
+
+// replace renames temp to path; undo, for which the old file is kept, puts back what was there.
+func replace(temp, path string, undoable bool) (undo func(), err error) {
+	if !undoable {
+		return func() {}, os.Rename(temp, path)
 	}
-	return os.Rename(f.Name(), path)
+	old := oldName(temp)
+	err = os.Link(path, old)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !fresh {
+		return nil, err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		os.Remove(old)
+		return nil, err
+	}
+	return func() {
+		if fresh {
+			os.Remove(path)
+		} else {
+			os.Rename(old, path)
+		}
+	}, nil
 }

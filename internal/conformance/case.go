@@ -41,7 +41,8 @@ type Result struct {
 type Options struct {
 	Tolerance Tolerance
 	Runtime   runtime.Options
-	AtOnce    int // how many cases RunAll runs at once; 0 stands for as many as there are cores
+	Rewrite   func(*ir.Graph) (*ir.Graph, error) // of the model of a case before it runs, if not nil
+	AtOnce    int                                // how many cases RunAll runs at once; 0 stands for as many as there are cores
 }
 
 // Find lists the case folders at or below root, sorted, relative to root.
@@ -106,6 +107,11 @@ func run(ctx context.Context, dir string, opts Options) (worst float64, err erro
 	g, err := importer.Open(filepath.Join(dir, "model.onnx"))
 	if err != nil {
 		return 0, err
+	}
+	if opts.Rewrite != nil {
+		if g, err = opts.Rewrite(g); err != nil {
+			return 0, err
+		}
 	}
 	sets, err := filepath.Glob(filepath.Join(dir, "test_data_set_*"))
 	if err != nil {
