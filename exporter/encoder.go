@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/ir"
@@ -139,6 +140,7 @@ func (e *encoder) plain(p *onnxpb.GraphProto, n *ir.Node, l *ir.Legacy, names *n
 	for _, v := range n.Outputs() {
 		q.Output = append(q.Output, names.of(v))
 	}
+	slices.SortStableFunc(l.Attrs, func(a, b ir.Attr) int { return strings.Compare(a.Name, b.Name) })
 	for _, a := range l.Attrs {
 		ap, err := e.attr(n, a, names)
 		if err != nil {

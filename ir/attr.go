@@ -275,3 +275,15 @@ func AttrSince(op Op, name string) int {
 	}
 	return 0
 }
+
+// IsDefault reports whether a file may leave out an attribute of op that has that value.
+func IsDefault(op Op, name string, value any) bool {
+	v := reflect.ValueOf(op.Def().New()).Elem()
+	for _, f := range attrFields(v.Type()) {
+		if f.name == name {
+			field := v.FieldByIndex(f.index)
+			return !f.required && !(field.Kind() == reflect.Pointer && field.IsNil()) && reflect.DeepEqual(attrValue(field), value)
+		}
+	}
+	return false
+}

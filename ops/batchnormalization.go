@@ -163,7 +163,10 @@ func upgradeBatchNormalization(l *ir.Legacy) error {
 		}
 		perElement = ok && spatial == 0
 	}
-	if l.NumOuts < 2 && !perElement {
+	if l.NumOuts <= 3 && !perElement {
+		if l.NumOuts > 1 {
+			l.Set("training_mode", 1)
+		}
 		return nil
 	}
 	op := ir.New[BatchNormalization]()

@@ -96,10 +96,13 @@ func axisFromFront(l *ir.Legacy, more int) error {
 		return nil
 	}
 	axes, err := fromFront(l, []int{axis}, more)
-	if err == nil && axis < 0 {
-		l.Set("axis", axes[0])
+	if err != nil || axes[0] == axis {
+		return err
 	}
-	return err
+	if l.Set("axis", axes[0]); ir.IsDefault(l.Node.Op, "axis", axes[0]) {
+		l.Take("axis")
+	}
+	return nil
 }
 
 // axesAttr makes input i the attribute axes, which it was before opset since, counted from the front where it must be.

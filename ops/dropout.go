@@ -98,12 +98,22 @@ func fill[T any](dst []T, v T) {
 	}
 }
 
+func constOf(v *ir.Value) *tensor.Tensor {
+	if v == nil {
+		return nil
+	}
+	return v.Const()
+}
+
 func downgradeDropout(l *ir.Legacy) error {
 	if l.Opset >= 12 {
 		return nil
 	}
 	if l.Opset < 10 && l.Node.Out(1) != nil {
 		return l.Needs(10, "output 1 (mask)")
+	}
+	if training := l.In(2); training != nil && (training.Const() == nil || refuseTraining(constOf(l.In(1)), training.Const()) != nil) {
+		return l.Needs(12, "input 2 (training_mode)")
 	}
 	l.Take("seed")
 	if ratio := l.In(1); ratio != nil {

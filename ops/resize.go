@@ -257,12 +257,13 @@ func downgradeResize(l *ir.Legacy) error {
 			return l.Needs(19, `attribute "coordinate_transformation_mode" half_pixel_symmetric`)
 		}
 	case "tf_half_pixel_for_nn":
-		if l.Opset >= 13 && (a.Mode != "nearest" || a.NearestMode != "floor") {
-			return &ir.AttrError{Attr: "coordinate_transformation_mode", Msg: "tf_half_pixel_for_nn is not in opset 13 and newer ones: write opset 12"}
-		}
-		if l.Opset >= 13 { // floor(x + 1/2), which is to round half up
+		if l.Opset >= 13 { // where it is not any more: half_pixel is less by 1/2
+			same, ok := map[string]string{"floor": "round_prefer_ceil", "round_prefer_floor": "ceil"}[a.NearestMode]
+			if a.Mode != "nearest" || !ok {
+				return &ir.AttrError{Attr: "coordinate_transformation_mode", Msg: "tf_half_pixel_for_nn is not in opset 13 and newer ones: write opset 12"}
+			}
 			l.Take("coordinate_transformation_mode")
-			l.Set("nearest_mode", "round_prefer_ceil")
+			l.Set("nearest_mode", same)
 		}
 	}
 	if l.Opset < 18 && a.Axes != nil {

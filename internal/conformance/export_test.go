@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,7 @@ import (
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 )
 
 // exported is an option to run a case as the model is after it has been written and read again.
@@ -53,3 +55,29 @@ func TestSuiteExported(t *testing.T) {
 		t.Error(w)
 	}
 }
+
+// Written in any opset that can express it, a case gives the same results.
+func TestSuiteInOtherOpsets(t *testing.T) {
+	names, err := Find(suite)
+	if err != nil || len(names) == 0 {
+		t.Skip("ONNX's backend cases are not installed (Debian's libonnx-testdata)")
+	}
+	for opset := exporter.OldestOpset; opset <= ops.Opset; opset++ {
+		t.Run(fmt.Sprint(opset), func(t *testing.T) {
+			opts := Options{Tolerance: DefaultTolerance, Rewrite: exported(exporter.Options{Opset: opset})}
+			wrote := 0
+			for _, r := range RunAll(context.Background(), suite, names, opts) {
+				switch {
+				case r.Status == Pass:
+					wrote++
+				case r.Status == Fail && !lacking.MatchString(r.Reason):
+					t.Errorf("%s: %s", r.Name, r.Reason)
+				}
+			}
+			t.Log(wrote)
+		})
+	}
+}
+
+// lacking is how errors of opsets that are too old end.
+var lacking = regexp.MustCompile(`needs opset [0-9]+ or newer, [0-9]+ is asked for$`)
