@@ -1,0 +1,326 @@
+package vision
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// maxSamples bounds the images of a Dataset.
+const maxSamples = 20_000_000
+
+// Dataset is images in an order that is always the same, with their classes where these are known. Images are decoded
+// when they are asked for. It is safe for concurrent use.
+//
+//	data, err := vision.OpenDataset("flowers")
+//	for batch := range data.Split("val").Batches(32) {
+//		x, err := spec.Apply(batch.Images...)
+//		…
+//	}
+type Dataset struct {
+	name    string
+	classes []string
+	samples []sample
+	file    io.Closer // nil: none is open
+}
+
+// sample is an image that is not yet decoded.
+type sample struct {
+	name  string
+	class int // -1: not known
+	split string
+	open  func() (*Image, error)
+}
+
+// The parts that data sets come in.
+const (
+	Train = "train"
+	Val   = "val"
+	Test  = "test"
+)
+
+// OpenDataset opens what path is: a folder with a folder for each class, or with images; a .tar of the same; IDX files (a
+// folder of them, or that of the images; .gz too); a .csv of path,label lines. Folders train, val and test above those of
+// the classes split the data set. Images stand in the order of their names, classes too.
+func OpenDataset(path string) (*Dataset, error) {
+	info, err := os.Stat(path)
+	var at *os.PathError
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vision: data set %q: %w", path, err)
+	}
+	var d *Dataset
+	switch lower := strings.ToLower(path); {
+	case info.IsDir():
+		if d, err = openIDXFolder(path); d == nil && err == nil {
+			d, err = openFolder(path)
+		}
+	case strings.HasSuffix(lower, ".tar"):
+		d, err = openTar(path)
+	case strings.HasSuffix(lower, ".csv"):
+		d, err = openCSV(path)
+	case isIDXName(lower):
+		d, err = openIDXFiles(path, []string{path})
+	case isImageName(lower):
+		d = &Dataset{samples: []sample{{name: path, class: -1, open: func() (*Image, error) { return DecodeFile(path) }}}}
+	case strings.HasSuffix(lower, ".tar.gz"), strings.HasSuffix(lower, ".tgz"):
+		err = errors.New("a compressed tar gives no access to single images: decompress it (gunzip)")
+	default:
+		err = errors.New("not a folder, .tar, .csv, IDX file or image")
+	}
+	if err == nil && len(d.samples) == 0 {
+		d.Close()
+		err = fmt.Errorf("has no images (%s)", strings.Join(imageExtensions(), ", "))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("vision: data set %q: %w", path, err)
+	}
+	d.name = path
+	return d, nil
+}
+
+// imageExtensions are the endings of names that are taken for images.
+func imageExtensions() []string {
+	return []string{".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"}
+}
+
+func isImageName(name string) bool {
+	return slices.Contains(imageExtensions(), strings.ToLower(path.Ext(filepath.ToSlash(name)))) && !strings.HasPrefix(path.Base(filepath.ToSlash(name)), ".")
+}
+
+// Close closes the file behind the data set and all parts taken of it. It is optional.
+func (d *Dataset) Close() error {
+	if d.file == nil {
+		return nil
+	}
+	return d.file.Close()
+}
+
+// Name is the path it was opened by.
+func (d *Dataset) Name() string { return d.name }
+
+// Len is how many images there are.
+func (d *Dataset) Len() int { return len(d.samples) }
+
+// Classes is the names of the classes, by number; nil where classes are not known. All parts of a data set have the same.
+func (d *Dataset) Classes() []string { return d.classes }
+
+// Class is the number of image i's class, -1 where it is not known.
+func (d *Dataset) Class(i int) int { return d.samples[i].class }
+
+// ImageName tells image i from the others: the path below the data set, or a number.
+func (d *Dataset) ImageName(i int) string { return d.samples[i].name }
+
+// Image decodes image i. Errors are *DecodeError.
+func (d *Dataset) Image(i int) (*Image, error) {
+	s := d.samples[i]
+	m, err := s.open()
+	if err == nil {
+		return m, nil
+	}
+	var de *DecodeError
+	if errors.As(err, &de) {
+		err = de.Err
+	}
+	return nil, &DecodeError{s.name, err}
+}
+
+// Splits is the names of the parts, in order; nil where the data set is not split.
+func (d *Dataset) Splits() []string {
+	var names []string
+	for _, s := range d.samples {
+		if s.split != "" && !slices.Contains(names, s.split) {
+			names = append(names, s.split)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Split is a part by its name (Train, Val or Test); of no images if there is no such part.
+func (d *Dataset) Split(name string) *Dataset {
+	return d.with(slices.DeleteFunc(slices.Clone(d.samples), func(s sample) bool { return s.split != name }))
+}
+
+// Prefer is the first of the parts of these names that there is, the whole data set if there is none of them.
+func (d *Dataset) Prefer(names ...string) *Dataset {
+	for _, name := range names {
+		if part := d.Split(name); part.Len() > 0 {
+			return part
+		}
+	}
+	return d
+}
+
+// Spread is n images from all over the data set, at even distances, so that all classes have their share; all of them
+// where there are no more, or n is 0.
+func (d *Dataset) Spread(n int) *Dataset {
+	total := len(d.samples)
+	if n <= 0 || n >= total {
+		return d
+	}
+	some := make([]sample, n)
+	for i := range some {
+		some[i] = d.samples[(2*i+1)*total/(2*n)]
+	}
+	return d.with(some)
+}
+
+// Shuffle is the data set in an order that the seed determines.
+func (d *Dataset) Shuffle(seed uint64) *Dataset {
+	samples := slices.Clone(d.samples)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	rng.Shuffle(len(samples), func(i, j int) { samples[i], samples[j] = samples[j], samples[i] })
+	return d.with(samples)
+}
+
+// with is the data set with other images.
+func (d *Dataset) with(samples []sample) *Dataset {
+	return &Dataset{d.name, d.classes, samples, d.file}
+}
+
+// Batch is some images of a Dataset. Names and Classes are by image.
+type Batch struct {
+	Images  []*Image
+	Names   []string
+	Classes []int
+	// Broken is the images that could not be decoded since the batch before, each a *DecodeError; they are left out.
+	Broken []error
+}
+
+// Batches decodes the images in order, several at once. Every batch but the last has size images; broken ones are
+// skipped and told. The last batch may have no images, but broken ones.
+func (d *Dataset) Batches(size int) iter.Seq[Batch] {
+	size = max(1, size)
+	return func(yield func(Batch) bool) {
+		var b Batch
+		for at := 0; at < len(d.samples); {
+			n := min(size-len(b.Images), len(d.samples)-at)
+			d.decode(&b, at, n)
+			at += n
+			if len(b.Images) == size {
+				if !yield(b) {
+					return
+				}
+				b = Batch{}
+			}
+		}
+		if len(b.Images)+len(b.Broken) > 0 {
+			yield(b)
+		}
+	}
+}
+
+// decode appends images at … at+n to a batch.
+func (d *Dataset) decode(b *Batch, at, n int) {
+	images, errs := make([]*Image, n), make([]error, n)
+	var wg sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range n {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			images[i], errs[i] = d.Image(at + i)
+		})
+	}
+	wg.Wait()
+	for i, m := range images {
+		if errs[i] != nil {
+			b.Broken = append(b.Broken, errs[i])
+			continue
+		}
+		b.Images = append(b.Images, m)
+		b.Names = append(b.Names, d.samples[at+i].name)
+		b.Classes = append(b.Classes, d.samples[at+i].class)
+	}
+}
+
+// entry is an image of a folder or archive, by its slash-separated path.
+type entry struct {
+	path string
+	open func() (*Image, error)
+}
+
+// arrange makes a data set of entries: split and class are the first folders of a path.
+func arrange(entries []entry) (*Dataset, error) {
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
+	d := &Dataset{}
+	byName := map[string]int{}
+	split := isSplit(entries)
+	labels := make([]string, len(entries))
+	for i, e := range entries {
+		s := sample{name: e.path, class: -1, open: e.open}
+		rest := e.path
+		if split {
+			s.split, rest, _ = strings.Cut(rest, "/")
+			s.split = splitName(s.split)
+		}
+		if class, _, deeper := strings.Cut(rest, "/"); deeper {
+			labels[i] = class
+			byName[class] = 0
+		}
+		d.samples = append(d.samples, s)
+	}
+	for class := range byName {
+		d.classes = append(d.classes, class)
+	}
+	slices.Sort(d.classes)
+	for i, class := range d.classes {
+		byName[class] = i
+	}
+	for i, class := range labels {
+		switch {
+		case class != "":
+			d.samples[i].class = byName[class]
+		case len(d.classes) > 0:
+			return nil, fmt.Errorf("image %q stands beside the folders of the classes: it has no class", entries[i].path)
+		}
+	}
+	return d, nil
+}
+
+// isSplit reports whether all images lie below folders that are named as the parts of a data set are.
+func isSplit(entries []entry) bool {
+	for _, e := range entries {
+		first, _, deeper := strings.Cut(e.path, "/")
+		if !deeper || splitName(first) == "" {
+			return false
+		}
+	}
+	return len(entries) > 0
+}
+
+// splitName is the part of a data set that a folder's name stands for, empty if none.
+func splitName(folder string) string {
+	switch strings.ToLower(folder) {
+	case "train", "training":
+		return Train
+	case "val", "valid", "validation":
+		return Val
+	case "test", "testing":
+		return Test
+	}
+	return ""
+}
+
+// numberedClasses is the names "0", "1" … up to the greatest of the numbers.
+func numberedClasses(greatest int) []string {
+	names := make([]string, greatest+1)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names
+}

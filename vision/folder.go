@@ -1,0 +1,136 @@
+package vision
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// openFolder finds the images of a folder. Links to files are followed, links to folders are not.
+func openFolder(root string) (*Dataset, error) {
+	var entries []entry
+	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && file != root && ignoredFolder(d.Name()):
+			return filepath.SkipDir
+		case d.IsDir() || !isImageName(d.Name()):
+			return nil
+		case len(entries) == maxSamples:
+			return fmt.Errorf("has more than %d images", maxSamples)
+		}
+		rel, err := filepath.Rel(root, file)
+		entries = append(entries, entry{filepath.ToSlash(rel), func() (*Image, error) { return DecodeFile(file) }})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return arrange(entries)
+}
+
+// ignoredFolder reports whether a folder is hidden, or what macOS adds to archives.
+func ignoredFolder(name string) bool { return strings.HasPrefix(name, ".") || name == "__MACOSX" }
+
+// openCSV reads a list of images: lines of path,label or path,label,split. Paths start at the list's folder. Where all
+// labels are numbers, they are the classes' numbers; else classes are in the order of their names. A first line that names
+// no image is a header.
+func openCSV(path string) (*Dataset, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := csv.NewReader(f)
+	r.FieldsPerRecord = -1
+	r.TrimLeadingSpace = true
+	r.Comment = '#'
+	d := &Dataset{}
+	var labels []string
+	for line := 1; ; line++ {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		row[0] = strings.TrimPrefix(row[0], "\ufeff")
+		if line == 1 && !isImageName(row[0]) {
+			continue
+		}
+		at, _ := r.FieldPos(0)
+		s, label, err := csvSample(filepath.Dir(path), row)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", at, err)
+		}
+		if len(d.samples) == maxSamples {
+			return nil, fmt.Errorf("has more than %d images", maxSamples)
+		}
+		d.samples, labels = append(d.samples, s), append(labels, label)
+	}
+	return d, d.label(labels)
+}
+
+func csvSample(folder string, row []string) (s sample, label string, err error) {
+	if len(row) > 3 || row[0] == "" {
+		return s, "", fmt.Errorf("%d fields, expects path,label or path,label,split", len(row))
+	}
+	file := filepath.FromSlash(row[0])
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(folder, file)
+	}
+	s = sample{name: row[0], class: -1, open: func() (*Image, error) { return DecodeFile(file) }}
+	if len(row) > 1 {
+		label = strings.TrimSpace(row[1])
+	}
+	if len(row) > 2 {
+		if s.split = splitName(strings.TrimSpace(row[2])); s.split == "" {
+			return s, "", fmt.Errorf("split %q: expects train, val or test", row[2])
+		}
+	}
+	return s, label, nil
+}
+
+// maxClasses bounds the number of a class in a list.
+const maxClasses = 1 << 20
+
+// label gives the images their classes; empty labels stand for none.
+func (d *Dataset) label(labels []string) error {
+	names := slices.Clone(labels)
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(s string) bool { return s == "" })
+	if len(names) == 0 {
+		return nil
+	}
+	greatest, numbers := 0, true
+	for _, name := range names {
+		n, err := strconv.ParseUint(name, 10, 32)
+		greatest, numbers = max(greatest, int(n)), numbers && err == nil
+	}
+	if numbers && greatest >= maxClasses {
+		return fmt.Errorf("class %d: more than %d classes", greatest, maxClasses)
+	}
+	d.classes = names
+	if numbers {
+		d.classes = numberedClasses(greatest)
+	}
+	for i, label := range labels {
+		switch {
+		case label == "":
+		case numbers:
+			d.samples[i].class, _ = strconv.Atoi(label)
+		default:
+			d.samples[i].class, _ = slices.BinarySearch(names, label)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package vision
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+)
+
+// openTar finds the images of an archive, which stays open: images are read from where they lie.
+func openTar(name string) (*Dataset, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := tarEntries(f)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	d, err := arrange(entries)
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	d.file = f
+	return d, nil
+}
+
+func tarEntries(f *os.File) (entries []entry, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	// The reader of a file skips what is not read by seeking, and after Next stands at the data.
+	for r := tar.NewReader(f); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return entries, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("a damaged tar after %d images: %w", len(entries), err)
+		}
+		file := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
+		if h.Typeflag != tar.TypeReg || !isImageName(file) || inIgnoredFolder(file) {
+			continue
+		}
+		at, err := f.Seek(0, io.SeekCurrent)
+		switch {
+		case err != nil:
+			return nil, err
+		case isSparse(h):
+			return nil, fmt.Errorf("%q is a sparse file, which is not supported", h.Name)
+		case h.Size > info.Size()-at:
+			return nil, fmt.Errorf("a damaged tar: %q ends beyond the archive", h.Name)
+		case len(entries) == maxSamples:
+			return nil, fmt.Errorf("has more than %d images", maxSamples)
+		}
+		data := io.NewSectionReader(f, at, h.Size)
+		entries = append(entries, entry{file, func() (*Image, error) {
+			return Decode(io.NewSectionReader(data, 0, data.Size()))
+		}})
+	}
+}
+
+// inIgnoredFolder reports whether a folder above a file is ignored.
+func inIgnoredFolder(file string) bool {
+	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
+		if ignoredFolder(path.Base(dir)) {
+			return true
+		}
+	}
+	return false
+}
+
+// isSparse reports whether an entry's data are not its bytes in a row.
+func isSparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return h.Typeflag == tar.TypeGNUSparse
+}
