@@ -280,21 +280,15 @@ func (m *Model) activations(ctx context.Context, v *ir.Value, images []*vision.I
 	if err != nil {
 		return nil, err
 	}
-	step := maxBatch
-	if shape := inputShape(m.input); len(shape) > 0 && shape[0] > 0 {
-		step = shape[0]
-		if len(images)%step != 0 {
-			return nil, fmt.Errorf("onnxrun: the model takes batches of %d images, %d were given", step, len(images))
-		}
+	step, fixed := m.batchSize()
+	if fixed && len(images)%step != 0 {
+		return nil, fmt.Errorf("onnxrun: the model takes batches of %d images, %d were given", step, len(images))
 	}
 	var parts []*tensor.Tensor
 	for batch := range slices.Chunk(images, step) {
-		x, err := m.spec.Apply(batch...)
+		x, err := m.batch(batch)
 		if err != nil {
 			return nil, err
-		}
-		if x, err = convertTo(x, m.input.Type().DType); err != nil {
-			return nil, fmt.Errorf("onnxrun: input %q: %w", m.input.Name(), err)
 		}
 		var in []*tensor.Tensor
 		if len(s.Inputs()) > 0 { // a layer that depends on constants alone needs none

@@ -6,9 +6,9 @@ import (
 	"github.com/onnxrun/onnxrun/view"
 )
 
-// Describe describes a graph for package view, which draws it: with what Inspect counts and, where steps is not nil, with
+// Draw describes a graph for package view, which draws it: with what Inspect counts and, where steps is not nil, with
 // what a profiled run of it took. Nodes that depend on no input are left out unless all is true.
-func Describe(g *ir.Graph, title string, steps []runtime.StepProfile, all bool) (*view.Model, error) {
+func Draw(g *ir.Graph, title string, steps []runtime.StepProfile, all bool) (*view.Model, error) {
 	info, err := Inspect(g)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -27,7 +28,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 	flags.Float64SliceVar(&f.std, "std", nil, "what each channel is divided by: S or R,G,B")
 	flags.IntSliceVar(&f.size, "size", nil, "the size that images are brought to: N or W,H")
 	flags.BoolVar(&f.bgr, "bgr", false, "channels in the order blue, green, red")
-	flags.StringVar(&f.labels, "labels", "", "a file with the names of the classes: a line each, or JSON")
+	flags.StringVar(&f.labels, "labels", "", "the names of the classes: a file, a line each or JSON; or imagenet, cifar10, digits")
 }
 
 // open opens the MODEL argument with what the flags say; flags override what the model says of itself.
@@ -36,13 +37,18 @@ func (f *imageFlags) open(a *app, cmd *cobra.Command, arg string) (*onnxrun.Mode
 	if err != nil {
 		return nil, err
 	}
+	return f.openGraph(a, cmd, g)
+}
+
+// openGraph is open for a model that has been read.
+func (f *imageFlags) openGraph(a *app, cmd *cobra.Command, g *ir.Graph) (*onnxrun.Model, error) {
 	how, err := a.options()
 	if err != nil {
 		return nil, err
 	}
 	opts := []onnxrun.Option{onnxrun.WithRuntime(how)}
 	if f.labels != "" {
-		labels, err := vision.ReadLabels(f.labels)
+		labels, err := labelList(f.labels)
 		if err != nil {
 			return nil, err
 		}

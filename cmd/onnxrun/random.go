@@ -2,12 +2,12 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -46,7 +46,9 @@ func (a *app) openRandom(path string, f modelFlags) (*runtime.Session, []*tensor
 	return s, in, nil
 }
 
-func (f *modelFlags) inputs(values []*ir.Value) ([]*tensor.Tensor, error) {
+func (f *modelFlags) inputs(values []*ir.Value) ([]*tensor.Tensor, error) { return f.random(values, 1) }
+
+func (f *modelFlags) random(values []*ir.Value, seed uint64) ([]*tensor.Tensor, error) {
 	given := map[string][]int{}
 	for _, flag := range f.shapes {
 		name, text, ok := strings.Cut(flag, "=")
@@ -61,36 +63,5 @@ func (f *modelFlags) inputs(values []*ir.Value) ([]*tensor.Tensor, error) {
 			given[name] = append(given[name], n)
 		}
 	}
-	rng := rand.New(rand.NewPCG(1, 1))
-	var in []*tensor.Tensor
-	for _, v := range values {
-		shape := given[v.Name()]
-		delete(given, v.Name())
-		if shape == nil {
-			for d, dim := range v.Type().Shape {
-				switch {
-				case dim.IsKnown():
-					shape = append(shape, dim.N)
-				case d == 0:
-					shape = append(shape, f.batch)
-				default:
-					return nil, fmt.Errorf("input %q is %v: give its shape with --shape", v.Name(), v.Type())
-				}
-			}
-		}
-		if _, err := tensor.Count(v.Type().DType, shape); err != nil {
-			return nil, err
-		}
-		t := tensor.New(v.Type().DType, shape...)
-		if v.Type().DType == tensor.Float32 {
-			for i := range tensor.Data[float32](t) {
-				tensor.Data[float32](t)[i] = rng.Float32()
-			}
-		}
-		in = append(in, t)
-	}
-	for name := range given {
-		return nil, fmt.Errorf("--shape %s: the model has no such input", name)
-	}
-	return in, nil
+	return onnxrun.RandomInputs(values, f.batch, given, seed)
 }

@@ -104,7 +104,7 @@ func (a *app) describe(ctx context.Context, path string, f *viewFlags) (*view.Mo
 			return nil, err
 		}
 	}
-	return onnxrun.Describe(g, modelTitle(path), steps, f.all)
+	return onnxrun.Draw(g, modelTitle(path), steps, f.all)
 }
 
 // setShapes gives the inputs the shapes that flags ask for.

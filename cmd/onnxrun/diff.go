@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+)
+
+func (a *app) diffCommand() *cobra.Command {
+	var f materialFlags
+	var on []string
+	var tolerance float64
+	cmd := &cobra.Command{
+		Use:   "diff A B",
+		Short: "Run two models on the same inputs: worst error, top-1 agreement, first node that differs",
+		Long: `Run two models on the same inputs, as they stand, and say how far their outputs
+are apart and, beyond the tolerance, at which node of B they part. Inputs and
+outputs belong together by name, or by place where the names are not the same.
+Images are prepared as A wants them. Exit status 1 beyond the tolerance.`,
+		Example: "  onnxrun diff resnet50.onnx small.onnx\n  onnxrun diff alexnet.onnx fast.onnx --on photos/ --json",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			g, err := a.loadGraph(args[0])
+			if err != nil {
+				return err
+			}
+			h, err := a.loadGraph(args[1])
+			if err != nil {
+				return err
+			}
+			inputs, what, err := f.inputs(a, cmd, g, on)
+			if err != nil {
+				return err
+			}
+			how, err := a.options()
+			if err != nil {
+				return err
+			}
+			doing, done := a.progress()
+			doing("comparing on " + what)
+			d, err := onnxrun.Diff(cmd.Context(), g, h, inputs, tolerance, how)
+			done()
+			if err != nil {
+				return err
+			}
+			return a.printDifference(d, what, tolerance)
+		},
+	}
+	f.add(cmd)
+	cmd.Flags().StringArrayVar(&on, "on", []string{"random"}, "what to run them on: "+onHelp+"; may be repeated")
+	cmd.Flags().Float64Var(&tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
+	return cmd
+}
+
+func (a *app) printDifference(d *onnxrun.Difference, on string, tolerance float64) error {
+	if a.json {
+		if err := a.printJSON(d); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.out, "on %s: %v\n", on, d)
+		for _, o := range d.Outputs {
+			if o.Error > 0 && len(d.Outputs) > 1 {
+				fmt.Fprintf(a.out, "output %q: element %v is off by %v\n", o.Output, o.At, o)
+			}
+		}
+		if d.First != nil {
+			fmt.Fprintf(a.out, "they part at %v\n", d.First)
+		}
+	}
+	if d.Error > tolerance {
+		return errNo
+	}
+	return nil
+}

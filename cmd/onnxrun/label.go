@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+func (a *app) labelCommand() *cobra.Command {
+	var image imageFlags
+	var file fileFlags
+	var out string
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "label MODEL -o OUT",
+		Short: "Write labels and preprocessing into a model, so that it needs no flags",
+		Long: `Write the names of the classes (--labels) and how images are prepared (--preset,
+--mean, --std, --size, --bgr) into the metadata of a model. What is not given
+stays as it is. The words imagenet, cifar10 and digits stand for the labels of
+these data sets.`,
+		Example: "  onnxrun label resnet50.onnx --labels imagenet --preset imagenet -o resnet50-labelled.onnx\n  onnxrun label flowers.onnx --labels names.txt --preset imagenet --size 299 -o out.onnx",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			given := func(name string) bool { return cmd.Flags().Changed(name) }
+			prepared := given("preset") || given("mean") || given("std") || given("size") || given("bgr")
+			if image.labels == "" && !prepared {
+				return errors.New("label: give --labels, --preset or both")
+			}
+			if err := mayWrite(out, force); err != nil {
+				return err
+			}
+			g, err := a.loadGraph(args[0])
+			if err != nil {
+				return err
+			}
+			labels, err := labelList(image.labels)
+			if err != nil {
+				return err
+			}
+			var spec *vision.Spec
+			if prepared {
+				image.labels = ""
+				m, err := image.openGraph(a, cmd, g)
+				if err != nil {
+					return err
+				}
+				s := m.Preprocess()
+				spec = &s
+			}
+			if err := onnxrun.Describe(g, spec, labels); err != nil {
+				return err
+			}
+			if err := file.write(g, out); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(map[string]any{"file": out, "labels": len(labels), "preprocess": spec})
+			}
+			if spec != nil {
+				fmt.Fprintf(a.out, "preprocessing: %v\n", *spec)
+			}
+			if labels != nil {
+				fmt.Fprintf(a.out, "labels: %d, %s\n", len(labels), shorten(fmt.Sprint(labels), 60))
+			}
+			fmt.Fprintln(a.out, out)
+			return nil
+		},
+	}
+	image.add(cmd)
+	file.add(cmd)
+	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write")
+	cmd.Flags().BoolVar(&force, "force", false, "overwrite a file that exists")
+	cmd.MarkFlagRequired("output")
+	return cmd
+}
+
+// labelList reads the labels that a flag names: a file, or those of a data set.
+func labelList(name string) ([]string, error) {
+	switch name {
+	case "":
+		return nil, nil
+	case "imagenet":
+		return vision.ImageNetLabels(), nil
+	case "cifar10":
+		return vision.CIFAR10Labels(), nil
+	case "digits":
+		return vision.DigitLabels(), nil
+	}
+	return vision.ReadLabels(name)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// materialFlags are the flags that say on what models are compared.
+type materialFlags struct {
+	image  imageFlags
+	model  modelFlags
+	images int
+}
+
+func (f *materialFlags) add(cmd *cobra.Command) {
+	f.image.add(cmd)
+	f.model.add(cmd)
+	cmd.Flags().IntVar(&f.images, "images", 64, "how many images to take of a folder or data set, from all over it; 0 is all")
+}
+
+// onHelp says what an argument of inputs may be.
+const onHelp = "images, folders of them, data sets (.tar, .csv, IDX), or random"
+
+// randomSets is how many random inputs are made.
+const randomSets = 8
+
+// inputs makes inputs of what a flag names, and says what they are.
+func (f *materialFlags) inputs(a *app, cmd *cobra.Command, g *ir.Graph, names []string) (sets [][]*tensor.Tensor, what string, err error) {
+	var found []string
+	for _, name := range names {
+		if name == "random" {
+			for seed := range uint64(randomSets) {
+				in, err := f.model.random(g.Inputs(), seed+1)
+				if err != nil {
+					return nil, "", err
+				}
+				sets = append(sets, in)
+			}
+			found = append(found, fmt.Sprintf("%d random inputs", randomSets))
+			continue
+		}
+		batches, n, err := f.prepare(a, cmd, g, name, vision.Val, vision.Test)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, x := range batches {
+			sets = append(sets, []*tensor.Tensor{x})
+		}
+		found = append(found, fmt.Sprintf("%d images of %s", n, name))
+	}
+	return sets, strings.Join(found, ", "), nil
+}
+
+// prepare makes batches of the images that path names, of the first of the parts that there is.
+func (f *materialFlags) prepare(a *app, cmd *cobra.Command, g *ir.Graph, path string, parts ...string) (batches []*tensor.Tensor, images int, err error) {
+	m, err := f.image.openGraph(a, cmd, g)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer m.Close()
+	data, err := vision.OpenDataset(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer data.Close()
+	some := data.Prefer(parts...).Spread(f.images)
+	batches, broken, err := m.Prepare(some)
+	if len(broken) > 0 {
+		a.note("note: %s: %d of %d images cannot be read and are left out; the first: %v", path, len(broken), some.Len(), broken[0])
+	}
+	for _, x := range batches {
+		images += x.Dim(0)
+	}
+	return batches, images, err
+}
+
+// mayWrite refuses an output that exists.
+func mayWrite(path string, force bool) error {
+	if _, err := os.Stat(path); err == nil && !force {
+		return fmt.Errorf("%s exists; --force overwrites it", path)
+	}
+	return nil
+}

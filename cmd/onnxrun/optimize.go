@@ -1,0 +1,256 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/passes"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// optimizeFlags are the flags of optimize.
+type optimizeFlags struct {
+	out       string
+	level     int
+	with      []string
+	without   []string
+	verify    []string
+	tolerance float64
+	report    string
+	calibrate string
+	approx    passes.Approximation
+	force     bool
+	list      bool
+	debug     []string
+	stopAfter int
+	measure   time.Duration
+	file      fileFlags
+	material  materialFlags
+}
+
+func (a *app) optimizeCommand() *cobra.Command {
+	var f optimizeFlags
+	cmd := &cobra.Command{
+		Use:   "optimize MODEL -o OUT",
+		Short: "Make a model smaller and faster, prove that it is the same, write it as standard ONNX",
+		Long: `Apply passes to a model and write it as standard ONNX. -O1 runs the exact ones,
+after which it can still be trained; -O2, the default, also those that are only
+good for running, such as BatchNormalization into weights; -O0 none. Approximate
+passes, which trade accuracy for speed, run only by name (--pass); their price is
+in the report. --list prints all passes.
+
+With --verify the result is compared with the original. Where no approximate pass
+ran and they differ by more than the tolerance, nothing is written and the exit
+status is 1: the message says which output, how far, which pass.`,
+		Example: `  onnxrun optimize resnet50.onnx -o small.onnx --verify photos/
+  onnxrun optimize model.onnx -o exact.onnx -O1 --opset 13 --verify random
+  onnxrun optimize alexnet.onnx -o fast.onnx --pass bottleneck --speedup 2 --calibrate photos/ --verify photos/
+  onnxrun optimize lenet.onnx -o strided.onnx --pass pool-to-conv --pool best --calibrate mnist/ --report r.html
+  onnxrun optimize --list`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.list {
+				return a.printPasses()
+			}
+			if len(args) == 0 || f.out == "" {
+				return errors.New("usage: onnxrun optimize MODEL -o OUT; the passes: onnxrun optimize --list")
+			}
+			return f.run(a, cmd, args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&f.out, "output", "o", "", "the file to write")
+	flags.IntVarP(&f.level, "level", "O", 2, "which passes run: -O0 none, -O1 exact ones, -O2 those for inference too")
+	flags.StringArrayVar(&f.with, "pass", nil, "an approximate pass to run as well; may be repeated")
+	flags.StringArrayVar(&f.without, "no-pass", nil, "a pass to leave out; may be repeated")
+	flags.StringArrayVar(&f.verify, "verify", nil, "compare the results on "+onHelp+"; may be repeated")
+	flags.Float64Var(&f.tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
+	flags.StringVar(&f.report, "report", "", "write a report to FILE.html or FILE.json")
+	flags.StringVar(&f.calibrate, "calibrate", "", "images for approximate passes to fit to: a folder or data set")
+	flags.StringVar(&f.approx.Pool, "pool", "best", "how pool-to-conv replaces max pooling: stride, conv or best")
+	flags.StringVar(&f.approx.Form, "form", "best", "the form of bottlenecks: reduce, tucker2, project, separable or best")
+	flags.IntVar(&f.approx.Rank, "rank", 0, "the rank of bottlenecks")
+	flags.Float64Var(&f.approx.Energy, "energy", 0, "the share of the squared singular values that bottlenecks keep")
+	flags.Float64Var(&f.approx.Speedup, "speedup", 0, "how many times faster bottlenecks shall make the model, as measured")
+	flags.BoolVar(&f.force, "force", false, "overwrite a file that exists")
+	flags.BoolVar(&f.list, "list", false, "print the passes and do nothing")
+	flags.StringArrayVarP(&f.debug, "debug", "d", nil, passes.DebugHelp)
+	flags.IntVar(&f.stopAfter, "stop-after", 0, "run the first N passes only; 0 is all, -1 none")
+	flags.DurationVar(&f.measure, "time", time.Second, "how long to measure the time before and after; 0 is not at all")
+	f.file.add(cmd)
+	f.material.add(cmd)
+	return cmd
+}
+
+// check refuses flags that make no sense, before any work.
+func (f *optimizeFlags) check(cmd *cobra.Command) error {
+	if f.level < 0 || f.level > 2 {
+		return fmt.Errorf("-O%d: expects -O0, -O1 or -O2", f.level)
+	}
+	for _, c := range []struct {
+		flag, value, pass string
+		known             []string
+	}{
+		{"pool", f.approx.Pool, "pool-to-conv", []string{"stride", "conv", "best"}},
+		{"form", f.approx.Form, "bottleneck", []string{"reduce", "tucker2", "project", "separable", "best"}},
+		{"rank", "", "bottleneck", nil}, {"energy", "", "bottleneck", nil}, {"speedup", "", "bottleneck", nil},
+	} {
+		switch {
+		case !cmd.Flags().Changed(c.flag):
+		case !slices.Contains(f.with, c.pass):
+			return fmt.Errorf("--%s is for --pass %s", c.flag, c.pass)
+		case c.known != nil && !slices.Contains(c.known, c.value):
+			return fmt.Errorf("--%s %q: expects one of %s", c.flag, c.value, strings.Join(c.known, ", "))
+		}
+	}
+	switch a := f.approx; {
+	case a.Rank < 0 || cmd.Flags().Changed("rank") && a.Rank == 0:
+		return fmt.Errorf("--rank %d: must be at least 1", a.Rank)
+	case !(a.Energy >= 0 && a.Energy <= 1):
+		return fmt.Errorf("--energy %v: must be a share, more than 0 and at most 1", a.Energy)
+	case a.Speedup != 0 && !(a.Speedup > 1) || math.IsInf(a.Speedup, 0):
+		return fmt.Errorf("--speedup %v: must be more than 1", a.Speedup)
+	case f.tolerance < 0 || f.tolerance != f.tolerance:
+		return fmt.Errorf("--tolerance %v: must not be negative", f.tolerance)
+	}
+	if ext := strings.ToLower(filepath.Ext(f.report)); f.report != "" && ext != ".html" && ext != ".json" {
+		return fmt.Errorf("--report %s: unknown kind of file %q, expects .html or .json", f.report, ext)
+	}
+	return mayWrite(f.out, f.force)
+}
+
+func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
+	if err := f.check(cmd); err != nil {
+		return err
+	}
+	opts, err := f.options(a)
+	if err != nil {
+		return err
+	}
+	if _, err := passes.Selected(passes.Options{Level: opts.Level, With: opts.With, Without: opts.Without, Debug: opts.Debug}); err != nil {
+		return err
+	}
+	g, err := a.loadGraph(path)
+	if err != nil {
+		return err
+	}
+	on, calibratedOn, err := f.load(a, cmd, g, &opts)
+	if err != nil {
+		return err
+	}
+	doing, done := a.progress()
+	opts.Progress = doing
+	out, r, err := onnxrun.Optimize(cmd.Context(), g, opts)
+	done()
+	var failed *onnxrun.VerificationError
+	if err != nil && !errors.As(err, &failed) {
+		return err
+	}
+	r.VerifiedOn, r.CalibratedOn, r.Before.FileBytes = on, calibratedOn, fileBytes(path)
+	if failed == nil {
+		failed, err = f.write(cmd, g, out, r, opts)
+	}
+	if err != nil && failed == nil {
+		return err
+	}
+	return f.finish(a, r, failed)
+}
+
+// finish prints the report and writes it to where it is wanted.
+func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, failed *onnxrun.VerificationError) error {
+	if f.report != "" {
+		if err := r.Save(f.report); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		if err := a.printJSON(r); err != nil {
+			return err
+		}
+	} else {
+		a.printReport(r)
+	}
+	if failed != nil {
+		fmt.Fprintln(a.err, failed.Error()+"; nothing is written")
+		return errNo
+	}
+	if !a.json {
+		fmt.Fprintln(a.out, f.out)
+	}
+	return nil
+}
+
+// options is the library's options, without what has to be read.
+func (f *optimizeFlags) options(a *app) (opts onnxrun.OptimizeOptions, err error) {
+	opts = onnxrun.OptimizeOptions{
+		Level: passes.Level(f.level), With: f.with, Without: f.without, Approximation: f.approx, Tolerance: f.tolerance,
+		StopAfter: f.stopAfter, Measure: f.measure,
+	}
+	if len(f.debug) > 0 {
+		if opts.Debug, err = passes.ParseDebug(strings.Join(f.debug, ","), a.err); err != nil {
+			return opts, err
+		}
+	}
+	opts.Runtime, err = a.options()
+	return opts, err
+}
+
+// load reads the images that the flags name.
+func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *onnxrun.OptimizeOptions) (verified, calibrated string, err error) {
+	if f.calibrate != "" {
+		batches, n, err := f.material.prepare(a, cmd, g, f.calibrate, vision.Train)
+		if err != nil {
+			return "", "", err
+		}
+		opts.Approximation.Images = batches
+		calibrated = fmt.Sprintf("%d images of %s", n, f.calibrate)
+	}
+	opts.Verify, verified, err = f.material.inputs(a, cmd, g, f.verify)
+	return verified, calibrated, err
+}
+
+// write writes the model. Where results are verified, what stands in the file is verified too, before it takes its place.
+func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) (*onnxrun.VerificationError, error) {
+	if len(opts.Verify) > 0 {
+		dir, err := os.MkdirTemp(filepath.Dir(f.out), ".onnxrun-*")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		trial := filepath.Join(dir, filepath.Base(f.out))
+		if err := f.file.write(out, trial); err != nil {
+			return nil, err
+		}
+		written, err := importer.Open(trial)
+		if err != nil {
+			return nil, fmt.Errorf("what was written cannot be read: %w", err)
+		}
+		d, err := onnxrun.Diff(cmd.Context(), g, written, opts.Verify, opts.Tolerance, opts.Runtime)
+		if err != nil {
+			return nil, err
+		}
+		r.Verification = d
+		if d.Error > opts.Tolerance && !r.Approximate {
+			return &onnxrun.VerificationError{Output: d.WorstOutput(), Tolerance: opts.Tolerance, Pass: "export", At: d.First}, nil
+		}
+	}
+	if err := f.file.write(out, f.out); err != nil {
+		return nil, err
+	}
+	r.After.FileBytes = fileBytes(f.out)
+	if written, err := importer.Open(f.out); err == nil {
+		r.After.FileNodes = len(written.Nodes())
+	}
+	return nil, nil
+}

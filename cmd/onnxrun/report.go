@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/passes"
+)
+
+// printPasses prints the table of passes.
+func (a *app) printPasses() error {
+	type row struct {
+		Pass string `json:"pass"`
+		Kind string `json:"kind"`
+		Doc  string `json:"does"`
+	}
+	var rows []row
+	for _, p := range passes.Table() {
+		rows = append(rows, row{p.Name, p.Kind.String(), p.Doc})
+	}
+	if a.json {
+		return a.printJSON(rows)
+	}
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "PASS\tKIND\tDOES")
+	for _, r := range rows {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Pass, r.Kind, r.Doc)
+	}
+	return w.Flush()
+}
+
+// printReport prints what optimize did.
+func (a *app) printReport(r *onnxrun.Report) {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "\tBEFORE\tAFTER\t")
+	for _, row := range r.Table() {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", row.What, row.Before, row.After, row.Change)
+	}
+	w.Flush()
+	if !a.quiet {
+		fmt.Fprintln(w, "\nPASS\tHITS\tLEFT ALONE")
+		for _, s := range r.Passes {
+			if s.Hits > 0 || len(s.Misses) > 0 {
+				fmt.Fprintf(w, "%s\t%d\t%s\n", s.Pass, s.Hits, missText(s.Misses))
+			}
+		}
+		w.Flush()
+	}
+	printRewrites(w, r)
+	w.Flush()
+	if r.CalibratedOn != "" {
+		fmt.Fprintf(a.out, "\nfitted to %s\n", r.CalibratedOn)
+	}
+	if r.Verification != nil {
+		fmt.Fprintln(a.out)
+		fmt.Fprintf(a.out, "on %s: %v\n", r.VerifiedOn, r.Verification)
+	}
+	for _, n := range r.Notes {
+		a.note("note: %s", n)
+	}
+}
+
+// printRewrites prints what approximate passes did, layer by layer.
+func printRewrites(w *tabwriter.Writer, r *onnxrun.Report) {
+	head := "\nLAYER\tPASS\tFORM\tRANKS\tERROR\tMACS\t\n"
+	for _, s := range r.Passes {
+		for _, rw := range s.Rewrites {
+			fmt.Fprint(w, head)
+			head = ""
+			if rw.Skipped != "" {
+				fmt.Fprintf(w, "%s\t%s\tleft alone: %s\t\t\t\n", rw.Node, s.Pass, rw.Skipped)
+				continue
+			}
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s → %s\n", rw.Node, s.Pass, rw.Form, ranksText(rw.Ranks), percent(rw.Error), grouped(rw.MACsBefore), grouped(rw.MACsAfter))
+		}
+	}
+}
+
+func missText(misses map[string]int) string {
+	var parts []string
+	for _, reason := range sortedKeys(misses) {
+		parts = append(parts, fmt.Sprintf("%d: %s", misses[reason], reason))
+	}
+	return strings.Join(parts, "; ")
+}
+
+func ranksText(ranks []int) string {
+	parts := make([]string, len(ranks))
+	for i, r := range ranks {
+		parts[i] = strconv.Itoa(r)
+	}
+	return strings.Join(parts, ", ")
+}
+
+func percent(v float64) string { return fmt.Sprintf("%.3g %%", 100*v) }

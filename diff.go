@@ -1,0 +1,294 @@
+package onnxrun
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/passes"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// DefaultTolerance is how far results may be apart that differ by rounding only: see OutputDifference.Error.
+const DefaultTolerance = 1e-4
+
+// Difference is how far the outputs of two models are apart over the same inputs.
+type Difference struct {
+	Outputs []OutputDifference `json:"outputs"`
+	Worst   float64            `json:"worst_absolute_error"` // the greatest of the outputs'
+	Error   float64            `json:"error"`                // the greatest of the outputs'
+	// Rows is how many rows (images) the first floating-point output has over all inputs, Agree in how many of them the
+	// greatest element stands at the same place.
+	Rows  int `json:"rows"`
+	Agree int `json:"agree"`
+	// First is where the second model leaves the first one, nil where they do not differ by more than the tolerance.
+	First *Divergence `json:"first_divergence,omitempty"`
+}
+
+// OutputDifference is how far two tensors are apart.
+type OutputDifference struct {
+	Output string  `json:"output"`
+	Worst  float64 `json:"worst_absolute_error"`
+	// Error is Worst over the greatest magnitude in the first model's tensor. It is math.MaxFloat64 for what has no
+	// distance: types, numbers against NaN or infinity, other integers or strings.
+	Error float64 `json:"error"`
+	At    []int   `json:"at,omitempty"` // the element
+	set   int     // of the inputs
+}
+
+// Divergence is the first node whose output is not what it should be though its inputs are.
+type Divergence struct {
+	Value string  `json:"value"`
+	Node  string  `json:"node"`
+	Op    string  `json:"op"`
+	Error float64 `json:"error"` // against the value of the same name, math.MaxFloat64 where there is none
+}
+
+func (d *Divergence) String() string {
+	return fmt.Sprintf("node %q (%s), value %q", d.Node, d.Op, d.Value)
+}
+
+func (d OutputDifference) String() string {
+	if d.Worst == 0 {
+		return "0"
+	}
+	return fmt.Sprintf("%s, %s of the greatest magnitude", errorText(d.Worst), errorText(d.Error))
+}
+
+func (d *Difference) String() string {
+	s := fmt.Sprintf("worst error %v", OutputDifference{Worst: d.Worst, Error: d.Error})
+	if d.Rows > 0 {
+		s += fmt.Sprintf("; top-1 agreement %.4g %% (%d of %d)", 100*d.Top1(), d.Agree, d.Rows)
+	}
+	return s
+}
+
+// Top1 is the share of rows in which both models have the greatest element at the same place; 1 where there are no rows.
+func (d *Difference) Top1() float64 {
+	if d.Rows == 0 {
+		return 1
+	}
+	return float64(d.Agree) / float64(d.Rows)
+}
+
+// WorstOutput is the output that is furthest off.
+func (d *Difference) WorstOutput() OutputDifference {
+	if len(d.Outputs) == 0 {
+		return OutputDifference{}
+	}
+	return slices.MaxFunc(d.Outputs, func(a, b OutputDifference) int { return compareFloats(a.Error, b.Error) })
+}
+
+func compareFloats(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// Diff runs two models on the same inputs, each a tensor for every input of a in its order, and compares what they give.
+// Neither is optimized for it, so that nothing but the models themselves can differ. Inputs and outputs belong together
+// by name, or by place where the names are not the same.
+func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolerance float64, how runtime.Options) (*Difference, error) {
+	want, err := results(ctx, a, inputs, unoptimized(how))
+	if err != nil {
+		return nil, fmt.Errorf("first model: %w", err)
+	}
+	order, err := inputOrder(a, b)
+	if err != nil {
+		return nil, err
+	}
+	got, err := results(ctx, b, reorder(inputs, order), unoptimized(how))
+	if err != nil {
+		return nil, fmt.Errorf("second model: %w", err)
+	}
+	outputs, err := outputOrder(a, b)
+	if err != nil {
+		return nil, err
+	}
+	d := compare(a, want, reorder(got, outputs))
+	if d.Error > tolerance {
+		d.First, err = diverge(ctx, a, b, d, inputs, order, tolerance, how)
+	}
+	return d, err
+}
+
+// unoptimized is how a graph is run as it stands.
+func unoptimized(how runtime.Options) runtime.Options {
+	how.Passes = &passes.Options{Level: passes.O0}
+	how.Outputs = nil
+	return how
+}
+
+// results is the outputs of a graph for each of the inputs.
+func results(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, how runtime.Options) ([][]*tensor.Tensor, error) {
+	s, err := runtime.Compile(g, how)
+	if err != nil {
+		return nil, err
+	}
+	defer s.Close()
+	var all [][]*tensor.Tensor
+	for _, in := range inputs {
+		out, err := s.Run(ctx, in...)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out)
+	}
+	return all, nil
+}
+
+// inputOrder is, for each input of b, the number of a's that it takes.
+func inputOrder(a, b *ir.Graph) ([]int, error) { return matchNames("inputs", a.Inputs(), b.Inputs()) }
+
+// outputOrder is, for each output of a, the number of b's that is compared with it.
+func outputOrder(a, b *ir.Graph) ([]int, error) {
+	return matchNames("outputs", b.Outputs(), a.Outputs())
+}
+
+// matchNames is, for each of the values to, the number of the one from that belongs to it.
+func matchNames(what string, from, to []*ir.Value) ([]int, error) {
+	if len(from) != len(to) {
+		return nil, fmt.Errorf("onnxrun: the models cannot be compared: their %s are %v and %v", what, from, to)
+	}
+	order, same := make([]int, len(to)), true
+	for i, v := range to {
+		order[i] = slices.IndexFunc(from, func(w *ir.Value) bool { return w.Name() == v.Name() })
+		same = same && order[i] >= 0
+	}
+	if !same {
+		for i := range order {
+			order[i] = i
+		}
+	}
+	return order, nil
+}
+
+func reorder(sets [][]*tensor.Tensor, order []int) [][]*tensor.Tensor {
+	out := make([][]*tensor.Tensor, len(sets))
+	for i, set := range sets {
+		for _, n := range order {
+			out[i] = append(out[i], set[n])
+		}
+	}
+	return out
+}
+
+// compare compares the outputs of a graph with what they should be, for each of the inputs.
+func compare(g *ir.Graph, want, got [][]*tensor.Tensor) *Difference {
+	d := &Difference{Outputs: make([]OutputDifference, len(g.Outputs()))}
+	scores := slices.IndexFunc(g.Outputs(), func(v *ir.Value) bool { return convertible[v.Type().DType] })
+	for o, v := range g.Outputs() {
+		d.Outputs[o].Output = v.Name()
+		for set := range want {
+			e := tensorDifference(want[set][o], got[set][o])
+			if e.Error > d.Outputs[o].Error {
+				e.Output, e.set = v.Name(), set
+				d.Outputs[o] = e
+			}
+			if o == scores {
+				rows, agree := sameTop(want[set][o], got[set][o])
+				d.Rows, d.Agree = d.Rows+rows, d.Agree+agree
+			}
+		}
+		d.Worst, d.Error = max(d.Worst, d.Outputs[o].Worst), max(d.Error, d.Outputs[o].Error)
+	}
+	return d
+}
+
+// leastPeak is the greatest magnitude that a tensor is taken to have at least, so that a difference of what is all but
+// zero is none.
+const leastPeak = 1e-6
+
+// tensorDifference is how far got is from want.
+func tensorDifference(want, got *tensor.Tensor) (d OutputDifference) {
+	far := OutputDifference{Worst: math.MaxFloat64, Error: math.MaxFloat64}
+	if want.DType() != got.DType() || !slices.Equal(want.Shape(), got.Shape()) {
+		return far
+	}
+	if !convertible[want.DType()] {
+		if !want.Equal(got) {
+			return far
+		}
+		return d
+	}
+	a, b, peak, at := float64s(want), float64s(got), leastPeak, 0
+	for i := range a {
+		if !math.IsInf(a[i], 0) && !math.IsNaN(a[i]) {
+			peak = max(peak, math.Abs(a[i]))
+		}
+		if a[i] == b[i] || math.IsNaN(a[i]) && math.IsNaN(b[i]) {
+			continue
+		}
+		e := math.Abs(a[i] - b[i])
+		if math.IsNaN(e) || math.IsInf(e, 0) {
+			far.At = place(i, want.Shape())
+			return far
+		}
+		if e > d.Worst {
+			d.Worst, at = e, i
+		}
+	}
+	if d.Worst > 0 {
+		d.Error, d.At = d.Worst/peak, place(at, want.Shape())
+	}
+	return d
+}
+
+// float64s is the elements of a floating-point tensor.
+func float64s(t *tensor.Tensor) []float64 {
+	if t.DType() == tensor.Float64 {
+		return tensor.Data[float64](t)
+	}
+	data := tensor.Data[float32](t.ToFloat32())
+	out := make([]float64, len(data))
+	for i, v := range data {
+		out[i] = float64(v)
+	}
+	return out
+}
+
+// place is the index of element i of a tensor of that shape.
+func place(i int, shape []int) []int {
+	at := make([]int, len(shape))
+	for d := len(shape) - 1; d >= 0; d-- {
+		at[d] = i % shape[d]
+		i /= shape[d]
+	}
+	return at
+}
+
+// sameTop counts the rows of scores, and those whose greatest element stands at the same place.
+func sameTop(want, got *tensor.Tensor) (rows, agree int) {
+	if !slices.Equal(want.Shape(), got.Shape()) || want.Len() == 0 {
+		return 0, 0
+	}
+	rows = 1
+	if want.Rank() > 1 {
+		rows = want.Dim(0)
+	}
+	a, b := float64s(want), float64s(got)
+	width := len(a) / rows
+	for r := range rows {
+		if greatest(a[r*width:(r+1)*width]) == greatest(b[r*width:(r+1)*width]) {
+			agree++
+		}
+	}
+	return rows, agree
+}
+
+func greatest(row []float64) int {
+	best := 0
+	for i, v := range row {
+		if v > row[best] {
+			best = i
+		}
+	}
+	return best
+}

@@ -1,0 +1,252 @@
+package onnxrun
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/passes"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// OptimizeOptions say how a model is optimized.
+type OptimizeOptions struct {
+	// Level is which passes run: passes.O1 for those after which the model can still be trained, passes.O2 for all that
+	// compute the same.
+	Level passes.Level
+	// With and Without are names of passes to run beyond the level's, approximate ones, and not to run.
+	With, Without []string
+	// Approximation says what approximate passes do and, in Images, what to; Run and Time need not be given.
+	Approximation passes.Approximation
+	// Verify is inputs, each a tensor for every input of the model, on which the result is compared with the original.
+	Verify [][]*tensor.Tensor
+	// Tolerance is how far the results may be apart where no pass is approximate; 0 stands for DefaultTolerance.
+	Tolerance float64
+	// Measure times the model before and after on random input, the two by turns, for about this long; 0: not at all.
+	Measure time.Duration
+	// StopAfter and Debug are as in passes.Options.
+	StopAfter int
+	Debug     *passes.Debug
+	// Runtime is how models are run.
+	Runtime runtime.Options
+	// Progress, if not nil, is called when a part of the work begins.
+	Progress func(doing string)
+}
+
+// Report is what Optimize did.
+type Report struct {
+	Model  string        `json:"model"`
+	Level  string        `json:"level"`
+	Before Summary       `json:"before"`
+	After  Summary       `json:"after"`
+	Passes []passes.Stat `json:"passes"`
+	// Approximate says that an approximate pass has changed something.
+	Approximate bool `json:"approximate"`
+	// Verification is of the results of the two models on VerifiedOn, nil where there was nothing to verify on.
+	Verification *Difference `json:"verification,omitempty"`
+	VerifiedOn   string      `json:"verified_on,omitempty"`
+	Tolerance    float64     `json:"tolerance"`
+	CalibratedOn string      `json:"calibrated_on,omitempty"`
+	Notes        []string    `json:"notes,omitempty"` // for a person to read
+}
+
+// Summary is the size of a model.
+type Summary struct {
+	Nodes      int     `json:"nodes"` // one that a file spells out in several counts as one
+	FileNodes  int     `json:"nodes_in_file,omitempty"`
+	Parameters int64   `json:"parameters"`
+	MACs       int64   `json:"macs"`                 // for one image; 0 where a shape is not known
+	FileBytes  int64   `json:"file_bytes,omitempty"` // 0 where there is no file
+	Time       float64 `json:"time_ms,omitempty"`    // median of a run of one image; 0 where it is not measured
+}
+
+// VerificationError is a model whose results are not the original's.
+type VerificationError struct {
+	Output    OutputDifference
+	Tolerance float64
+	Pass      string      // the first after which it is so; empty where none could be told
+	At        *Divergence // the first node that is wrong after it
+}
+
+func (e *VerificationError) Error() string {
+	s := fmt.Sprintf("onnxrun: verification failed: output %q, element %v is off by %s, %s of the output's greatest magnitude; the tolerance is %.3g",
+		e.Output.Output, e.Output.At, errorText(e.Output.Worst), errorText(e.Output.Error), e.Tolerance)
+	if e.Pass != "" {
+		s += fmt.Sprintf("; the first pass to leave it is %q", e.Pass)
+	}
+	if e.At != nil {
+		s += fmt.Sprintf(", at %v", e.At)
+	}
+	return s
+}
+
+// Optimize makes a model smaller and faster. g stays as it is; the result records in its metadata, under PassesKey, what
+// was done. Where the results are not the same on Verify, and no approximate pass accounts for it, the error is a
+// *VerificationError, and graph and report are returned all the same.
+func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph, *Report, error) {
+	if opts.Tolerance == 0 {
+		opts.Tolerance = DefaultTolerance
+	}
+	pool := opts.Runtime.Pool
+	if pool == nil {
+		pool = runtime.NewPool(threads(opts.Runtime))
+		defer pool.Close()
+		opts.Runtime.Pool = pool
+	}
+	opts.doing("passes")
+	out := g.Clone()
+	stats, err := passes.Optimize(out, opts.passes(ctx))
+	if err != nil {
+		return nil, nil, err
+	}
+	r := &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: opts.Tolerance}
+	r.Approximate = slices.ContainsFunc(stats, func(s passes.Stat) bool { return s.Hits > 0 && slices.Contains(opts.With, s.Pass) })
+	if err := record(out, opts, stats); err != nil {
+		return nil, nil, err
+	}
+	if err := r.summarize(ctx, g, out, opts); err != nil {
+		return nil, nil, err
+	}
+	if len(opts.Verify) == 0 {
+		return out, r, nil
+	}
+	opts.doing("verification")
+	if r.Verification, err = Diff(ctx, g, out, opts.Verify, opts.Tolerance, opts.Runtime); err != nil {
+		return nil, nil, err
+	}
+	if r.Approximate || r.Verification.Error <= opts.Tolerance {
+		return out, r, nil
+	}
+	return out, r, opts.blame(ctx, g, r.Verification)
+}
+
+// blame is the error of a difference, with the pass that made it.
+func (opts OptimizeOptions) blame(ctx context.Context, g *ir.Graph, d *Difference) error {
+	e := &VerificationError{Output: d.WorstOutput(), Tolerance: opts.Tolerance, At: d.First}
+	v, err := Verify(ctx, g, opts.Verify[d.WorstOutput().set:][:1], VerifyOptions{
+		Level: opts.Level, Without: opts.Without, Tolerance: opts.Tolerance, Runtime: opts.Runtime, Progress: opts.Progress,
+	})
+	if err != nil {
+		return fmt.Errorf("%w; looking for the pass: %w", e, err)
+	}
+	if v.Failure != nil {
+		e.Pass, e.At = v.Failure.Pass, v.Failure.At
+	}
+	return e
+}
+
+func (opts OptimizeOptions) doing(what string) {
+	if opts.Progress != nil {
+		opts.Progress(what)
+	}
+}
+
+// passes is the options for the driver.
+func (opts OptimizeOptions) passes(ctx context.Context) passes.Options {
+	approx := opts.Approximation
+	if approx.Run == nil {
+		approx.Run = func(g *ir.Graph, batch *tensor.Tensor) ([]*tensor.Tensor, error) {
+			out, err := results(ctx, g, [][]*tensor.Tensor{{batch}}, opts.Runtime)
+			if err != nil {
+				return nil, err
+			}
+			return out[0], nil
+		}
+	}
+	if approx.Time == nil {
+		approx.Time = func(g *ir.Graph) (time.Duration, error) {
+			t, err := medianTimes(ctx, opts.Runtime, 100*time.Millisecond, g)
+			if err != nil {
+				return 0, err
+			}
+			return t[0], nil
+		}
+	}
+	return passes.Options{
+		Level: opts.Level, With: opts.With, Without: opts.Without, Approximation: &approx, StopAfter: opts.StopAfter, Debug: opts.Debug,
+		Eval: evaluate,
+		After: func(p passes.Pass, _ *ir.Graph) error {
+			opts.doing("pass " + p.Name)
+			return ctx.Err()
+		},
+	}
+}
+
+// summarize fills in the sizes of the two models and, if asked for, their times.
+func (r *Report) summarize(ctx context.Context, before, after *ir.Graph, opts OptimizeOptions) error {
+	for _, side := range []struct {
+		g *ir.Graph
+		s *Summary
+	}{{before, &r.Before}, {after, &r.After}} {
+		info, err := Inspect(side.g)
+		if err != nil {
+			return err
+		}
+		*side.s = Summary{Nodes: len(info.Nodes), Parameters: info.Parameters, MACs: info.MACs}
+	}
+	if opts.Measure <= 0 {
+		return nil
+	}
+	opts.doing("measuring")
+	times, err := medianTimes(ctx, opts.Runtime, opts.Measure, before, after)
+	if err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		r.Notes = append(r.Notes, fmt.Sprintf("the time is not measured: %v", err))
+		return nil
+	}
+	r.Before.Time, r.After.Time = milliseconds(times[0]), milliseconds(times[1])
+	return nil
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+
+// minRounds is how many runs a median is taken of at least.
+const minRounds = 5
+
+// medianTimes is the median time of a run of each graph for one image of random input. They run by turns for about the
+// given time, so that what else the machine does meets all of them.
+func medianTimes(ctx context.Context, how runtime.Options, length time.Duration, graphs ...*ir.Graph) ([]time.Duration, error) {
+	how.Outputs, how.Passes = nil, nil
+	runs := make([]func() error, len(graphs))
+	for i, g := range graphs {
+		s, err := runtime.Compile(g, how)
+		if err != nil {
+			return nil, err
+		}
+		defer s.Close()
+		in, err := RandomInputs(s.Inputs(), 1, nil, 1)
+		if err != nil {
+			return nil, err
+		}
+		out, err := s.Run(ctx, in...)
+		if err != nil {
+			return nil, err
+		}
+		runs[i] = func() error { return s.RunInto(ctx, in, out) }
+	}
+	times := make([][]time.Duration, len(graphs))
+	start := time.Now()
+	for round := 0; round < minRounds || time.Since(start) < length; round++ {
+		for i := range runs {
+			if round%2 == 1 { // nobody is always first
+				i = len(runs) - 1 - i
+			}
+			began := time.Now()
+			if err := runs[i](); err != nil {
+				return nil, err
+			}
+			times[i] = append(times[i], time.Since(began))
+		}
+	}
+	medians := make([]time.Duration, len(graphs))
+	for i, t := range times {
+		slices.Sort(t)
+		medians[i] = t[len(t)/2]
+	}
+	return medians, nil
+}
