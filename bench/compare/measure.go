@@ -114,7 +114,7 @@ func (c *config) disagree(m *model, x *tensor.Tensor, threads int) (float64, err
 		f.Close()
 		defer os.Remove(f.Name())
 		g, path = g.Extract(n.In(0)), f.Name()
-		if err := exporter.WriteFile(g, path); err != nil {
+		if err := exporter.WriteFile(g, path, exporter.Options{}); err != nil {
 			return 0, err
 		}
 	}

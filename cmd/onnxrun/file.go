@@ -21,7 +21,9 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 }
 
 // write writes a model.
-func (f *fileFlags) write(g *ir.Graph, path string) error { return exporter.WriteFile(g, path) }
+func (f *fileFlags) write(g *ir.Graph, path string) error {
+	return exporter.WriteFile(g, path, exporter.Options{Opset: f.opset, ExternalData: f.external})
+}
 
 // fileBytes is the size of a model's file with its external data, 0 if there is none.
 func fileBytes(path string) int64 {
