@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -38,5 +39,19 @@ func TestDifference(t *testing.T) {
 	}
 	if d := difference([]float32{0}, []float32{0}); d != 0 {
 		t.Fatal(d)
+	}
+}
+
+func TestSection(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "doc.md")
+	if err := os.WriteFile(file, []byte("a\n<!-- x -->\nold\n<!-- end -->\nb\n<!-- y -->\n<!-- end -->\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := withSection(file, "x", "new\n")
+	if want := "a\n<!-- x -->\nnew\n<!-- end -->\nb\n<!-- y -->\n<!-- end -->\n"; err != nil || got != want {
+		t.Fatal(got, err)
+	}
+	if _, err := withSection(file, "z", "new"); err == nil {
+		t.Fatal("no section z")
 	}
 }

@@ -39,7 +39,7 @@ func run() error {
 	threads := flag.String("threads", "1,2", "how many threads")
 	library := flag.String("ort", os.Getenv("ONNXRUNTIME_LIB"), "ONNX Runtime's shared library (default: $ONNXRUNTIME_LIB)")
 	jsonFile := flag.String("json", "", "write the results to this file")
-	mdFile := flag.String("md", "", "write the table to this file")
+	mdFile := flag.String("md", "", "write the table to this file; FILE#NAME is what stands between <!-- NAME --> and <!-- end --> in a file that exists")
 	svgFile := flag.String("plot", "", "write images per second over the batch size to this file, as SVG")
 	flag.DurationVar(&c.duration, "time", 3*time.Second, "how long each model is measured with each number of threads")
 	flag.StringVar(&c.kernels, "kernels", "", "onnxrun's implementation of the arithmetic: generic, amd64-avx2, amd64-avx512")

@@ -84,9 +84,32 @@ func (r *report) write(jsonFile, mdFile string) error {
 		}
 	}
 	if mdFile != "" {
-		return os.WriteFile(mdFile, []byte(r.markdown()), 0o644)
+		file, section, _ := strings.Cut(mdFile, "#")
+		text := r.markdown()
+		if section != "" {
+			var err error
+			if text, err = withSection(file, section, text); err != nil {
+				return err
+			}
+		}
+		return os.WriteFile(file, []byte(text), 0o644)
 	}
 	return nil
+}
+
+// withSection is a file's text with something else in its section of that name.
+func withSection(file, name, text string) (string, error) {
+	old, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	mark := "<!-- " + name + " -->\n"
+	before, rest, found := strings.Cut(string(old), mark)
+	_, after, ended := strings.Cut(rest, "<!-- end -->")
+	if !found || !ended {
+		return "", fmt.Errorf("%s has no section <!-- %s --> … <!-- end -->", file, name)
+	}
+	return before + mark + text + "<!-- end -->" + after, nil
 }
 
 // processor names the machine's processor.
