@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,7 +15,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-var update = flag.Bool("update", false, "rewrite the manifest from what passes and is skipped now")
+var (
+	update = flag.Bool("update", false, "rewrite the manifest from what passes and is skipped now")
+	folder = flag.String("cases", "", "a folder of exported models with their results, to run at every level")
+)
 
 const (
 	suite    = "/usr/include/onnx/backend/test/data" // Debian's libonnx-testdata
@@ -59,6 +63,23 @@ func TestSuiteAtLevels(t *testing.T) {
 				t.Error(w)
 			}
 		})
+	}
+}
+
+// Exported models with the results of where they come from, a folder of cases that -cases names, pass at every level.
+func TestModelsAtLevels(t *testing.T) {
+	if *folder == "" {
+		t.Skip("no folder of exported models is given (-cases)")
+	}
+	names, err := Find(*folder)
+	require.NoError(t, err)
+	require.NotEmpty(t, names)
+	for _, level := range []passes.Level{passes.O0, passes.O1, passes.O2} {
+		opts := Options{Tolerance: Tolerance{Rel: 1e-3, Abs: 1e-4}, Runtime: runtime.Options{Passes: &passes.Options{Level: level}}, AtOnce: 1}
+		for _, name := range names {
+			r := Run(context.Background(), filepath.Join(*folder, name), name, opts)
+			require.Equal(t, Pass, r.Status, "%s at %v: %s", name, level, r.Reason)
+		}
 	}
 }
 
