@@ -331,6 +331,20 @@ func (g *Graph) Rename(v *Value, name string) error {
 	return nil
 }
 
+// RenameNode gives a node another name, which must be free.
+func (g *Graph) RenameNode(n *Node, name string) error {
+	if n.Name == name {
+		return nil
+	}
+	if name == "" || g.nodeNames[name] {
+		return fmt.Errorf("ir: node %q: name %q is empty or taken", n.Name, name)
+	}
+	delete(g.nodeNames, n.Name)
+	n.Name = name
+	g.nodeNames[name] = true
+	return nil
+}
+
 func (g *Graph) newValue(name string, t Type) (*Value, error) {
 	if name == "" {
 		return nil, fmt.Errorf("ir: a value has an empty name")
