@@ -48,6 +48,11 @@ func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
 	fmt.Fprintf(a.out, "parameters  %s\n", grouped(info.Parameters))
 	fmt.Fprintf(a.out, "MACs        %s\n", grouped(info.MACs))
 	for _, key := range sortedKeys(info.Metadata) {
+		steps, err := onnxrun.ParseHistory(info.Metadata[key])
+		if key == onnxrun.PassesKey && err == nil {
+			a.printHistory(steps)
+			continue
+		}
 		fmt.Fprintf(a.out, "metadata    %s = %s\n", key, shorten(info.Metadata[key], 100))
 	}
 	if !nodes {
@@ -59,6 +64,20 @@ func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Op, shapeText(n.Shape), blankZero(n.Parameters), blankZero(n.MACs))
 	}
 	return w.Flush()
+}
+
+// printHistory prints what was done to a model.
+func (a *app) printHistory(steps []onnxrun.Step) {
+	for _, s := range steps {
+		parts := make([]string, len(s.Passes))
+		for i, p := range s.Passes {
+			parts[i] = fmt.Sprintf("%s %d×", p.Pass, p.Hits)
+		}
+		fmt.Fprintf(a.out, "optimized   %s: %s\n", s.Level, strings.Join(parts, ", "))
+		for _, r := range s.Rewrites {
+			fmt.Fprintf(a.out, "  %s: %s, ranks %s, error %s, %s → %s MACs\n", r.Node, r.Form, ranksText(r.Ranks), percent(r.Error), grouped(r.MACsBefore), grouped(r.MACsAfter))
+		}
+	}
 }
 
 func describe(v onnxrun.ValueInfo) string {

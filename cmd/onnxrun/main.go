@@ -68,7 +68,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	case errors.Is(err, errNo):
 		return exitNo
 	}
-	fmt.Fprintln(errOut, "onnxrun:", err)
+	fmt.Fprintln(errOut, "onnxrun:", strings.TrimPrefix(err.Error(), "onnxrun: "))
 	return exitBad
 }
 
