@@ -1,14 +1,12 @@
 package onnxrun
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"math"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
-	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // PassesKey is the metadata key under which a model records what Optimize did to it: the JSON of a list of Step.
@@ -71,11 +69,6 @@ func record(g *ir.Graph, opts OptimizeOptions, stats []passes.Stat) error {
 	}
 	g.SetMeta(PassesKey, string(text))
 	return nil
-}
-
-// evaluate computes a node by its operator's reference, for passes that fold constants.
-func evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	return ir.Eval(context.Background(), n, in, ir.Host{})
 }
 
 // errorText writes an error; what has no distance is ∞.

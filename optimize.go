@@ -103,7 +103,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 		return nil, nil, err
 	}
 	r := &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: opts.Tolerance}
-	r.Approximate = slices.ContainsFunc(stats, func(s passes.Stat) bool { return s.Hits > 0 && slices.Contains(opts.With, s.Pass) })
+	r.Approximate = slices.ContainsFunc(stats, func(s passes.Stat) bool { return s.Hits > 0 && isApproximate(s.Pass) })
 	if err := record(out, opts, stats); err != nil {
 		return nil, nil, err
 	}
@@ -121,6 +121,11 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 		return out, r, nil
 	}
 	return out, r, opts.blame(ctx, g, r.Verification)
+}
+
+// isApproximate reports whether a pass changes what a model computes.
+func isApproximate(name string) bool {
+	return slices.ContainsFunc(passes.Table(), func(p passes.Pass) bool { return p.Name == name && p.Kind == passes.Approximate })
 }
 
 // blame is the error of a difference, with the pass that made it.
@@ -167,7 +172,6 @@ func (opts OptimizeOptions) passes(ctx context.Context) passes.Options {
 	}
 	return passes.Options{
 		Level: opts.Level, With: opts.With, Without: opts.Without, Approximation: &approx, StopAfter: opts.StopAfter, Debug: opts.Debug,
-		Eval: evaluate,
 		After: func(p passes.Pass, _ *ir.Graph) error {
 			opts.doing("pass " + p.Name)
 			return ctx.Err()

@@ -64,7 +64,7 @@ func Verify(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts Ve
 		return nil, err
 	}
 	_, err = passes.Optimize(g.Clone(), passes.Options{
-		Level: opts.Level, Without: opts.Without, Eval: evaluate,
+		Level: opts.Level, Without: opts.Without,
 		After: func(p passes.Pass, after *ir.Graph) error { return v.step(p.Name, after, unoptimized(opts.Runtime)) },
 	})
 	if err == nil && v.out.Failure == nil {

@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
 func (a *app) labelCommand() *cobra.Command {
 	var image imageFlags
-	var file fileFlags
+	var format exporter.Options
 	var out string
 	var force bool
 	cmd := &cobra.Command{
@@ -54,7 +55,7 @@ these data sets.`,
 			if err := onnxrun.Describe(g, spec, labels); err != nil {
 				return err
 			}
-			if err := file.write(g, out); err != nil {
+			if err := exporter.WriteFile(g, out, format); err != nil {
 				return err
 			}
 			if a.json {
@@ -71,7 +72,7 @@ these data sets.`,
 		},
 	}
 	image.add(cmd)
-	file.add(cmd)
+	formatFlags(cmd, &format)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write")
 	cmd.Flags().BoolVar(&force, "force", false, "overwrite a file that exists")
 	cmd.MarkFlagRequired("output")

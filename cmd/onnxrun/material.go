@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -79,12 +78,4 @@ func (f *materialFlags) prepare(a *app, cmd *cobra.Command, g *ir.Graph, path st
 		images += x.Dim(0)
 	}
 	return batches, images, err
-}
-
-// mayWrite refuses an output that exists.
-func mayWrite(path string, force bool) error {
-	if _, err := os.Stat(path); err == nil && !force {
-		return fmt.Errorf("%s exists; --force overwrites it", path)
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
@@ -35,7 +36,7 @@ type optimizeFlags struct {
 	debug     []string
 	stopAfter int
 	measure   time.Duration
-	file      fileFlags
+	format    exporter.Options
 	material  materialFlags
 }
 
@@ -78,8 +79,8 @@ status is 1: the message says which output, how far, which pass.`,
 	flags.Float64Var(&f.tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
 	flags.StringVar(&f.report, "report", "", "write a report to FILE.html or FILE.json")
 	flags.StringVar(&f.calibrate, "calibrate", "", "images for approximate passes to fit to: a folder or data set")
-	flags.StringVar(&f.approx.Pool, "pool", "best", "how pool-to-conv replaces max pooling: stride, conv or best")
-	flags.StringVar(&f.approx.Form, "form", "best", "the form of bottlenecks: reduce, tucker2, project, separable or best")
+	flags.StringVar(&f.approx.Pool, "pool", "", "how pool-to-conv replaces max pooling: stride, conv or best (the default with images; without: stride)")
+	flags.StringVar(&f.approx.Form, "form", "", "the form of bottlenecks: reduce, tucker2, project, separable or best (the default)")
 	flags.IntVar(&f.approx.Rank, "rank", 0, "the rank of bottlenecks")
 	flags.Float64Var(&f.approx.Energy, "energy", 0, "the share of the squared singular values that bottlenecks keep")
 	flags.Float64Var(&f.approx.Speedup, "speedup", 0, "how many times faster bottlenecks shall make the model, as measured")
@@ -88,7 +89,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags.StringArrayVarP(&f.debug, "debug", "d", nil, passes.DebugHelp)
 	flags.IntVar(&f.stopAfter, "stop-after", 0, "run the first N passes only; 0 is all, -1 none")
 	flags.DurationVar(&f.measure, "time", time.Second, "how long to measure the time before and after; 0 is not at all")
-	f.file.add(cmd)
+	formatFlags(cmd, &f.format)
 	f.material.add(cmd)
 	return cmd
 }
@@ -229,7 +230,7 @@ func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.R
 		}
 		defer os.RemoveAll(dir)
 		trial := filepath.Join(dir, filepath.Base(f.out))
-		if err := f.file.write(out, trial); err != nil {
+		if err := exporter.WriteFile(out, trial, f.format); err != nil {
 			return nil, err
 		}
 		written, err := importer.Open(trial)
@@ -245,7 +246,7 @@ func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.R
 			return &onnxrun.VerificationError{Output: d.WorstOutput(), Tolerance: opts.Tolerance, Pass: "export", At: d.First}, nil
 		}
 	}
-	if err := f.file.write(out, f.out); err != nil {
+	if err := exporter.WriteFile(out, f.out, f.format); err != nil {
 		return nil, err
 	}
 	r.After.FileBytes = fileBytes(f.out)

@@ -42,7 +42,7 @@ func model(t *testing.T, text string) string {
 	g, err := ir.Parse(text, ops.Lookup)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "model.onnx")
-	require.NoError(t, exporter.WriteFile(g, path))
+	require.NoError(t, exporter.WriteFile(g, path, exporter.Options{}))
 	return path
 }
 
@@ -70,6 +70,28 @@ func TestOptimize(t *testing.T) {
 	require.Positive(t, r.After.FileBytes)
 	require.Positive(t, r.After.Time)
 	require.Contains(t, ok(t, "diff", in, out, "--on", "../../testdata"), "on 10 images of ../../testdata: worst error 0; top-1 agreement 100 % (10 of 10)")
+}
+
+// What is fused is written as the standard operators that it stands for, and verified as it stands in the file.
+func TestOptimizeForInference(t *testing.T) {
+	in, out := model(t, stem), filepath.Join(t.TempDir(), "out.onnx")
+	text := ok(t, "optimize", in, "-o", out, "--verify", "random", "--time", "0", "--opset", "13", "--external-data")
+	require.Regexp(t, `nodes +8 +3 \(4 in the file\) +-62.5 %`, text)
+	require.Contains(t, text, "affine-into-weights  2")
+	require.FileExists(t, out+".data")
+	g, err := importer.Open(out)
+	require.NoError(t, err)
+	require.Equal(t, 13, g.Opset)
+	require.Contains(t, ok(t, "diff", in, out), "top-1 agreement 100 %")
+	gelu := model(t, `graph "gelu" opset 21 (%x: float32[N,2]) -> (%y) { %y = Gelu(%x) "activation" }`)
+	code, _, errOut := run(t, "optimize", gelu, "-o", out, "--force", "-O0", "--opset", "5")
+	require.Equal(t, exitBad, code)
+	require.Contains(t, errOut, "opset 5 cannot be written, choose one from 7 to ")
+	grid := model(t, `graph "grid" opset 21 (%x: float32[1,1,4,4], %g: float32[1,2,2,2]) -> (%y) { %y = GridSample(%x, %g) "sample" }`)
+	code, _, errOut = run(t, "optimize", grid, "-o", out, "--force", "--opset", "13", "--time", "0")
+	require.Equal(t, exitBad, code)
+	require.Contains(t, errOut, `exporter: node "sample" (GridSample): `)
+	require.Contains(t, errOut, "needs opset 16 or newer, 13 is asked for")
 }
 
 // -O0, -O1 and -O2 work as they are written, also apart and by the long name.
@@ -127,10 +149,11 @@ func TestBadOptimize(t *testing.T) {
 		"0 of 1 images can be read, needs 1":       {"--calibrate", broken},
 		`"simplify/dmp" is no directive: PASS/off`: {"-d=simplify/dmp"},
 	} {
-		code, stdout, errOut := run(t, append([]string{"optimize", in, "-o", out}, args...)...)
+		command := append([]string{"optimize", in, "-o", out}, args...)
 		if len(args) == 0 {
-			code, stdout, errOut = run(t, "optimize", in)
+			command = []string{"optimize", in}
 		}
+		code, stdout, errOut := run(t, command...)
 		require.Equal(t, exitBad, code, "%v: %s", args, errOut)
 		require.Empty(t, stdout, args)
 		require.Contains(t, errOut, want, "%v", args)
