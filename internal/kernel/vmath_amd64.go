@@ -104,6 +104,21 @@ func vecExpSumAVX512(y *float32, x *float32, n int, top float32) float32
 //go:noescape
 func vecNormalizeAVX512(y *float32, x *float32, scale *float32, shift *float32, n int, mean float32, factor float32)
 
+// computes 2 to the power of scale·(x - the greatest) for 4 pixels, and one over their sums.
+//
+//go:noescape
+func vecSoftmax4AVX512(x *float32, step int, blocks int, scale float32, factor *float32)
+
+// computes 2 to the power of scale·(x - the greatest) for 1 pixels, and one over their sums.
+//
+//go:noescape
+func vecSoftmax1AVX512(x *float32, step int, blocks int, scale float32, factor *float32)
+
+// multiplies n pixels by a factor each.
+//
+//go:noescape
+func vecPixelScaleAVX512(y *float32, step int, n int, factor *float32)
+
 // computes Exp of 16·n elements.
 //
 //go:noescape
@@ -203,3 +218,18 @@ func vecExpSumAVX2(y *float32, x *float32, n int, top float32) float32
 //
 //go:noescape
 func vecNormalizeAVX2(y *float32, x *float32, scale *float32, shift *float32, n int, mean float32, factor float32)
+
+// computes 2 to the power of scale·(x - the greatest) for 4 pixels, and one over their sums.
+//
+//go:noescape
+func vecSoftmax4AVX2(x *float32, step int, blocks int, scale float32, factor *float32)
+
+// computes 2 to the power of scale·(x - the greatest) for 1 pixels, and one over their sums.
+//
+//go:noescape
+func vecSoftmax1AVX2(x *float32, step int, blocks int, scale float32, factor *float32)
+
+// multiplies n pixels by a factor each.
+//
+//go:noescape
+func vecPixelScaleAVX2(y *float32, step int, n int, factor *float32)

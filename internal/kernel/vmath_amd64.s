@@ -1966,6 +1966,290 @@ end:
 	VZEROUPPER
 	RET
 
+// func vecSoftmax4AVX512(x *float32, step int, blocks int, scale float32, factor *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, SSE
+TEXT ·vecSoftmax4AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	MOVQ         step+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VBROADCASTSS vmathff800000<>+0(SB), Z1
+	VBROADCASTSS vmathff800000<>+0(SB), Z2
+	VBROADCASTSS vmathff800000<>+0(SB), Z3
+	VBROADCASTSS vmathff800000<>+0(SB), Z4
+	MOVQ         AX, BX
+	MOVQ         DX, SI
+
+greatest:
+	VMAXPS        (BX), Z1, Z1
+	VMAXPS        64(BX), Z2, Z2
+	VMAXPS        128(BX), Z3, Z3
+	VMAXPS        192(BX), Z4, Z4
+	ADDQ          CX, BX
+	DECQ          SI
+	JNE           greatest
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VMAXPS        Y5, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X5
+	VMAXPS        X5, X1, X1
+	VPERMILPS     $0x4e, X1, X5
+	VMAXPS        X5, X1, X1
+	VPERMILPS     $0xb1, X1, X5
+	VMAXPS        X5, X1, X1
+	VBROADCASTSS  X1, Z1
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z2, Y6
+	VMAXPS        Y6, Y2, Y2
+	VEXTRACTF32X4 $0x01, Y2, X6
+	VMAXPS        X6, X2, X2
+	VPERMILPS     $0x4e, X2, X6
+	VMAXPS        X6, X2, X2
+	VPERMILPS     $0xb1, X2, X6
+	VMAXPS        X6, X2, X2
+	VBROADCASTSS  X2, Z2
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z3, Y7
+	VMAXPS        Y7, Y3, Y3
+	VEXTRACTF32X4 $0x01, Y3, X7
+	VMAXPS        X7, X3, X3
+	VPERMILPS     $0x4e, X3, X7
+	VMAXPS        X7, X3, X3
+	VPERMILPS     $0xb1, X3, X7
+	VMAXPS        X7, X3, X3
+	VBROADCASTSS  X3, Z3
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z4, Y8
+	VMAXPS        Y8, Y4, Y4
+	VEXTRACTF32X4 $0x01, Y4, X8
+	VMAXPS        X8, X4, X4
+	VPERMILPS     $0x4e, X4, X8
+	VMAXPS        X8, X4, X4
+	VPERMILPS     $0xb1, X4, X8
+	VMAXPS        X8, X4, X4
+	VBROADCASTSS  X4, Z4
+	VXORPS        Z8, Z8, Z8
+	MOVQ          AX, BX
+	MOVQ          DX, SI
+
+power:
+	VMOVUPS          (BX), Z9
+	VBROADCASTSS     vmathc2fc0000<>+0(SB), Z10
+	VSUBPS           Z1, Z9, Z9
+	VMULPS           Z0, Z9, Z9
+	VMAXPS           Z9, Z10, Z9
+	VRNDSCALEPS      $0x00, Z9, Z10
+	VSUBPS           Z10, Z9, Z9
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z11
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z9
+	VMOVUPS          Z9, (BX)
+	VADDPS           Z9, Z5, Z5
+	VMOVUPS          64(BX), Z9
+	VBROADCASTSS     vmathc2fc0000<>+0(SB), Z10
+	VSUBPS           Z2, Z9, Z9
+	VMULPS           Z0, Z9, Z9
+	VMAXPS           Z9, Z10, Z9
+	VRNDSCALEPS      $0x00, Z9, Z10
+	VSUBPS           Z10, Z9, Z9
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z11
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z9
+	VMOVUPS          Z9, 64(BX)
+	VADDPS           Z9, Z6, Z6
+	VMOVUPS          128(BX), Z9
+	VBROADCASTSS     vmathc2fc0000<>+0(SB), Z10
+	VSUBPS           Z3, Z9, Z9
+	VMULPS           Z0, Z9, Z9
+	VMAXPS           Z9, Z10, Z9
+	VRNDSCALEPS      $0x00, Z9, Z10
+	VSUBPS           Z10, Z9, Z9
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z11
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z9
+	VMOVUPS          Z9, 128(BX)
+	VADDPS           Z9, Z7, Z7
+	VMOVUPS          192(BX), Z9
+	VBROADCASTSS     vmathc2fc0000<>+0(SB), Z10
+	VSUBPS           Z4, Z9, Z9
+	VMULPS           Z0, Z9, Z9
+	VMAXPS           Z9, Z10, Z9
+	VRNDSCALEPS      $0x00, Z9, Z10
+	VSUBPS           Z10, Z9, Z9
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z11
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z9, Z11
+	VSCALEFPS        Z10, Z11, Z9
+	VMOVUPS          Z9, 192(BX)
+	VADDPS           Z9, Z8, Z8
+	ADDQ             CX, BX
+	DECQ             SI
+	JNE              power
+	MOVQ             factor+32(FP), AX
+	VEXTRACTF64X4    $0x01, Z5, Y0
+	VADDPS           Y0, Y5, Y5
+	VEXTRACTF32X4    $0x01, Y5, X0
+	VADDPS           X0, X5, X5
+	VPERMILPS        $0x4e, X5, X0
+	VADDPS           X0, X5, X5
+	VPERMILPS        $0xb1, X5, X0
+	VADDPS           X0, X5, X5
+	VMOVSS           vmath3f800000<>+0(SB), X0
+	VDIVSS           X5, X0, X0
+	VMOVSS           X0, (AX)
+	VEXTRACTF64X4    $0x01, Z6, Y0
+	VADDPS           Y0, Y6, Y6
+	VEXTRACTF32X4    $0x01, Y6, X0
+	VADDPS           X0, X6, X6
+	VPERMILPS        $0x4e, X6, X0
+	VADDPS           X0, X6, X6
+	VPERMILPS        $0xb1, X6, X0
+	VADDPS           X0, X6, X6
+	VMOVSS           vmath3f800000<>+0(SB), X0
+	VDIVSS           X6, X0, X0
+	VMOVSS           X0, 4(AX)
+	VEXTRACTF64X4    $0x01, Z7, Y0
+	VADDPS           Y0, Y7, Y7
+	VEXTRACTF32X4    $0x01, Y7, X0
+	VADDPS           X0, X7, X7
+	VPERMILPS        $0x4e, X7, X0
+	VADDPS           X0, X7, X7
+	VPERMILPS        $0xb1, X7, X0
+	VADDPS           X0, X7, X7
+	VMOVSS           vmath3f800000<>+0(SB), X0
+	VDIVSS           X7, X0, X0
+	VMOVSS           X0, 8(AX)
+	VEXTRACTF64X4    $0x01, Z8, Y0
+	VADDPS           Y0, Y8, Y8
+	VEXTRACTF32X4    $0x01, Y8, X0
+	VADDPS           X0, X8, X8
+	VPERMILPS        $0x4e, X8, X0
+	VADDPS           X0, X8, X8
+	VPERMILPS        $0xb1, X8, X0
+	VADDPS           X0, X8, X8
+	VMOVSS           vmath3f800000<>+0(SB), X0
+	VDIVSS           X8, X0, X0
+	VMOVSS           X0, 12(AX)
+	VZEROUPPER
+	RET
+
+DATA vmathff800000<>+0(SB)/4, $0xff800000
+DATA vmathff800000<>+4(SB)/4, $0xff800000
+DATA vmathff800000<>+8(SB)/4, $0xff800000
+DATA vmathff800000<>+12(SB)/4, $0xff800000
+DATA vmathff800000<>+16(SB)/4, $0xff800000
+DATA vmathff800000<>+20(SB)/4, $0xff800000
+DATA vmathff800000<>+24(SB)/4, $0xff800000
+DATA vmathff800000<>+28(SB)/4, $0xff800000
+DATA vmathff800000<>+32(SB)/4, $0xff800000
+DATA vmathff800000<>+36(SB)/4, $0xff800000
+DATA vmathff800000<>+40(SB)/4, $0xff800000
+DATA vmathff800000<>+44(SB)/4, $0xff800000
+DATA vmathff800000<>+48(SB)/4, $0xff800000
+DATA vmathff800000<>+52(SB)/4, $0xff800000
+DATA vmathff800000<>+56(SB)/4, $0xff800000
+DATA vmathff800000<>+60(SB)/4, $0xff800000
+GLOBL vmathff800000<>(SB), RODATA|NOPTR, $64
+
+// func vecSoftmax1AVX512(x *float32, step int, blocks int, scale float32, factor *float32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, SSE
+TEXT ·vecSoftmax1AVX512(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	MOVQ         step+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Z0
+	VBROADCASTSS vmathff800000<>+0(SB), Z1
+	MOVQ         AX, BX
+	MOVQ         DX, SI
+
+greatest:
+	VMAXPS        (BX), Z1, Z1
+	ADDQ          CX, BX
+	DECQ          SI
+	JNE           greatest
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VMAXPS        Y2, Y1, Y1
+	VEXTRACTF32X4 $0x01, Y1, X2
+	VMAXPS        X2, X1, X1
+	VPERMILPS     $0x4e, X1, X2
+	VMAXPS        X2, X1, X1
+	VPERMILPS     $0xb1, X1, X2
+	VMAXPS        X2, X1, X1
+	VBROADCASTSS  X1, Z1
+	VXORPS        Z2, Z2, Z2
+	MOVQ          AX, BX
+	MOVQ          DX, SI
+
+power:
+	VMOVUPS          (BX), Z3
+	VBROADCASTSS     vmathc2fc0000<>+0(SB), Z4
+	VSUBPS           Z1, Z3, Z3
+	VMULPS           Z0, Z3, Z3
+	VMAXPS           Z3, Z4, Z3
+	VRNDSCALEPS      $0x00, Z3, Z4
+	VSUBPS           Z4, Z3, Z3
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z5
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z3, Z5
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z3, Z5
+	VSCALEFPS        Z4, Z5, Z3
+	VMOVUPS          Z3, (BX)
+	VADDPS           Z3, Z2, Z2
+	ADDQ             CX, BX
+	DECQ             SI
+	JNE              power
+	MOVQ             factor+32(FP), AX
+	VEXTRACTF64X4    $0x01, Z2, Y0
+	VADDPS           Y0, Y2, Y2
+	VEXTRACTF32X4    $0x01, Y2, X0
+	VADDPS           X0, X2, X2
+	VPERMILPS        $0x4e, X2, X0
+	VADDPS           X0, X2, X2
+	VPERMILPS        $0xb1, X2, X0
+	VADDPS           X0, X2, X2
+	VMOVSS           vmath3f800000<>+0(SB), X0
+	VDIVSS           X2, X0, X0
+	VMOVSS           X0, (AX)
+	VZEROUPPER
+	RET
+
+// func vecPixelScaleAVX512(y *float32, step int, n int, factor *float32)
+// Requires: AVX, AVX512F
+TEXT ·vecPixelScaleAVX512(SB), NOSPLIT, $0-32
+	MOVQ y+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ factor+24(FP), BX
+
+next:
+	VBROADCASTSS (BX), Z0
+	VMULPS       (AX), Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         CX, AX
+	ADDQ         $0x04, BX
+	DECQ         DX
+	JNE          next
+	VZEROUPPER
+	RET
+
 // func vecExpAVX2(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX2, FMA3, SSE
 TEXT ·vecExpAVX2(SB), NOSPLIT, $0-32
@@ -2868,5 +3152,358 @@ next:
 	JNE         next
 
 end:
+	VZEROUPPER
+	RET
+
+// func vecSoftmax4AVX2(x *float32, step int, blocks int, scale float32, factor *float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·vecSoftmax4AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	MOVQ         step+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VBROADCASTSS vmathff800000<>+0(SB), Y1
+	VBROADCASTSS vmathff800000<>+0(SB), Y2
+	VBROADCASTSS vmathff800000<>+0(SB), Y3
+	VBROADCASTSS vmathff800000<>+0(SB), Y4
+	MOVQ         AX, BX
+	MOVQ         DX, SI
+
+greatest:
+	VMAXPS       (BX), Y1, Y1
+	VMAXPS       32(BX), Y1, Y1
+	VMAXPS       64(BX), Y2, Y2
+	VMAXPS       96(BX), Y2, Y2
+	VMAXPS       128(BX), Y3, Y3
+	VMAXPS       160(BX), Y3, Y3
+	VMAXPS       192(BX), Y4, Y4
+	VMAXPS       224(BX), Y4, Y4
+	ADDQ         CX, BX
+	DECQ         SI
+	JNE          greatest
+	VEXTRACTF128 $0x01, Y1, X5
+	VMAXPS       X5, X1, X1
+	VPERMILPS    $0x4e, X1, X5
+	VMAXPS       X5, X1, X1
+	VPERMILPS    $0xb1, X1, X5
+	VMAXPS       X5, X1, X1
+	VBROADCASTSS X1, Y1
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y2, X6
+	VMAXPS       X6, X2, X2
+	VPERMILPS    $0x4e, X2, X6
+	VMAXPS       X6, X2, X2
+	VPERMILPS    $0xb1, X2, X6
+	VMAXPS       X6, X2, X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y3, X7
+	VMAXPS       X7, X3, X3
+	VPERMILPS    $0x4e, X3, X7
+	VMAXPS       X7, X3, X3
+	VPERMILPS    $0xb1, X3, X7
+	VMAXPS       X7, X3, X3
+	VBROADCASTSS X3, Y3
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y4, X8
+	VMAXPS       X8, X4, X4
+	VPERMILPS    $0x4e, X4, X8
+	VMAXPS       X8, X4, X4
+	VPERMILPS    $0xb1, X4, X8
+	VMAXPS       X8, X4, X4
+	VBROADCASTSS X4, Y4
+	VXORPS       Y8, Y8, Y8
+	MOVQ         AX, BX
+	MOVQ         DX, SI
+
+power:
+	VMOVUPS      (BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y1, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, (BX)
+	VADDPS       Y9, Y5, Y5
+	VMOVUPS      32(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y1, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 32(BX)
+	VADDPS       Y9, Y5, Y5
+	VMOVUPS      64(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y2, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 64(BX)
+	VADDPS       Y9, Y6, Y6
+	VMOVUPS      96(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y2, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 96(BX)
+	VADDPS       Y9, Y6, Y6
+	VMOVUPS      128(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y3, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 128(BX)
+	VADDPS       Y9, Y7, Y7
+	VMOVUPS      160(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y3, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 160(BX)
+	VADDPS       Y9, Y7, Y7
+	VMOVUPS      192(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y4, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 192(BX)
+	VADDPS       Y9, Y8, Y8
+	VMOVUPS      224(BX), Y9
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y10
+	VSUBPS       Y4, Y9, Y9
+	VMULPS       Y0, Y9, Y9
+	VMAXPS       Y9, Y10, Y9
+	VROUNDPS     $0x00, Y9, Y10
+	VSUBPS       Y10, Y9, Y9
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y11
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f317214<>+0(SB), Y9, Y11
+	VFMADD213PS  vmath3f800001<>+0(SB), Y9, Y11
+	VCVTPS2DQ    Y10, Y9
+	VPSLLD       $0x17, Y9, Y9
+	VPADDD       Y9, Y11, Y9
+	VMOVUPS      Y9, 224(BX)
+	VADDPS       Y9, Y8, Y8
+	ADDQ         CX, BX
+	DECQ         SI
+	JNE          power
+	MOVQ         factor+32(FP), AX
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VPERMILPS    $0x4e, X5, X0
+	VADDPS       X0, X5, X5
+	VPERMILPS    $0xb1, X5, X0
+	VADDPS       X0, X5, X5
+	VMOVSS       vmath3f800000<>+0(SB), X0
+	VDIVSS       X5, X0, X0
+	VMOVSS       X0, (AX)
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VPERMILPS    $0x4e, X6, X0
+	VADDPS       X0, X6, X6
+	VPERMILPS    $0xb1, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       vmath3f800000<>+0(SB), X0
+	VDIVSS       X6, X0, X0
+	VMOVSS       X0, 4(AX)
+	VEXTRACTF128 $0x01, Y7, X0
+	VADDPS       X0, X7, X7
+	VPERMILPS    $0x4e, X7, X0
+	VADDPS       X0, X7, X7
+	VPERMILPS    $0xb1, X7, X0
+	VADDPS       X0, X7, X7
+	VMOVSS       vmath3f800000<>+0(SB), X0
+	VDIVSS       X7, X0, X0
+	VMOVSS       X0, 8(AX)
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPS       X0, X8, X8
+	VPERMILPS    $0x4e, X8, X0
+	VADDPS       X0, X8, X8
+	VPERMILPS    $0xb1, X8, X0
+	VADDPS       X0, X8, X8
+	VMOVSS       vmath3f800000<>+0(SB), X0
+	VDIVSS       X8, X0, X0
+	VMOVSS       X0, 12(AX)
+	VZEROUPPER
+	RET
+
+// func vecSoftmax1AVX2(x *float32, step int, blocks int, scale float32, factor *float32)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·vecSoftmax1AVX2(SB), NOSPLIT, $0-40
+	MOVQ         x+0(FP), AX
+	MOVQ         step+8(FP), CX
+	MOVQ         blocks+16(FP), DX
+	MOVSS        scale+24(FP), X0
+	VBROADCASTSS X0, Y0
+	VBROADCASTSS vmathff800000<>+0(SB), Y1
+	MOVQ         AX, BX
+	MOVQ         DX, SI
+
+greatest:
+	VMAXPS       (BX), Y1, Y1
+	VMAXPS       32(BX), Y1, Y1
+	ADDQ         CX, BX
+	DECQ         SI
+	JNE          greatest
+	VEXTRACTF128 $0x01, Y1, X2
+	VMAXPS       X2, X1, X1
+	VPERMILPS    $0x4e, X1, X2
+	VMAXPS       X2, X1, X1
+	VPERMILPS    $0xb1, X1, X2
+	VMAXPS       X2, X1, X1
+	VBROADCASTSS X1, Y1
+	VXORPS       Y2, Y2, Y2
+	MOVQ         AX, BX
+	MOVQ         DX, SI
+
+power:
+	VMOVUPS      (BX), Y3
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y4
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMAXPS       Y3, Y4, Y3
+	VROUNDPS     $0x00, Y3, Y4
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y5
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f317214<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f800001<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VMOVUPS      Y3, (BX)
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      32(BX), Y3
+	VBROADCASTSS vmathc2fc0000<>+0(SB), Y4
+	VSUBPS       Y1, Y3, Y3
+	VMULPS       Y0, Y3, Y3
+	VMAXPS       Y3, Y4, Y3
+	VROUNDPS     $0x00, Y3, Y4
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y5
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f317214<>+0(SB), Y3, Y5
+	VFMADD213PS  vmath3f800001<>+0(SB), Y3, Y5
+	VCVTPS2DQ    Y4, Y3
+	VPSLLD       $0x17, Y3, Y3
+	VPADDD       Y3, Y5, Y3
+	VMOVUPS      Y3, 32(BX)
+	VADDPS       Y3, Y2, Y2
+	ADDQ         CX, BX
+	DECQ         SI
+	JNE          power
+	MOVQ         factor+32(FP), AX
+	VEXTRACTF128 $0x01, Y2, X0
+	VADDPS       X0, X2, X2
+	VPERMILPS    $0x4e, X2, X0
+	VADDPS       X0, X2, X2
+	VPERMILPS    $0xb1, X2, X0
+	VADDPS       X0, X2, X2
+	VMOVSS       vmath3f800000<>+0(SB), X0
+	VDIVSS       X2, X0, X0
+	VMOVSS       X0, (AX)
+	VZEROUPPER
+	RET
+
+// func vecPixelScaleAVX2(y *float32, step int, n int, factor *float32)
+// Requires: AVX
+TEXT ·vecPixelScaleAVX2(SB), NOSPLIT, $0-32
+	MOVQ y+0(FP), AX
+	MOVQ step+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ factor+24(FP), BX
+
+next:
+	VBROADCASTSS (BX), Y0
+	VMULPS       (AX), Y0, Y1
+	VMOVUPS      Y1, (AX)
+	VMULPS       32(AX), Y0, Y0
+	VMOVUPS      Y0, 32(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x04, BX
+	DECQ         DX
+	JNE          next
 	VZEROUPPER
 	RET

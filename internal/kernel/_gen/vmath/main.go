@@ -42,6 +42,9 @@ func main() {
 		}, VADDPS)
 		s.expSum()
 		s.normalize()
+		s.softmax(4)
+		s.softmax(1)
+		s.pixelScale()
 	}
 	Generate()
 }
