@@ -75,7 +75,7 @@ const timed = data.models.some((m) => m.us);
 if (!pair) delete modes.changes;
 if (!timed) delete modes.time;
 
-const state = { mode: pair ? "changes" : timed ? "time" : "operator", selected: null, hits: [], hit: -1 };
+const state = { mode: pair ? "changes" : timed ? "time" : "operator", selected: null, hits: [], marked: new Set(), hit: -1 };
 
 const mark = (side, i) => (pair ? (side === 0 ? data.comparison.before : data.comparison.after)[i] : null);
 

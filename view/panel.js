@@ -3,7 +3,7 @@
 /** The name of a node in an address. */
 const address = (n) => (n.kind === "node" ? n.name : n.kind + ":" + n.name);
 
-const isHit = (side, i) => state.hits.some(([s, j]) => s === side && j === i);
+const isHit = (side, i) => state.marked.has(side + ":" + i);
 
 /** Selects a node and its partner; −1 selects none. */
 function select(side, i, bring) {
@@ -50,11 +50,15 @@ function fitAll(readable) {
 function search(text) {
   const old = state.hits, words = text.toLowerCase().split(/\s+/).filter(Boolean);
   state.hits = [];
+  state.marked = new Set();
   state.hit = -1;
   if (words.length) {
     data.models.forEach((m, side) => m.nodes.forEach((n, i) => {
       const where = [n.name, n.op, ...(n.outputs || []).map((v) => v.name)].join("\n").toLowerCase();
-      if (words.every((w) => where.includes(w)) && !(side === 1 && mark(1, i).partner >= 0 && isHit(0, mark(1, i).partner))) state.hits.push([side, i]);
+      if (words.every((w) => where.includes(w)) && !(side === 1 && mark(1, i).partner >= 0 && isHit(0, mark(1, i).partner))) {
+        state.hits.push([side, i]);
+        state.marked.add(side + ":" + i);
+      }
     }));
   }
   for (const [s, i] of [...old, ...state.hits.slice(0, 5000)]) stages[s].repaint(i);
@@ -108,8 +112,11 @@ function showLegend() {
 
 const jump = (side, i, text) => html("button", { class: "to", type: "button", onclick: () => select(side, i, true) }, text === undefined ? data.models[side].nodes[i].name : text);
 
-/** A table of texts and elements; the last of several columns is for numbers. */
-const table = (rows) => html("table", {}, ...rows.map((r) => html("tr", {}, ...r.map((c, i) => (c instanceof Node ? html("td", i === r.length - 1 && r.length > 2 ? { class: "n" } : {}, c) : html(i === 0 ? "th" : "td", i > 0 && i === r.length - 1 && r.length > 1 && /^[\d.,=+−]/.test(c) ? { class: "n" } : {}, c))))));
+/** A table of rows: of texts, the first in a row is its head, and those that look like numbers stand to the right. */
+const table = (rows) => html("table", {}, ...rows.map((row) => html("tr", {}, ...row.map((cell, i) => {
+  const number = i > 0 && typeof cell === "string" && /^[\d.,=+−]/.test(cell);
+  return html(i === 0 && typeof cell === "string" ? "th" : "td", number ? { class: "n" } : {}, cell);
+}))));
 
 function showPanel() {
   const panel = $("panel");
