@@ -73,7 +73,7 @@ func page(t *testing.T, graphs ...*ir.Graph) string {
 	t.Helper()
 	var models []*view.Model
 	for _, g := range graphs {
-		m, err := onnxrun.Describe(g, g.Name, nil, false)
+		m, err := onnxrun.Draw(g, g.Name, nil, false)
 		require.NoError(t, err)
 		models = append(models, m)
 	}
