@@ -122,12 +122,27 @@ func (r *Rewriter) Replace(old, new *Value) error {
 				r.g.outputs[i] = new
 			}
 		}
-		name, oldName := old.name, new.name
-		old.name, new.name = oldName, name
-		r.g.names[name], r.g.names[oldName] = new, old
+		r.swapNames(old, new)
 	}
 	r.loose = append(r.loose, old)
 	r.edits++
+	return nil
+}
+
+func (r *Rewriter) swapNames(v, w *Value) {
+	v.name, w.name = w.name, v.name
+	r.g.names[v.name], r.g.names[w.name] = v, w
+}
+
+// Become is Replace for a value whose node has been changed to compute what old was: new has old's name, too, unless it
+// is a graph input.
+func (r *Rewriter) Become(old, new *Value) error {
+	if err := r.Replace(old, new); err != nil {
+		return err
+	}
+	if old != new && !slices.Contains(r.g.outputs, new) && !slices.Contains(r.g.inputs, new) {
+		r.swapNames(old, new)
+	}
 	return nil
 }
 

@@ -58,6 +58,35 @@ func TestReplaceOfAGraphOutputTakesItsNameAndPlace(t *testing.T) {
 	})
 }
 
+// What has become another value goes by its name, be it an output or not.
+func TestBecome(t *testing.T) {
+	rewrite(t, `graph "g" (%x: float32[N,2]) -> (%z) {
+  %a: float32[N,2] = Relu(%x) "first"
+  %b: float32[N,2] = Relu(%a) "second"
+  %z: float32[N,2] = Relu(%b) "third"
+}
+`, `graph "g" (%x: float32[N,2]) -> (%z) {
+  %b: float32[N,2] = Relu(%x) "first"
+  %z: float32[N,2] = Relu(%b) "third"
+}
+`, func(r *Rewriter, g *Graph) {
+		require.NoError(t, r.Become(g.Value("b"), g.Value("a")))
+	})
+	rewrite(t, chain, `graph "g" (%x: float32[N,2]) -> (%z) {
+  %c: float32[1,2] = const [1.0, 2.0]
+  %z: float32[N,2] = Add(%x, %c) "second"
+}
+`, func(r *Rewriter, g *Graph) {
+		require.NoError(t, r.Become(g.Value("y"), g.Value("x")))
+	})
+	rewrite(t, chain, `graph "g" (%x: float32[N,2]) -> (%z) {
+  %z: float32[N,2] = Relu(%x) "first"
+}
+`, func(r *Rewriter, g *Graph) {
+		require.NoError(t, r.Become(g.Value("z"), g.Value("y")))
+	})
+}
+
 func TestInsertBehindAValue(t *testing.T) {
 	rewrite(t, chain, `graph "g" (%x: float32[N,2]) -> (%z) {
   %y: float32[N,2] = Relu(%x) "first"

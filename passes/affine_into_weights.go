@@ -36,7 +36,7 @@ func AffineIntoWeights(c *Context) error {
 		if !done || err != nil {
 			return err
 		}
-		return rw.Replace(n.Out(0), x)
+		return rw.Become(n.Out(0), x)
 	})
 }
 

@@ -46,7 +46,7 @@ func FuseActivation(c *Context) error {
 		if err := rw.SetNode(layer, op, inputs...); err != nil {
 			return err
 		}
-		return rw.Replace(n.Out(0), n.In(0))
+		return rw.Become(n.Out(0), n.In(0))
 	})
 }
 

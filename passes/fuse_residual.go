@@ -90,7 +90,7 @@ func addBehindTranspose(c *Context, rw *ir.Rewriter, n, transpose *ir.Node, resi
 	if err := rw.SetNode(linear, op, inputs...); err != nil {
 		return false, err
 	}
-	return true, rw.Replace(n.Out(0), transpose.Out(0))
+	return true, rw.Become(n.Out(0), transpose.Out(0))
 }
 
 // isDepthwise reports whether a convolution takes each channel by itself: the kernels of those add no residual.

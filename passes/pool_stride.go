@@ -106,7 +106,7 @@ func (s *movedStride) apply(pool *ir.Node) (*ir.Value, error) {
 			return nil, err
 		}
 	}
-	if err := rw.Replace(pool.Out(0), x); err != nil {
+	if err := rw.Become(pool.Out(0), x); err != nil {
 		return nil, err
 	}
 	return x, rw.Done()
