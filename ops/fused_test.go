@@ -91,6 +91,33 @@ func same(a, b *tensor.Tensor) bool {
 	return len(x) == len(y)
 }
 
+// Attention is what Slice, Reshape, Transpose, MatMul and Softmax make of it.
+func TestFusedAttentionIsItsParts(t *testing.T) {
+	const images, times, heads, depth = 2, 5, 3, 4
+	x := noise(rand.New(rand.NewPCG(1, 2)), images, times, 3*heads*depth)
+	ints := func(n ...int64) *tensor.Tensor { return tensor.FromSlice(n, len(n)) }
+	part := func(i int64, perm ...int) *tensor.Tensor {
+		y := eval(t, &Slice{}, 1, x, ints(i*heads*depth), ints((i+1)*heads*depth), ints(2))[0]
+		y = eval(t, &Reshape{}, 1, y, ints(images, times, heads, depth))[0]
+		return eval(t, &Transpose{perm}, 1, y)[0]
+	}
+	scores := eval(t, &Mul{}, 1, eval(t, &MatMul{}, 1, part(0, 0, 2, 1, 3), part(1, 0, 2, 3, 1))[0], tensor.Scalar[float32](0.3))[0]
+	y := eval(t, &MatMul{}, 1, eval(t, &Softmax{-1}, 1, scores)[0], part(2, 0, 2, 1, 3))[0]
+	y = eval(t, &Reshape{}, 1, eval(t, &Transpose{[]int{0, 2, 1, 3}}, 1, y)[0], ints(images, times, heads*depth))[0]
+	want := tensor.Data[float32](y)
+	got := eval(t, &FusedAttention{Heads: heads, Scale: 0.3}, 1, x)[0]
+	require.Equal(t, y.Shape(), got.Shape())
+	require.InDeltaSlice(t, want, tensor.Data[float32](got), 1e-5)
+	swap := &Transpose{[]int{1, 0, 2}}
+	got = eval(t, swap, 1, eval(t, &FusedAttention{heads, 0.3, true}, 1, eval(t, swap, 1, x)[0])[0])[0]
+	require.InDeltaSlice(t, want, tensor.Data[float32](got), 1e-5)
+	for _, dt := range []tensor.DType{tensor.Float16, tensor.BFloat16, tensor.Float64} {
+		got := eval(t, &FusedAttention{Heads: heads, Scale: 0.3}, 1, tensor.FromFloat32(x, dt))[0]
+		require.Equal(t, dt, got.DType())
+		require.InDeltaSlice(t, want, tensor.Data[float32](got.ToFloat32()), 0.05)
+	}
+}
+
 func TestFusedOfOtherTypes(t *testing.T) {
 	x := tensor.FromSlice([]float32{1, -2, 3, -4}, 1, 1, 2, 2)
 	w := tensor.FromSlice([]float32{2}, 1, 1, 1, 1)
@@ -106,6 +133,9 @@ func TestFusedOfOtherTypes(t *testing.T) {
 func TestFusedRefuses(t *testing.T) {
 	f := func(shape ...int) *tensor.Tensor { return tensor.New(tensor.Float32, shape...) }
 	conv, linear := ir.New[FusedConv](), ir.New[FusedLinear]()
+	require.ErrorContains(t, evalErr(t, &FusedAttention{Heads: 2, Scale: 1}, 1, f(1, 4, 9)), "multiple of 3·2 heads")
+	require.ErrorContains(t, evalErr(t, &FusedAttention{Heads: 1, Scale: 1}, 1, f(4, 9)), "expects 3 dimensions")
+	require.ErrorContains(t, evalErr(t, &FusedAttention{Scale: 1}, 1, f(1, 4, 9)), "must be positive")
 	require.ErrorContains(t, evalErr(t, conv, 1, f(1, 3, 4, 4), f(2, 2, 3, 3)), "expect 2")
 	require.ErrorContains(t, evalErr(t, conv, 1, f(1, 1, 4, 4), f(2, 1, 1, 1), nil, f(1, 1, 4, 4)), "does not fit")
 	require.ErrorContains(t, evalErr(t, conv, 1, f(1, 1, 4, 4), f(2, 1, 1, 1), nil, f(2, 4, 4)), "does not fit")

@@ -194,7 +194,7 @@ func Lookup(domain, name string) *ir.Def {
 
 // LookupFused is Lookup with the operators that passes make, which no file has.
 func LookupFused(domain, name string) *ir.Def {
-	for _, d := range []*ir.Def{fusedConv, fusedLinear} {
+	for _, d := range []*ir.Def{fusedAttention, fusedConv, fusedLinear} {
 		if domain == d.Domain && name == d.Name {
 			return d
 		}

@@ -87,6 +87,9 @@ func (p *plan) plainFromRows(n *ir.Node, v *ir.Value) error {
 
 // lowerRows makes the steps of a node that is computed on rows; done is false for others.
 func (p *plan) lowerRows(n *ir.Node) (done bool, err error) {
+	if op, ok := n.Op.(*ops.FusedAttention); ok { // which has no other kernel
+		return p.rowsAttention(n, op)
+	}
 	if p.impl() == kernel.Generic || len(n.Outputs()) != 1 {
 		return false, nil
 	}
@@ -158,11 +161,18 @@ func (p *plan) rowsLinear(n *ir.Node, op *ops.FusedLinear) (bool, error) {
 	return true, nil
 }
 
-// rowsTranspose changes between channels second and last, which in the blocked layout is a change of name.
+// rowsTranspose moves dimensions of one place, or changes between channels second and last, which in the blocked layout is a
+// change of name.
 func (p *plan) rowsTranspose(n *ir.Node, op *ops.Transpose) bool {
 	in, out := n.In(0), n.Out(0)
 	perm, err := op.Permutation(len(in.Type().Shape))
-	if err != nil || len(perm) != 4 {
+	if err != nil {
+		return false
+	}
+	if long := slices.DeleteFunc(slices.Clone(perm), func(d int) bool { return sizes(in)[d] == 1 }); slices.IsSorted(long) && p.rowsReshape(n) {
+		return true
+	}
+	if len(perm) != 4 {
 		return false
 	}
 	switch {
@@ -211,6 +221,33 @@ func (p *plan) rowsLayerNorm(n *ir.Node, op *ops.LayerNormalization) (bool, erro
 	}
 	y := p.setRows(n.Out(0))
 	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) })
+}
+
+// rowsAttention computes all heads of all images, which lie in one plane.
+func (p *plan) rowsAttention(n *ir.Node, op *ops.FusedAttention) (bool, error) {
+	_, plane, c, ok := p.rowSizes(n.Out(0))
+	if !ok || c%(op.Heads*kernel.Block) != 0 || c*plane == 0 || !(op.Scale > 0) {
+		return false, nil
+	}
+	s := sizes(n.Out(0))
+	spec := kernel.AttentionSpec{
+		N: s[0], T: s[1], Heads: op.Heads, Depth: c / op.Heads, Scale: op.Scale, Interleaved: op.TimeFirst, Split: p.split(), Impl: p.impl(),
+	}
+	if op.TimeFirst {
+		spec.N, spec.T = s[1], s[0]
+	}
+	k, err := kernel.NewAttention(spec)
+	if err != nil {
+		return false, err
+	}
+	x, err := p.needRows(n, n.In(0))
+	if err != nil {
+		return false, err
+	}
+	y := p.setRows(n.Out(0))
+	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, worker int) {
+		k.Run(task, f.float32s(y), f.float32s(x), f.scratch[worker])
+	})
 }
 
 // rowsBinary computes a sum or product of two values of one shape.

@@ -36,7 +36,7 @@ type Attention struct {
 
 // NewAttention prepares an attention.
 func NewAttention(spec AttentionSpec) (*Attention, error) {
-	if spec.Heads < 1 || spec.Depth < 1 || spec.Depth%Block != 0 || !(spec.Scale > 0) || spec.Scale > math.MaxFloat32 {
+	if spec.Heads < 1 || spec.Depth < 1 || spec.Depth%Block != 0 || !(spec.Scale > 0) || spec.Scale > math.MaxFloat32/2 {
 		return nil, fmt.Errorf("kernel: attention: unsupported %d heads of %d channels with scale %v", spec.Heads, spec.Depth, spec.Scale)
 	}
 	if _, err := count("attention", spec.N, spec.T, 3*spec.Heads, spec.Depth); err != nil {
@@ -66,7 +66,7 @@ func NewAttention(spec AttentionSpec) (*Attention, error) {
 }
 
 // scoreBytes is how many bytes of scores are worked on at once.
-const scoreBytes = 1 << 17
+const scoreBytes = 1 << 15
 
 func (k *Attention) width() int  { return k.kern.blocks * Block }
 func (k *Attention) panels() int { return ceilDiv(k.spec.T, k.width()) }

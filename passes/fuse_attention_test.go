@@ -1,0 +1,261 @@
+package passes
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Attention of 2 images of 3 places, 2 heads of 16 channels, as models spell it out.
+const attentionConsts = `
+  %c0: int64[1] = const [0]
+  %c32: int64[1] = const [32]
+  %c64: int64[1] = const [64]
+  %c96: int64[1] = const [96]
+  %last: int64[1] = const [-1]
+  %first: int64[] = const 0
+  %second: int64[] = const 1
+  %minus1: int64[] = const -1
+  %byPart: int64[4] = const [3, 2, 3, 32]
+  %rows: int64[3] = const [2, 3, 96]
+  %minus: float32[] = const -0.25
+  %within: int64[4] = const [0, 0, 16, 2]
+  %small: int64[4] = const [0, 0, 4, 8]
+  %folds: int64[4] = const [0, 2, 3, 16]
+  %heads: int64[4] = const [0, 0, 2, 16]
+  %joined: int64[3] = const [0, 0, -1]
+  %folded: int64[3] = const [3, 4, 16]
+  %flat: int64[2] = const [-1, 32]
+  %thirds: int64[3] = const [32, 32, 32]
+  %factor: float32[] = const 0.25
+  %root: float32[1] = const [0.5]
+  %vector: float32[3] = const [0.25, 0.5, 0.25]
+  %mask: float32[3,3] = const [0.0, -1.0, -1.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0]
+`
+
+const (
+	parts = `%qs = Slice(%x, %c0, %c32, %last) "qs"
+  %ks = Slice(%x, %c32, %c64, %last) "ks"
+  %vs = Slice(%x, %c64, %c96, %last) "vs"
+  `
+	divided = `%qh = Reshape(%qs, %heads) "qh"
+  %kh = Reshape(%ks, %heads) "kh"
+  %vh = Reshape(%vs, %heads) "vh"
+  %q = Transpose{perm=[0, 2, 1, 3]}(%qh) "q"
+  %k = Transpose{perm=[0, 2, 3, 1]}(%kh) "k"
+  %v = Transpose{perm=[0, 2, 1, 3]}(%vh) "v"
+  `
+	scaling = `%qf = Mul(%q, %factor) "qf"
+  `
+	scores = scaling + `%s = MatMul(%qf, %k) "s"
+  `
+	weighted = `%p = Softmax(%s) "p"
+  %o = MatMul(%p, %v) "o"
+  %ot = Transpose{perm=[0, 2, 1, 3]}(%o) "ot"
+  %y = Reshape(%ot, %joined) "y"`
+	attends = parts + divided + scores + weighted
+
+	// The way of torch, with places before images.
+	torch = `%u = Reshape(%x, %byPart) "u"
+  %w = Transpose{perm=[2, 0, 1, 3]}(%u) "w"
+  %qs = Gather(%w, %first) "qs"
+  %ks = Gather(%w, %second) "ks"
+  %vs = Gather(%w, %minus1) "vs"
+  %qr = Reshape(%qs, %folded) "qr"
+  %kr = Reshape(%ks, %folded) "kr"
+  %vr = Reshape(%vs, %folded) "vr"
+  %q = Transpose{perm=[1, 0, 2]}(%qr) "q"
+  %k = Transpose{perm=[1, 2, 0]}(%kr) "k"
+  %v = Transpose{perm=[1, 0, 2]}(%vr) "v"
+  %qf = Mul(%q, %root) "qf"
+  %kf = Mul(%root, %k) "kf"
+  %s = MatMul(%qf, %kf) "s"
+  %p = Softmax(%s) "p"
+  %o = MatMul(%p, %v) "o"
+  %ot = Transpose{perm=[1, 0, 2]}(%o) "ot"
+  %y = Reshape(%ot, %flat) "y"`
+)
+
+func attentionGraph(nodes, x, outputs string) string {
+	return `graph "g" opset 21 (%x: float32[` + x + `]) -> (` + outputs + `) {` + attentionConsts + "  " + nodes + "\n}"
+}
+
+// with is the usual attention with some of its text replaced.
+func with(oldnew ...string) string {
+	s := attends
+	for i := 0; i < len(oldnew); i += 2 {
+		if !strings.Contains(s, oldnew[i]) {
+			panic(oldnew[i])
+		}
+		s = strings.ReplaceAll(s, oldnew[i], oldnew[i+1])
+	}
+	return s
+}
+
+func TestFuseAttention(t *testing.T) {
+	const usual = "heads=2, scale=0.25"
+	fused := func(attrs string) []string { return []string{"%y = onnxrun.FusedAttention{" + attrs + "}(%x)"} }
+	for name, c := range map[string]struct {
+		nodes, x string
+		left     []string
+	}{
+		"usual":                   {attends, "2,3,96", fused(usual)},
+		"scores divided":          {with(scaling, "", "MatMul(%qf, %k) \"s\"", "MatMul(%q, %k) \"s\"\n  %sd = Div(%s, %root) \"sd\"", "Softmax(%s)", "Softmax(%sd)"), "2,3,96", fused("heads=2, scale=2.0")},
+		"two factors":             {with("%s = MatMul(%qf, %k)", "%kf = Mul(%root, %k) \"kf\"\n  %s = MatMul(%qf, %kf)"), "2,3,96", fused("heads=2, scale=0.125")},
+		"factor before the heads": {with(scaling, "", "%qh = Reshape(%qs", "%qsf = Mul(%qs, %factor) \"qsf\"\n  %qh = Reshape(%qsf", "MatMul(%qf", "MatMul(%q"), "2,3,96", fused(usual)},
+		"no factor":               {with(scaling, "", "MatMul(%qf", "MatMul(%q"), "2,3,96", fused("heads=2, scale=1.0")},
+		"split":                   {with(parts, "%qs, %ks, %vs = Split{axis=-1}(%x, %thirds) \"split\"\n  "), "2,3,96", fused(usual)},
+		"one image":               {attends, "1,7,96", fused(usual)},
+		"one place":               {attends, "3,1,96", fused(usual)},
+		"values read elsewhere too": {with("%y = Reshape(%ot, %joined) \"y\"", "%j = Reshape(%ot, %joined) \"j\"\n  %y = Add(%j, %vs) \"y\""), "2,3,96",
+			[]string{"%vs = Slice(%x, %c64, %c96, %last)", "%j = onnxrun.FusedAttention{heads=2, scale=0.25}(%x)", "%y = Add(%j, %vs)"}},
+		"rows of all images": {"%x3 = Reshape(%x, %rows) \"x3\"\n  " + with("Slice(%x,", "Slice(%x3,"), "6,96",
+			[]string{"%y.rows = Reshape(%x, %y.rows_shape)", "%y = onnxrun.FusedAttention{heads=2, scale=0.25}(%y.rows)"}},
+		"places first": {torch, "3,2,96",
+			[]string{"%y.attention = onnxrun.FusedAttention{heads=2, scale=0.25, time_first=true}(%x)", "%y = Reshape(%y.attention, %y.shape)"}},
+
+		"another axis":        {with("Softmax(", "Softmax{axis=2}("), "2,3,96", nil},
+		"mask":                {with("Softmax(%s)", "Softmax(%sm)", "  %p = ", "  %sm = Add(%s, %mask) \"sm\"\n  %p = "), "2,3,96", nil},
+		"factor of each key":  {with("Softmax(%s)", "Softmax(%sm)", "  %p = ", "  %sm = Mul(%s, %vector) \"sm\"\n  %p = "), "2,3,96", nil},
+		"factor not constant": {with("Mul(%q, %factor)", "Mul(%q, %q)"), "2,3,96", nil},
+		"negative factor":     {with("Mul(%q, %factor)", "Mul(%q, %minus)"), "2,3,96", nil},
+		"factor divided by":   {with("Mul(%q, %factor)", "Div(%factor, %q)"), "2,3,96", nil},
+		"values scaled":       {with("%o = MatMul(%p, %v)", "%vf = Mul(%v, %factor) \"vf\"\n  %o = MatMul(%p, %vf)"), "2,3,96", nil},
+		"keys and values swapped": {with("%ks = Slice(%x, %c32, %c64", "%ks = Slice(%x, %C64, %C96", "%vs = Slice(%x, %c64, %c96", "%vs = Slice(%x, %c32, %c64", "%C", "%c"),
+			"2,3,96", nil},
+		"queries and keys swapped": {with("%ks = Slice(%x, %c32, %c64", "%ks = Slice(%x, %c0, %C32", "%qs = Slice(%x, %c0, %c32", "%qs = Slice(%x, %c32, %c64", "%C", "%c"),
+			"2,3,96", nil},
+		"result not transposed":   {with("Transpose{perm=[0, 2, 1, 3]}(%o)", "Identity(%o)"), "2,3,96", nil},
+		"values of another":       {with("%vs = Slice(%x,", "%r = Relu(%x) \"r\"\n  %vs = Slice(%r,"), "2,3,96", nil},
+		"heads within channels":   {with("%heads", "%within", "perm=[0, 2, 1, 3]}(%qh", "perm=[0, 3, 1, 2]}(%qh", "perm=[0, 2, 3, 1]}(%kh", "perm=[0, 3, 2, 1]}(%kh", "perm=[0, 2, 1, 3]}(%vh", "perm=[0, 3, 1, 2]}(%vh", "%ot = Transpose{perm=[0, 2, 1, 3]}", "%ot = Transpose{perm=[0, 2, 3, 1]}"), "2,3,96", nil},
+		"other heads of values":   {with("%vh = Reshape(%vs, %heads)", "%vh = Reshape(%vs, %folds)", "perm=[0, 2, 1, 3]}(%vh", "perm=[0, 1, 2, 3]}(%vh"), "2,3,96", nil},
+		"heads of 8 channels":     {with("%heads", "%small"), "2,3,96", nil},
+		"places in another order": {with("%qs = Slice(%x,", "%t = Transpose{perm=[1, 0, 2]}(%x) \"t\"\n  %qs = Slice(%t,"), "3,3,96", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := attentionGraph(c.nodes, c.x, "%y")
+			if c.left == nil {
+				c.left = rewritten(t, text, 0, func(*Context) error { return nil })
+			}
+			require.Equal(t, c.left, rewritten(t, text, 1e-5, FuseAttention))
+		})
+	}
+	// Queries may be read elsewhere, and so may what is the attention in another shape.
+	for escaping, fuses := range map[string]bool{"%qf": true, "%s": false, "%p": false, "%o": false, "%ot": true} {
+		t.Run("escapes "+escaping, func(t *testing.T) {
+			text := attentionGraph(attends, "2,3,96", "%y, "+escaping)
+			want := rewritten(t, text, 0, func(*Context) error { return nil })
+			require.Equal(t, fuses, !slices.Equal(want, rewritten(t, text, 1e-5, FuseAttention)))
+		})
+	}
+}
+
+func TestFuseAttentionWaitsForSizes(t *testing.T) {
+	g, err := ir.Parse(attentionGraph(attends, "N,3,96", "%y"), ops.LookupFused)
+	require.NoError(t, err)
+	c := &Context{Graph: g, Eval: evaluate}
+	require.NoError(t, FuseAttention(c))
+	require.Equal(t, map[string]int{"sizes are not known yet": 1}, c.misses)
+}
+
+// A view says of each element where it comes from, whatever moved it.
+func TestViewIsWhatMovesDo(t *testing.T) {
+	followed := 0
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(lo, hi int, what string) int { return rapid.IntRange(lo, hi).Draw(t, what) }
+		g := ir.NewGraph("g")
+		shape := []int{draw(1, 3, "size"), draw(1, 4, "size"), 12}
+		x, err := g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Dims(shape...)})
+		require.NoError(t, err)
+		v := x
+		ints := func(n ...int) *ir.Value {
+			k, err := g.AddConst("", tensor.FromSlice(castInts[int64](n), len(n)))
+			require.NoError(t, err)
+			return k
+		}
+		for range draw(1, 6, "nodes") {
+			shape := sizesOf(v)
+			if len(shape) == 0 {
+				break
+			}
+			axis := draw(0, len(shape)-1, "axis")
+			size, node, output := shape[axis], (*ir.Node)(nil), 0
+			add := func(op ir.Op, outputs int, in ...*ir.Value) {
+				names := make([]string, outputs)
+				for i := range names {
+					names[i] = fmt.Sprintf("v%d.%d", len(g.Nodes()), i)
+				}
+				node, err = g.Append("", op, in, names)
+				require.NoError(t, err)
+			}
+			switch draw(0, 5, "node") {
+			case 0:
+				order := make([]int, len(shape))
+				for i := range order {
+					order[i] = i
+				}
+				add(&ops.Transpose{Perm: rapid.Permutation(order).Draw(t, "perm")}, 1, v)
+			case 1:
+				start := draw(0, size-1, "start")
+				add(&ops.Slice{}, 1, v, ints(start-size*draw(0, 1, "from the end")), ints(draw(start+1, size+2, "end")), ints(axis))
+			case 2:
+				if size > 1 {
+					cut := draw(1, size-1, "cut")
+					output = draw(0, 1, "output")
+					add(&ops.Split{Axis: axis}, 2, v, ints(cut, size-cut))
+				}
+			case 3:
+				index, err := g.AddConst("", tensor.Scalar(int64(draw(-size, size-1, "index"))))
+				require.NoError(t, err)
+				add(&ops.Gather{Axis: axis - len(shape)*draw(0, 1, "from the end")}, 1, v, index)
+			case 4:
+				if divisor := draw(1, size, "divisor"); size%divisor == 0 {
+					add(ir.New[ops.Reshape](), 1, v, ints(slices.Concat(shape[:axis], []int{divisor, size / divisor}, shape[axis+1:])...))
+				}
+			case 5:
+				if axis > 0 {
+					add(ir.New[ops.Reshape](), 1, v, ints(slices.Concat(shape[:axis-1], []int{shape[axis-1] * size}, shape[axis+1:])...))
+				}
+			}
+			if node != nil {
+				v = node.Out(output)
+			}
+		}
+		if v == x {
+			return
+		}
+		g.SetOutputs(v)
+		in := tensor.New(tensor.Float32, shape...)
+		for i := range tensor.Data[float32](in) {
+			tensor.Data[float32](in)[i] = float32(i)
+		}
+		w := viewOf(v)
+		if w.source != x {
+			return
+		}
+		followed++
+		at := []float32{float32(w.offset)}
+		for _, f := range w.flat() {
+			var next []float32
+			for _, a := range at {
+				for i := range f.size {
+					next = append(next, a+float32(i*f.stride))
+				}
+			}
+			at = next
+		}
+		require.Equal(t, tensor.Data[float32](run(t, g, []*tensor.Tensor{in})[0]), at)
+		for i, dim := range w.dims {
+			require.Equal(t, sizesOf(v)[i], length(dim))
+		}
+	})
+	require.Greater(t, followed, 50)
+}
