@@ -142,6 +142,31 @@ func TestPadIntoWindow(t *testing.T) {
 	})
 }
 
+func TestSlicesToSplit(t *testing.T) {
+	const gap = "the Slices overlap or leave something out"
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,6], %m: float32[1,2,6]) -> (%y) {
+  %zero: int64[1] = const [0]
+  %one: int64[1] = const [1]
+  %two: int64[1] = const [2]
+  %far: int64[1] = const [9223372036854775807]
+  %last: int64[1] = const [-1]
+  %before: int64[1] = const [-2]
+`, SlicesToSplit, map[string]rewrite{
+		"two": {"%a = Slice(%x, %zero, %one, %one) \"a\"\n%b = Slice(%x, %one, %far, %before, %one) \"b\"\n%c = Add(%a, %b) \"c\"\n%y = Relu(%c) \"y\"",
+			[]string{"%a.part, %b.part = Split{axis=1}(%x, %a.split)", "%c = Add(%a.part, %b.part)", "%y = Relu(%c)"}},
+		"in another order, of the first axis": {"%b = Slice(%x, %last, %far) \"b\"\n%a = Slice(%x, %zero, %last) \"a\"\n%y = Sub(%a, %b) \"y\"",
+			[]string{"%a.part, %b.part = Split(%x, %b.split)", "%y = Sub(%a.part, %b.part)"}},
+
+		"a gap":          {"%a = Slice(%x, %zero, %one, %one) \"a\"\n%b = Slice(%x, %two, %far, %one) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"an overlap":     {"%a = Slice(%x, %zero, %two, %one) \"a\"\n%b = Slice(%x, %one, %far, %one) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"the end is not": {"%a = Slice(%x, %zero, %one, %one) \"a\"\n%b = Slice(%x, %one, %two, %one) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"nothing":        {"%a = Slice(%x, %zero, %zero, %one) \"a\"\n%b = Slice(%x, %zero, %far, %one) \"b\"\n%y = Concat{axis=1}(%a, %b) \"y\"", nil},
+		"steps":          {"%a = Slice(%x, %zero, %far, %last, %two) \"a\"\n%b = Slice(%x, %one, %far, %last, %two) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"other axes":     {"%a = Slice(%x, %zero, %one, %zero) \"a\"\n%b = Slice(%x, %one, %far, %one) \"b\"\n%c = ReduceSum(%a) \"c\"\n%d = ReduceSum(%b) \"d\"\n%y = Add(%c, %d) \"y\"", nil},
+		"one":            {"%y = Slice(%x, %zero, %one, %one) \"y\"", nil},
+	}, map[string]string{"a gap": gap, "an overlap": gap, "the end is not": gap, "nothing": gap})
+}
+
 func TestGemmFromMatMul(t *testing.T) {
 	const vector = "the addend is neither a vector along the columns nor a constant that fits the product"
 	checkRewrites(t, `graph "g" opset 21 (%x: float32[4,3], %z: float32[4,5], %d: float32[2,4,3]) -> (%y) {

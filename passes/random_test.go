@@ -133,6 +133,8 @@ func (r *randomGraph) grow() {
 		at := func(n int64) *ir.Value { return r.constant(tensor.Vector(n)) }
 		if rapid.Bool().Draw(r.T, "halves") && axis > 0 {
 			y = r.append(ir.New[ops.Slice](), joined, at(side/2), at(side*3/2), at(int64(axis)))
+			head, tail := r.append(ir.New[ops.Slice](), joined, at(0), at(side), at(int64(axis))), r.append(ir.New[ops.Slice](), joined, at(-side), at(math.MaxInt64), at(int64(axis)))
+			y = r.append(ir.New[ops.Add](), y, r.append(ir.New[ops.Mul](), head, tail))
 		} else if axis > 0 {
 			n, err := r.g.Append("", &ops.Split{Axis: axis}, []*ir.Value{joined, r.constant(tensor.Vector[int64](side, side))}, []string{r.g.FreshName("u"), r.g.FreshName("v")})
 			require.NoError(r.T, err)

@@ -22,6 +22,7 @@ func Table() []Pass {
 		{"fuse-residual", Inference, "a convolution or linear layer adds what its result is added to", 0, FuseResidual},
 		{"simplify-residual", Inference, "remove the Transposes of residuals that meet others", 0, Simplify},
 		{"fuse-activation", Inference, "a convolution or linear layer applies the activation that follows it", 0, FuseActivation},
+		{"slices-to-split", Exact, "Slices that cut a value into parts become one Split", 0, SlicesToSplit},
 		{"fuse-siblings", Exchange, "1×1 convolutions of one input are computed together, and split", 0, FuseSiblings},
 		{"fold-again", Inference, "fold what the passes before made constant", 0, Fold},
 	}
