@@ -15,7 +15,7 @@ import (
 type BatchNormalization struct {
 	Epsilon      float32 `attr:"epsilon,default=1e-5"`
 	Momentum     float32 `attr:"momentum,default=0.9"`
-	TrainingMode bool    `attr:"training_mode"`
+	TrainingMode bool    `attr:"training_mode,since=14"`
 }
 
 func (*BatchNormalization) Def() *ir.Def { return batchNormalization }
@@ -29,14 +29,8 @@ var batchNormalization = &ir.Def{
 		{Name: "running_var", Type: "T2", Kind: ir.Optional}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes, "T1": floatTypes, "T2": floatTypes},
 	Upgrade: upgradeBatchNormalization,
-	Downgrade: func(l *ir.Legacy) error {
-		if l.Opset >= 14 || l.Take("training_mode") == nil || l.Node.Out(1) != nil || l.Node.Out(2) != nil {
-			return nil // training was known by its outputs
-		}
-		return l.Needs(14, `attribute "training_mode"`)
-	},
-	Infer: inferBatchNormalization,
-	Eval:  evalBatchNormalization,
+	Infer:   inferBatchNormalization,
+	Eval:    evalBatchNormalization,
 }
 
 func inferBatchNormalization(c *ir.InferCtx) error {

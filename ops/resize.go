@@ -328,7 +328,7 @@ func (a *Resize) allAxes(l *ir.Legacy) error {
 // lower one where the image grows and, in opset 10, the upper one where it shrinks.
 func (a *Resize) toUpsample(l *ir.Legacy) error {
 	scales, v := a.constantScales(l), l.In(2)
-	if scales != nil {
+	if scales != nil && (v == nil || v.Const() == nil || v.Const().Len() == 0) {
 		v = l.Const(tensor.Vector(scales...))
 	}
 	if v == nil || v.Const() == nil && l.Opset < 9 {

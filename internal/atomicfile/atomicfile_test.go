@@ -30,3 +30,30 @@ func TestWrite(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
 }
+
+func TestWriteAll(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	text := func(s string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, werr := io.WriteString(w, s)
+			return errors.Join(werr, err)
+		}
+	}
+	read := func(name string) string {
+		data, err := os.ReadFile(at(name))
+		require.NoError(t, err)
+		return string(data)
+	}
+	require.NoError(t, WriteAll([]File{{at("a"), text("a1", nil)}, {at("b"), text("b1", nil)}}))
+	require.NoError(t, WriteAll([]File{{at("a"), text("a2", nil)}, {at("b"), text("b2", nil)}}))
+	require.Equal(t, "a2 b2", read("a")+" "+read("b"))
+	require.ErrorContains(t, WriteAll([]File{{at("a"), text("a3", nil)}, {at("b"), text("b3", errors.New("no"))}}), "no")
+	require.Equal(t, "a2 b2", read("a")+" "+read("b"))
+	require.NoError(t, os.MkdirAll(at("folder"), 0o755))
+	require.Error(t, WriteAll([]File{{at("a"), text("a4", nil)}, {at("new"), text("new", nil)}, {at("folder"), text("", nil)}}))
+	require.Equal(t, "a2", read("a"))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 3)
+}
