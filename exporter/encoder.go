@@ -160,7 +160,9 @@ func (e *encoder) outputs(p *onnxpb.GraphProto, g *ir.Graph, names *names) {
 		name := names.of(v)
 		if v.Def() == nil || seen[v] {
 			e.used[name] = true
-			name = names.fresh(v.Name() + "_out")
+			if name = v.Name(); v.Const() == nil || seen[v] || !names.main {
+				name = names.fresh(name + "_out")
+			}
 			p.Node = append(p.Node, &onnxpb.NodeProto{
 				Name: name, OpType: "Identity", Input: []string{names.of(v)}, Output: []string{name},
 			})

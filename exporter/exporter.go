@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
@@ -59,6 +60,7 @@ func WriteFile(g *ir.Graph, path string, opts Options) error {
 			err = atomicfile.Write(path, m.write)
 		}
 	}
+	runtime.KeepAlive(g) // and with it the mapping that weights may lie in
 	return wrap(err)
 }
 
@@ -74,6 +76,7 @@ func Write(w io.Writer, g *ir.Graph, opts Options) error {
 	if err == nil {
 		err = m.write(w)
 	}
+	runtime.KeepAlive(g)
 	return wrap(err)
 }
 

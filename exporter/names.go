@@ -15,6 +15,7 @@ type names struct {
 	consts  map[*tensor.Tensor]string // of this graph and those around it
 	outer   map[*ir.Value]bool        // values of this graph that the file has further out
 	taken   map[string]bool
+	main    bool            // not of a body
 	all     map[string]bool // names of the whole file, which new values must not have
 }
 
@@ -32,6 +33,11 @@ func newNames(g *ir.Graph, captured map[*ir.Value]string, around *names, hoist b
 	}
 	for v, name := range captured {
 		n.byValue[v], n.outer[v] = name, true
+	}
+	if n.main = around == nil; n.main {
+		for _, v := range g.Outputs() { // asked for by name: a constant that is one goes by another, see encoder.outputs
+			n.taken[v.Name()] = v.Const() != nil
+		}
 	}
 	for _, v := range g.Values() {
 		if n.outer[v] {

@@ -3,6 +3,7 @@ package exporter
 import (
 	"fmt"
 	"io"
+	"runtime"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,6 +19,7 @@ func WriteTensor(path, name string, t *tensor.Tensor) error {
 		return fmt.Errorf("exporter: %w", err)
 	}
 	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(p)
+	runtime.KeepAlive(t) // whose elements p aliases
 	if err != nil {
 		return fmt.Errorf("exporter: %w", err)
 	}

@@ -32,6 +32,7 @@ type config struct {
 	levels    []passes.Level
 	tolerance float64
 	check     *checker // nil: no check
+	quiet     bool     // print failures alone
 }
 
 func run() error {
@@ -39,13 +40,14 @@ func run() error {
 	python := flag.String("python", "python3", "a Python with ONNX, for its checker; empty: no check")
 	opsets := flag.String("opsets", "0,13", "opsets to write; 0 is the model's own")
 	tolerance := flag.Float64("tolerance", 1e-4, "how far outputs may be apart, relative to the greatest of the original's")
+	quiet := flag.Bool("q", false, "print only what fails, and the last line")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: export [-ort LIBRARY] [-python PYTHON] [-opsets 0,13] [-tolerance 1e-4] [MODEL.onnx|CASE|ARCHITECTURE…]\n"+
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: export [-ort LIBRARY] [-python PYTHON] [-opsets 0,13] [-tolerance 1e-4] [-q] [MODEL.onnx|CASE|ARCHITECTURE…]\n"+
 			"without arguments: the zoo, and every case folder below $ONNXRUN_CASES")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	c := &config{tolerance: *tolerance, levels: []passes.Level{passes.O0, passes.O1, passes.O2}}
+	c := &config{tolerance: *tolerance, quiet: *quiet, levels: []passes.Level{passes.O0, passes.O1, passes.O2}}
 	for _, s := range strings.Split(*opsets, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil {
@@ -95,14 +97,25 @@ func everything() []string {
 // table prints a row for each model and each file written of it.
 func (c *config) table(args []string) error {
 	fmt.Printf("ONNX Runtime %s\n\n| model | level | opset | nodes | checker | error |\n|---|---|---|---|---|---|\n", ort.GetVersion())
-	files, unchecked, failed := 0, 0, 0
+	files, unchecked, failed, lacking, skipped := 0, 0, 0, 0, 0
 	for _, arg := range args {
 		rows, err := c.prove(arg)
+		if errors.Is(err, errOriginal) {
+			fmt.Printf("| %s | | | | | skipped: %v |\n", arg, err)
+			skipped++
+			continue
+		}
 		if err != nil {
 			rows = append(rows, row{model: arg, err: err})
 		}
 		for _, r := range rows {
-			fmt.Println(r)
+			if !c.quiet || r.failed(c.tolerance) {
+				fmt.Println(r)
+			}
+			if r.lacking != nil {
+				lacking++
+				continue
+			}
 			files++
 			if r.failed(c.tolerance) {
 				failed++
@@ -112,7 +125,8 @@ func (c *config) table(args []string) error {
 			}
 		}
 	}
-	fmt.Printf("\n%d models, %d files, %d failed, %d newer than the checker\n", len(args), files, failed, unchecked)
+	fmt.Printf("\n%d models (%d skipped), %d files, %d failed, %d newer than the checker, %d that the opset cannot express\n",
+		len(args), skipped, files, failed, unchecked, lacking)
 	if failed > 0 {
 		return fmt.Errorf("%d files failed", failed)
 	}
@@ -125,6 +139,7 @@ type row struct {
 	level        passes.Level
 	opset, nodes int
 	unchecked    string // why the checker did not look
+	lacking      error  // why the opset cannot express the model
 	distance     float64
 	err          error
 }
@@ -135,6 +150,9 @@ func (r row) String() string {
 	check := "passed"
 	if r.unchecked != "" {
 		check = r.unchecked
+	}
+	if r.lacking != nil {
+		return fmt.Sprintf("| %s | O%d | %d | | | not to be expressed: %v |", r.model, r.level, r.opset, r.lacking)
 	}
 	if r.err != nil {
 		return fmt.Sprintf("| %s | O%d | %d | %d | | FAILED: %v |", r.model, r.level, r.opset, r.nodes, r.err)

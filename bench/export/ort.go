@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,7 +10,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// runORT is the outputs that ONNX Runtime computes of a file. Inputs and outputs are of float32.
+// runORT is the outputs that ONNX Runtime computes of a file.
 func runORT(path string, inputs []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	ins, outs, err := ort.GetInputOutputInfo(path)
 	if err != nil {
@@ -32,12 +33,12 @@ func runORT(path string, inputs []*tensor.Tensor) ([]*tensor.Tensor, error) {
 		for _, n := range x.Shape() {
 			shape = append(shape, int64(n))
 		}
-		if x.DType() != tensor.Float32 {
-			return nil, fmt.Errorf("input %q: no run with %s here", in.Name, x.DType())
+		if x.DType() == tensor.String {
+			return nil, errStrings
 		}
-		v, err := ort.NewTensor(shape, slices.Clone(tensor.Data[float32](x)))
+		v, err := ort.NewCustomDataTensor(shape, slices.Clone(x.Bytes()), ort.TensorElementDataType(x.DType()))
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("input %q: %w", in.Name, err)
 		}
 		values = append(values, v)
 	}
@@ -56,15 +57,45 @@ func runORT(path string, inputs []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	values = append(values, results...)
 	outputs := make([]*tensor.Tensor, len(results))
 	for i, r := range results {
-		t, ok := r.(*ort.Tensor[float32])
-		if !ok {
-			return nil, fmt.Errorf("output %q is no float32 tensor", outNames[i])
+		if outputs[i] = fromORT(r); outputs[i] == nil {
+			return nil, fmt.Errorf("output %q is a %T", outNames[i], r)
 		}
-		shape := make([]int, len(t.GetShape()))
-		for d, n := range t.GetShape() {
-			shape[d] = int(n)
-		}
-		outputs[i] = tensor.FromSlice(slices.Clone(t.GetData()), shape...)
 	}
 	return outputs, nil
+}
+
+var errStrings = errors.New("strings are not run here")
+
+// fromORT is a copy of a tensor, nil where there is no such type here.
+func fromORT(v ort.Value) *tensor.Tensor {
+	if c, ok := v.(*ort.CustomDataTensor); ok {
+		t, _ := tensor.FromBytes(tensor.DType(c.DataType()), slices.Clone(c.GetData()), dims(c.GetShape())...)
+		return t
+	}
+	for _, as := range []func(ort.Value) *tensor.Tensor{
+		as[float32], as[float64], as[int8], as[int16], as[int32], as[int64], as[uint8], as[uint16], as[uint32], as[uint64], as[bool],
+	} {
+		if t := as(v); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+func as[T interface {
+	ort.TensorData
+	tensor.Elem
+}](v ort.Value) *tensor.Tensor {
+	if t, ok := v.(*ort.Tensor[T]); ok {
+		return tensor.FromSlice(slices.Clone(t.GetData()), dims(t.GetShape())...)
+	}
+	return nil
+}
+
+func dims(s ort.Shape) []int {
+	out := make([]int, len(s))
+	for i, n := range s {
+		out[i] = int(n)
+	}
+	return out
 }

@@ -32,6 +32,9 @@ func (c *config) prove(arg string) (rows []row, err error) {
 		return nil, err
 	}
 	g, err := importer.Open(path)
+	if errors.Is(err, importer.ErrUnsupported) {
+		return nil, fmt.Errorf("%w: %w", errOriginal, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +44,7 @@ func (c *config) prove(arg string) (rows []row, err error) {
 	}
 	want, err := runORT(path, inputs)
 	if err != nil {
-		return nil, fmt.Errorf("the original: %w", err)
+		return nil, fmt.Errorf("%w: %w", errOriginal, err)
 	}
 	for _, level := range c.levels {
 		o := g.Clone()
@@ -52,6 +55,10 @@ func (c *config) prove(arg string) (rows []row, err error) {
 		for _, opset := range c.opsets {
 			r := row{model: name, level: level, opset: opset}
 			r.err = c.file(&r, o, filepath.Join(dir, "exported.onnx"), inputs, want)
+			var need *ir.OpsetError
+			if errors.As(r.err, &need) {
+				r.err, r.lacking = nil, need
+			}
 			if r.err == nil && done[r.opset] { // that is its own
 				continue
 			}
@@ -61,6 +68,9 @@ func (c *config) prove(arg string) (rows []row, err error) {
 	}
 	return rows, nil
 }
+
+// errOriginal is that there is nothing to compare with.
+var errOriginal = errors.New("the original does not run")
 
 // file writes one file and looks at it from all sides.
 func (c *config) file(r *row, g *ir.Graph, path string, inputs, want []*tensor.Tensor) error {
@@ -203,11 +213,15 @@ func distance(got, want []*tensor.Tensor) (float64, error) {
 		if !slices.Equal(got[i].Shape(), want[i].Shape()) {
 			return 0, fmt.Errorf("output %d has shape %v, the original's %v", i, got[i].Shape(), want[i].Shape())
 		}
-		a, b := tensor.Data[float32](got[i]), tensor.Data[float32](want[i])
+		a, b := numbers(got[i]), numbers(want[i])
 		apart, greatest := 0.0, 0.0
 		for j := range b {
-			apart = max(apart, math.Abs(float64(a[j])-float64(b[j])))
-			greatest = max(greatest, math.Abs(float64(b[j])))
+			if d := math.Abs(a[j] - b[j]); a[j] != b[j] && !(math.IsNaN(a[j]) && math.IsNaN(b[j])) {
+				apart = max(apart, d) // NaN if one of them is
+			}
+			if !math.IsInf(b[j], 0) && !math.IsNaN(b[j]) {
+				greatest = max(greatest, math.Abs(b[j]))
+			}
 		}
 		if greatest > 0 {
 			apart /= greatest
@@ -215,4 +229,29 @@ func distance(got, want []*tensor.Tensor) (float64, error) {
 		worst = max(worst, apart)
 	}
 	return worst, nil
+}
+
+// numbers is a tensor's elements.
+func numbers(t *tensor.Tensor) []float64 {
+	out := make([]float64, t.Len())
+	if ints, ok := t.AsInts(); ok {
+		for i, n := range ints {
+			out[i] = float64(n)
+		}
+		return out
+	}
+	switch t.DType() {
+	case tensor.Float64:
+		copy(out, tensor.Data[float64](t))
+	case tensor.Bool:
+		for i, b := range t.Bytes() {
+			out[i] = float64(b)
+		}
+	default:
+		data, _ := t.AsFloat32()
+		for i, v := range data {
+			out[i] = float64(v)
+		}
+	}
+	return out
 }
