@@ -17,6 +17,8 @@ type checker struct {
 	out   *bufio.Reader
 }
 
+var errNoChecker = errors.New("the checker has ended: -python needs a Python with the package onnx, or -python '' checks nothing")
+
 // script answers each path with a line: ok, a reason why the file is not checked, or the fault.
 const script = `
 import sys, onnx
@@ -54,7 +56,7 @@ func (c *checker) file(path string) (unchecked string, err error) {
 	fmt.Fprintln(c.stdin, path)
 	line, err := c.out.ReadString('\n')
 	if err != nil {
-		return "", errors.New("the checker has ended: -python needs a Python with the package onnx, or -python '' checks nothing")
+		return "", errNoChecker
 	}
 	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	switch word {

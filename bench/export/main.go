@@ -125,7 +125,7 @@ func (c *config) table(args []string) error {
 			}
 		}
 	}
-	fmt.Printf("\n%d models (%d skipped), %d files, %d failed, %d newer than the checker, %d that the opset cannot express\n",
+	fmt.Printf("\n%d models (%d skipped), %d files, %d failed, %d newer than the checker, %d skipped\n",
 		len(args), skipped, files, failed, unchecked, lacking)
 	if failed > 0 {
 		return fmt.Errorf("%d files failed", failed)
@@ -139,7 +139,7 @@ type row struct {
 	level        passes.Level
 	opset, nodes int
 	unchecked    string // why the checker did not look
-	lacking      error  // why the opset cannot express the model
+	lacking      error  // why the opset cannot express the model, or ONNX Runtime not run it
 	distance     float64
 	err          error
 }
@@ -152,7 +152,7 @@ func (r row) String() string {
 		check = r.unchecked
 	}
 	if r.lacking != nil {
-		return fmt.Sprintf("| %s | O%d | %d | | | not to be expressed: %v |", r.model, r.level, r.opset, r.lacking)
+		return fmt.Sprintf("| %s | O%d | %d %d | | skipped: %v |", r.model, r.level, r.opset, r.nodes, r.lacking)
 	}
 	if r.err != nil {
 		return fmt.Sprintf("| %s | O%d | %d | %d | | FAILED: %v |", r.model, r.level, r.opset, r.nodes, r.err)

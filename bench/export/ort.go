@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -13,6 +14,9 @@ import (
 // runORT is the outputs that ONNX Runtime computes of a file.
 func runORT(path string, inputs []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	ins, outs, err := ort.GetInputOutputInfo(path)
+	if err != nil && strings.Contains(err.Error(), "Could not find an implementation") {
+		return nil, fmt.Errorf("%w: %w", errNoKernel, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +67,9 @@ func runORT(path string, inputs []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	}
 	return outputs, nil
 }
+
+// errNoKernel is that ONNX Runtime knows an opset's form of an operator and does not compute it.
+var errNoKernel = errors.New("not in ONNX Runtime")
 
 var errStrings = errors.New("strings are not run here")
 

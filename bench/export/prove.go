@@ -58,6 +58,8 @@ func (c *config) prove(arg string) (rows []row, err error) {
 			var need *ir.OpsetError
 			if errors.As(r.err, &need) {
 				r.err, r.lacking = nil, need
+			} else if errors.Is(r.err, errNoKernel) {
+				r.err, r.lacking = nil, r.err
 			}
 			if r.err == nil && done[r.opset] { // that is its own
 				continue
