@@ -88,7 +88,7 @@ func forms() []form {
 		{"concat", &ops.Concat{Axis: -1}, []any{x, x}, 1, 7, "Concat"},
 		{"constant of shape", &ops.ConstantOfShape{Value: tensor.Vector[float32](2)}, []any{long(2, 3)}, 1, 8, "Expand"},
 		{"dropout", ir.New[ops.Dropout](), []any{x, scalar(0.25)}, 1, 7, "Dropout"},
-		{"dropout, mask", ir.New[ops.Dropout](), []any{x, scalar(0.25), fixed{tensor.Scalar(false)}}, 2, 10, "Dropout"},
+		{"dropout, mask", ir.New[ops.Dropout](), []any{x, scalar(0.25), fixed{tensor.Scalar(false)}}, 2, 12, "Dropout"},
 		{"equal", &ops.Equal{}, []any{x, x}, 1, 11, "Equal"},
 		{"equal integers", &ops.Equal{}, []any{long(1, 2), long(1, 3)}, 1, 7, "Equal"},
 		{"flatten", &ops.Flatten{Axis: -2}, []any{x}, 1, 7, "Flatten"},
@@ -357,4 +357,32 @@ func TestDowngradeOfChains(t *testing.T) {
 		requireNear(t, evaluate(t, g, inputs), evaluate(t, h, inputs), "")
 		require.Equal(t, g.Outputs()[0].Name(), h.Outputs()[0].Name())
 	})
+}
+
+// A fused node is written under its name, what it has taken on under names made of that, and the result as it was.
+func TestNamesOfFused(t *testing.T) {
+	g := ir.NewGraph("g")
+	x, err := g.AddInput("image", ir.Type{DType: tensor.Float32, Shape: ir.Shape{ir.Symbol("N"), ir.Known(2), ir.Known(4), ir.Known(4)}})
+	require.NoError(t, err)
+	w, err := g.AddConst("conv1.weight", random(2, 2, 1, 1))
+	require.NoError(t, err)
+	op := &ops.FusedConv{Conv: ops.Conv{AutoPad: "NOTSET", Group: 1}, Epilogue: ops.Epilogue{Activation: "hardswish"}}
+	n, err := g.Append("conv1", op, []*ir.Value{x, w, nil, x}, []string{"act1"})
+	require.NoError(t, err)
+	n.Doc = "the first"
+	g.SetOutputs(n.Out(0))
+	var buf bytes.Buffer
+	require.NoError(t, Write(&buf, g, Options{Opset: 13}))
+	h, err := importer.Read(&buf)
+	require.NoError(t, err)
+	var names []string
+	for _, n := range h.Nodes() {
+		names = append(names, n.Name+" "+n.OpName()+" "+n.Out(0).Name())
+	}
+	require.Equal(t, []string{
+		"conv1 Conv conv1/Conv", "conv1/Add Add conv1/Add", "conv1/HardSwish/HardSigmoid HardSigmoid conv1/HardSwish/HardSigmoid",
+		"conv1/HardSwish/Mul Mul act1",
+	}, names)
+	require.Equal(t, "the first", h.Nodes()[0].Doc)
+	require.NotNil(t, h.Value("conv1.weight"))
 }

@@ -105,12 +105,13 @@ func constOf(v *ir.Value) *tensor.Tensor {
 	return v.Const()
 }
 
+// Before opset 12 the ratio was an attribute, and the mask another one.
 func downgradeDropout(l *ir.Legacy) error {
 	if l.Opset >= 12 {
 		return nil
 	}
-	if l.Opset < 10 && l.Node.Out(1) != nil {
-		return l.Needs(10, "output 1 (mask)")
+	if l.Node.Out(1) != nil { // of which older opsets do not say what it is in inference
+		return l.Needs(12, "output 1 (mask)")
 	}
 	if training := l.In(2); training != nil && (training.Const() == nil || refuseTraining(constOf(l.In(1)), training.Const()) != nil) {
 		return l.Needs(12, "input 2 (training_mode)")

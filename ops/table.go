@@ -192,9 +192,12 @@ func Lookup(domain, name string) *ir.Def {
 	return table[i]
 }
 
-// LookupFused is Lookup with the operators that passes make, which no file has.
+// fused lists the operators that passes make, which no file has.
+var fused = [...]*ir.Def{fusedAttention, fusedConv, fusedLinear}
+
+// LookupFused is Lookup with the fused operators.
 func LookupFused(domain, name string) *ir.Def {
-	for _, d := range []*ir.Def{fusedAttention, fusedConv, fusedLinear} {
+	for _, d := range fused {
 		if domain == d.Domain && name == d.Name {
 			return d
 		}

@@ -25,6 +25,10 @@ func TestTableIsSortedAndComplete(t *testing.T) {
 			require.NotEmpty(t, p.Type, "%s: %s", d.Name, p.Name)
 		}
 	}
+	for _, d := range fused {
+		require.Same(t, d, d.New().Def(), d.Name)
+		require.NotNil(t, d.Downgrade, "%s: no file can be written with it", d.Name)
+	}
 	require.Nil(t, Lookup("com.example", "Relu"))
 	require.Nil(t, Lookup("", "NoSuchOperator"))
 }

@@ -81,26 +81,28 @@ func TestBadInput(t *testing.T) {
 	require.NoError(t, err)
 	cutImage, noImage := write("cut.png", string(png[:len(png)/2])), write("no.png", "no image")
 	for want, args := range map[string][]string{
-		"the file is empty":                           {"info", empty},
-		"not an ONNX model but a text file":           {"info", text},
-		"not an ONNX model but a JPEG image":          {"info", jpeg},
-		"or a damaged one: not a protobuf message":    {"check", cut},
-		"no such file":                                {"info", "none.onnx"},
-		"a damaged PNG image":                         {lenet, cutImage},
-		"not an image of a kind that is known":        {lenet, noImage},
-		`vision: "none.png": no such file`:            {lenet, "none.png"},
-		"which image? usage: onnxrun MODEL IMAGE…":    {lenet},
-		`unknown command or missing file "nonsense"`:  {"nonsense"},
-		`input "images": not found; nearest: "image"`: {"run", lenet, "-i", "images=" + npy(t, dir, tensor.New(tensor.Float32, 1)), "-o", dir},
-		"float32[1 2] does not fit float32[N,1,28":    {"run", lenet, "-i", npy(t, dir, tensor.New(tensor.Float32, 1, 2)), "-o", dir},
-		"float64[1 1 28 28] does not fit":             {"run", lenet, "-i", npy(t, dir, tensor.New(tensor.Float64, 1, 1, 28, 28)), "-o", dir},
-		`input "image": is missing`:                   {"run", lenet, "-o", dir},
-		`unknown kind of file ".png"`:                 {"run", lenet, "-i", seven, "-o", dir},
-		`required flag(s) "output" not set`:           {"run", lenet},
-		"no folder with a model.onnx":                 {"test", dir},
-		`layer "C9": not found; nearest: "C`:          {"features", lenet, seven, "--layer", "C9", "-o", filepath.Join(dir, "x.npy")},
-		"unknown architecture":                        {"new", "lenet6", "-o", filepath.Join(dir, "x.onnx")},
-		"exporter: ":                                  {"new", "lenet5", "-o", filepath.Join(dir, "no", "x.onnx")},
+		"the file is empty":                                                           {"info", empty},
+		"not an ONNX model but a text file":                                           {"info", text},
+		"not an ONNX model but a JPEG image":                                          {"info", jpeg},
+		"or a damaged one: not a protobuf message":                                    {"check", cut},
+		"no such file":                                                                {"info", "none.onnx"},
+		"a damaged PNG image":                                                         {lenet, cutImage},
+		"not an image of a kind that is known":                                        {lenet, noImage},
+		`vision: "none.png": no such file`:                                            {lenet, "none.png"},
+		"which image? usage: onnxrun MODEL IMAGE…":                                    {lenet},
+		`unknown command or missing file "nonsense"`:                                  {"nonsense"},
+		`input "images": not found; nearest: "image"`:                                 {"run", lenet, "-i", "images=" + npy(t, dir, tensor.New(tensor.Float32, 1)), "-o", dir},
+		"float32[1 2] does not fit float32[N,1,28":                                    {"run", lenet, "-i", npy(t, dir, tensor.New(tensor.Float32, 1, 2)), "-o", dir},
+		"float64[1 1 28 28] does not fit":                                             {"run", lenet, "-i", npy(t, dir, tensor.New(tensor.Float64, 1, 1, 28, 28)), "-o", dir},
+		`input "image": is missing`:                                                   {"run", lenet, "-o", dir},
+		`unknown kind of file ".png"`:                                                 {"run", lenet, "-i", seven, "-o", dir},
+		`required flag(s) "output" not set`:                                           {"run", lenet},
+		"no folder with a model.onnx":                                                 {"test", dir},
+		`layer "C9": not found; nearest: "C`:                                          {"features", lenet, seven, "--layer", "C9", "-o", filepath.Join(dir, "x.npy")},
+		"unknown architecture":                                                        {"new", "lenet6", "-o", filepath.Join(dir, "x.onnx")},
+		"opset 6 cannot be written, choose one from 7":                                {"new", "lenet5", "-o", filepath.Join(dir, "x.onnx"), "--opset", "6"},
+		`(Gelu): the operator of its part Erf needs opset 9 or newer, 8 is asked for`: {"new", "vit_b_16", "-o", filepath.Join(dir, "x.onnx"), "--opset", "8"},
+		"exporter: ": {"new", "lenet5", "-o", filepath.Join(dir, "no", "x.onnx")},
 	} {
 		code, out, errOut := run(t, args...)
 		require.Equal(t, exitBad, code, "%v: %s", args, errOut)
@@ -169,6 +171,11 @@ func TestNew(t *testing.T) {
 	require.Equal(t, path+"  61,706 parameters, 416,520 MACs\n", ok(t, "new", "lenet5", "-o", path))
 	require.Contains(t, ok(t, path, seven), "%")
 	require.Contains(t, ok(t, "new", "--help"), "cuda-convnet")
+	require.Contains(t, ok(t, "info", path), "(opset 21)")
+	ok(t, "new", "lenet5", "-o", path, "--opset", "7", "--external-data")
+	require.Contains(t, ok(t, "info", path), "(opset 7)")
+	require.FileExists(t, path+".data")
+	require.Contains(t, ok(t, path, seven), "%")
 }
 
 // A case whose answer is wrong fails, and an operator that is unknown is a skip.
