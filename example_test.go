@@ -6,6 +6,8 @@ import (
 	"log"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/passes"
+	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -75,4 +77,46 @@ func ExampleInspect() {
 	}
 	fmt.Println(info.Parameters, info.MACs)
 	// Output: 61706 416520
+}
+
+// A model made ready to run, and the proof on random input that it is the same; exporter.WriteFile writes it.
+func ExampleOptimize() {
+	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	if err != nil {
+		log.Fatal(err)
+	}
+	input, err := onnxrun.RandomInputs(m.Graph().Inputs(), 16, nil, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, report, err := onnxrun.Optimize(context.Background(), m.Graph(), onnxrun.OptimizeOptions{
+		Level:  passes.O2,
+		Verify: [][]*tensor.Tensor{input},
+	})
+	if err != nil { // a *onnxrun.VerificationError where the results differ
+		log.Fatal(err)
+	}
+	fmt.Println("nodes:", report.Before.Nodes, "→", report.After.Nodes)
+	fmt.Println("same answers:", report.Verification.Agree, "of", report.Verification.Rows)
+	// Output:
+	// nodes: 13 → 9
+	// same answers: 16 of 16
+}
+
+// The images of a data set, here of a folder, in batches.
+func ExampleModel_Prepare() {
+	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := vision.OpenDataset("testdata")
+	if err != nil {
+		log.Fatal(err)
+	}
+	batches, broken, err := m.Prepare(data)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(batches, len(broken))
+	// Output: [float32[10 1 28 28]] 0
 }
