@@ -2,11 +2,13 @@ package onnxrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -94,27 +96,30 @@ func compareFloats(a, b float64) int {
 
 // Diff runs two models on the same inputs, each a tensor for every input of a in its order, and compares what they give.
 // Neither is optimized for it, so that nothing but the models themselves can differ. Inputs and outputs belong together
-// by name, or by place where the names are not the same.
+// by name, or by place where the names are not the same; beside an output that is a Softmax, its input is compared.
 func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolerance float64, how runtime.Options) (*Difference, error) {
-	want, err := results(ctx, a, inputs, unoptimized(how))
+	if len(inputs) == 0 {
+		return nil, errors.New("onnxrun: nothing to run the models on")
+	}
+	order, err := matchNames("inputs", a.Inputs(), b.Inputs())
+	if err != nil {
+		return nil, err
+	}
+	ends, err := endsOf(a, b)
+	if err != nil {
+		return nil, err
+	}
+	want, err := results(ctx, a, ends.a, inputs, unoptimized(how))
 	if err != nil {
 		return nil, fmt.Errorf("first model: %w", err)
 	}
-	order, err := inputOrder(a, b)
-	if err != nil {
-		return nil, err
-	}
-	got, err := results(ctx, b, reorder(inputs, order), unoptimized(how))
+	got, err := results(ctx, b, ends.b, reorder(inputs, order), unoptimized(how))
 	if err != nil {
 		return nil, fmt.Errorf("second model: %w", err)
 	}
-	outputs, err := outputOrder(a, b)
-	if err != nil {
-		return nil, err
-	}
-	d := compare(a, want, reorder(got, outputs))
+	d := compare(ends.labels, want, got)
 	if d.Error > tolerance {
-		d.First, err = diverge(ctx, a, b, d, inputs, order, tolerance, how)
+		d.First, err = diverge(ctx, a, b, ends.b, d, inputs, order, tolerance, how)
 	}
 	return d, err
 }
@@ -122,19 +127,26 @@ func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolera
 // unoptimized is how a graph is run as it stands.
 func unoptimized(how runtime.Options) runtime.Options {
 	how.Passes = &passes.Options{Level: passes.O0}
-	how.Outputs = nil
 	return how
 }
 
-// results is the outputs of a graph for each of the inputs.
-func results(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, how runtime.Options) ([][]*tensor.Tensor, error) {
+// results is values of a graph for each of the inputs.
+func results(ctx context.Context, g *ir.Graph, values []*ir.Value, inputs [][]*tensor.Tensor, how runtime.Options) ([][]*tensor.Tensor, error) {
+	how.Outputs = make([]string, len(values))
+	for i, v := range values {
+		how.Outputs[i] = v.Name()
+	}
 	s, err := runtime.Compile(g, how)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
+	needed := make([]int, len(s.Inputs())) // values need not depend on all inputs
+	for i, v := range s.Inputs() {
+		needed[i] = slices.IndexFunc(g.Inputs(), func(w *ir.Value) bool { return w.Name() == v.Name() })
+	}
 	var all [][]*tensor.Tensor
-	for _, in := range inputs {
+	for _, in := range reorder(inputs, needed) {
 		out, err := s.Run(ctx, in...)
 		if err != nil {
 			return nil, err
@@ -144,12 +156,41 @@ func results(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, how ru
 	return all, nil
 }
 
-// inputOrder is, for each input of b, the number of a's that it takes.
-func inputOrder(a, b *ir.Graph) ([]int, error) { return matchNames("inputs", a.Inputs(), b.Inputs()) }
+// ends is what is compared of two graphs: their outputs and, where an output is a Softmax in both, what goes into it. A
+// Softmax of large numbers is all ones and zeros, whatever is wrong before it.
+type ends struct {
+	labels []string
+	a, b   []*ir.Value
+}
 
-// outputOrder is, for each output of a, the number of b's that is compared with it.
-func outputOrder(a, b *ir.Graph) ([]int, error) {
-	return matchNames("outputs", b.Outputs(), a.Outputs())
+func endsOf(a, b *ir.Graph) (e ends, err error) {
+	order, err := matchNames("outputs", b.Outputs(), a.Outputs())
+	if err != nil {
+		return e, err
+	}
+	for i, v := range a.Outputs() {
+		e.labels, e.a, e.b = append(e.labels, v.Name()), append(e.a, v), append(e.b, b.Outputs()[order[i]])
+	}
+	for i, v := range a.Outputs() {
+		if x, y := softmaxInput(v), softmaxInput(e.b[i]); x != nil && y != nil {
+			e.labels, e.a, e.b = append(e.labels, v.Name()+" before Softmax"), append(e.a, x), append(e.b, y)
+		}
+	}
+	return e, nil
+}
+
+// softmaxInput is what goes into the Softmax that computes v; nil if there is none.
+func softmaxInput(v *ir.Value) *ir.Value {
+	if v.Def() == nil {
+		return nil
+	}
+	switch v.Def().Op.(type) {
+	case *ops.Softmax, *ops.LogSoftmax:
+		if in := v.Def().In(0); in.Def() != nil {
+			return in
+		}
+	}
+	return nil
 }
 
 // matchNames is, for each of the values to, the number of the one from that belongs to it.
@@ -180,16 +221,16 @@ func reorder(sets [][]*tensor.Tensor, order []int) [][]*tensor.Tensor {
 	return out
 }
 
-// compare compares the outputs of a graph with what they should be, for each of the inputs.
-func compare(g *ir.Graph, want, got [][]*tensor.Tensor) *Difference {
-	d := &Difference{Outputs: make([]OutputDifference, len(g.Outputs()))}
-	scores := slices.IndexFunc(g.Outputs(), func(v *ir.Value) bool { return convertible[v.Type().DType] })
-	for o, v := range g.Outputs() {
-		d.Outputs[o].Output = v.Name()
+// compare compares results with what they should be, for each of the inputs.
+func compare(labels []string, want, got [][]*tensor.Tensor) *Difference {
+	d := &Difference{Outputs: make([]OutputDifference, len(labels))}
+	scores := slices.IndexFunc(want[0], func(t *tensor.Tensor) bool { return convertible[t.DType()] })
+	for o, label := range labels {
+		d.Outputs[o].Output = label
 		for set := range want {
 			e := tensorDifference(want[set][o], got[set][o])
 			if e.Error > d.Outputs[o].Error {
-				e.Output, e.set = v.Name(), set
+				e.Output, e.set = label, set
 				d.Outputs[o] = e
 			}
 			if o == scores {

@@ -10,8 +10,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// diverge finds the first node of b that computes what a does not, for the inputs on which d is worst.
-func diverge(ctx context.Context, a, b *ir.Graph, d *Difference, inputs [][]*tensor.Tensor, order []int, tolerance float64, how runtime.Options) (*Divergence, error) {
+// diverge finds the first node of b that computes what a does not, for the inputs on which d is worst; from are the values
+// of b that were compared.
+func diverge(ctx context.Context, a, b *ir.Graph, from []*ir.Value, d *Difference, inputs [][]*tensor.Tensor, order []int, tolerance float64, how runtime.Options) (*Divergence, error) {
 	worst := d.WorstOutput()
 	in := oneRow(a, inputs[worst.set], worst.At)
 	want, err := everyValue(ctx, a, in, how)
@@ -26,7 +27,7 @@ func diverge(ctx context.Context, a, b *ir.Graph, d *Difference, inputs [][]*ten
 	for i, n := range b.Nodes() {
 		s.position[n] = i
 	}
-	for _, v := range b.Outputs() {
+	for _, v := range from {
 		s.visit(v)
 	}
 	if s.first == nil {
@@ -62,24 +63,16 @@ func oneRow(g *ir.Graph, in []*tensor.Tensor, at []int) []*tensor.Tensor {
 
 // everyValue is what every node of a graph computes, by name.
 func everyValue(ctx context.Context, g *ir.Graph, in []*tensor.Tensor, how runtime.Options) (map[string]*tensor.Tensor, error) {
-	how = unoptimized(how)
-	for _, v := range g.Values() {
-		if v.Def() != nil {
-			how.Outputs = append(how.Outputs, v.Name())
-		}
-	}
-	s, err := runtime.Compile(g, how)
+	computed := slices.DeleteFunc(g.Values(), func(v *ir.Value) bool { return v.Def() == nil })
+	out, err := results(ctx, g, computed, [][]*tensor.Tensor{in}, unoptimized(how))
 	if err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	named := map[string]*tensor.Tensor{}
-	for i, v := range g.Inputs() {
-		if slices.ContainsFunc(s.Inputs(), func(w *ir.Value) bool { return w.Name() == v.Name() }) {
-			named[v.Name()] = in[i]
-		}
+	named := make(map[string]*tensor.Tensor, len(computed))
+	for i, v := range computed {
+		named[v.Name()] = out[0][i]
 	}
-	return s.RunNamed(ctx, named)
+	return named, nil
 }
 
 // search walks from a graph's outputs back to where it left another one. A value is right if it is near the one of the

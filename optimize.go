@@ -154,7 +154,7 @@ func (opts OptimizeOptions) passes(ctx context.Context) passes.Options {
 	approx := opts.Approximation
 	if approx.Run == nil {
 		approx.Run = func(g *ir.Graph, batch *tensor.Tensor) ([]*tensor.Tensor, error) {
-			out, err := results(ctx, g, [][]*tensor.Tensor{{batch}}, opts.Runtime)
+			out, err := results(ctx, g, g.Outputs(), [][]*tensor.Tensor{{batch}}, opts.Runtime)
 			if err != nil {
 				return nil, err
 			}

@@ -192,7 +192,9 @@ func TestDiff(t *testing.T) {
 		require.Greater(t, d.Error, DefaultTolerance)
 		require.Equal(t, node, d.First.Node)
 		require.Greater(t, d.First.Error, DefaultTolerance)
-		require.Equal(t, d.Outputs[0].At, d.WorstOutput().At)
+		require.Equal(t, "prob", d.Outputs[0].Output)
+		require.Equal(t, "prob before Softmax", d.Outputs[1].Output)
+		require.Equal(t, max(d.Outputs[0].Error, d.Outputs[1].Error), d.WorstOutput().Error)
 
 		// Fused, with other names for what is inside.
 		fused, _, err := Optimize(context.Background(), damaged(t, g, node), OptimizeOptions{Level: passes.O2})
@@ -201,6 +203,29 @@ func TestDiff(t *testing.T) {
 	}
 	_, err = Diff(context.Background(), g, parse(t, `graph "two" (%a: float32[1], %b: float32[1]) -> (%c) { %c = Add(%a, %b) "add" }`), sets, 0, runtime.Options{})
 	require.ErrorContains(t, err, "the models cannot be compared: their inputs are")
+}
+
+// A Softmax that is all ones and zeros hides nothing.
+func TestDiffBeforeSoftmax(t *testing.T) {
+	const text = `graph "g" opset 21 (%x: float32[N,3], %unused: float32[2]) -> (%p, %q) {
+  %w: float32[3,3] = const splat(WEIGHT)
+  %m = MatMul(%x, %w) "fc"
+  %q = Softmax(%m) "softmax"
+  %c: float32[3] = const [200.0, 0.0, 0.0]
+  %l = Add(%m, %c) "logits"
+  %p = Softmax(%l) "saturated"
+}`
+	a, b := parse(t, strings.Replace(text, "WEIGHT", "1.0", 1)), parse(t, strings.Replace(text, "WEIGHT", "2.0", 1))
+	d, err := Diff(context.Background(), a, b, randomSets(t, a, 2), DefaultTolerance, runtime.Options{})
+	require.NoError(t, err)
+	require.Zero(t, d.Outputs[0].Error)
+	require.Equal(t, "p before Softmax", d.Outputs[2].Output)
+	require.Equal(t, "fc", d.First.Node)
+	require.Equal(t, 6, d.Rows)
+	require.Equal(t, 6, d.Agree)
+	v, err := Verify(context.Background(), a, randomSets(t, a, 1), VerifyOptions{Level: passes.O2})
+	require.NoError(t, err)
+	require.Nil(t, v.Failure)
 }
 
 func TestTensorDifference(t *testing.T) {

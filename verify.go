@@ -59,8 +59,12 @@ func Verify(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts Ve
 	}
 	v := &verifier{ctx: ctx, opts: opts, original: g, before: g.Clone(), inputs: inputs, out: &Verification{Tolerance: opts.Tolerance}}
 	v.doing("the model as it stands")
-	var err error
-	if v.want, err = results(ctx, g, inputs, unoptimized(opts.Runtime)); err != nil {
+	ends, err := endsOf(g, g)
+	if err != nil {
+		return nil, err
+	}
+	v.labels = ends.labels
+	if v.want, err = results(ctx, g, ends.a, inputs, unoptimized(opts.Runtime)); err != nil {
 		return nil, err
 	}
 	_, err = passes.Optimize(g.Clone(), passes.Options{
@@ -85,6 +89,7 @@ type verifier struct {
 	original *ir.Graph
 	before   *ir.Graph // the pass that is looked at
 	inputs   [][]*tensor.Tensor
+	labels   []string // of what is compared
 	want     [][]*tensor.Tensor
 	out      *Verification
 }
@@ -110,11 +115,19 @@ func (v *verifier) step(pass string, after *ir.Graph, how runtime.Options) error
 		return nil
 	}
 	v.doing("after " + pass)
-	got, err := results(v.ctx, after, v.inputs, how)
+	ends, err := endsOf(v.original, after)
+	if err != nil {
+		return err
+	}
+	got, err := results(v.ctx, after, ends.b, v.inputs, how)
 	if err != nil {
 		return fmt.Errorf("after pass %q: %w", pass, err)
 	}
-	d := compare(v.original, v.want, got)
+	kept := make([]int, len(ends.labels)) // a pass may have removed a Softmax
+	for i, label := range ends.labels {
+		kept[i] = slices.Index(v.labels, label)
+	}
+	d := compare(ends.labels, reorder(v.want, kept), got)
 	s.Worst, s.Rows, s.Agree = d.WorstOutput(), d.Rows, d.Agree
 	if d.Error > v.opts.Tolerance {
 		if pass != AsRun {
@@ -122,7 +135,7 @@ func (v *verifier) step(pass string, after *ir.Graph, how runtime.Options) error
 			for i := range same {
 				same[i] = i
 			}
-			if s.At, err = diverge(v.ctx, v.before, after, d, v.inputs, same, v.opts.Tolerance, v.opts.Runtime); err != nil {
+			if s.At, err = diverge(v.ctx, v.before, after, ends.b, d, v.inputs, same, v.opts.Tolerance, v.opts.Runtime); err != nil {
 				return err
 			}
 		}
