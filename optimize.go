@@ -103,7 +103,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 		return nil, nil, err
 	}
 	r := &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: opts.Tolerance}
-	r.Approximate = slices.ContainsFunc(stats, func(s passes.Stat) bool { return s.Hits > 0 && isApproximate(s.Pass) })
+	r.Approximate = slices.ContainsFunc(stats, isApproximate)
 	if err := record(out, opts, stats); err != nil {
 		return nil, nil, err
 	}
@@ -123,9 +123,13 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 	return out, r, opts.blame(ctx, g, r.Verification)
 }
 
-// isApproximate reports whether a pass changes what a model computes.
-func isApproximate(name string) bool {
-	return slices.ContainsFunc(passes.Table(), func(p passes.Pass) bool { return p.Name == name && p.Kind == passes.Approximate })
+// isApproximate reports whether a pass has changed what the model computes.
+func isApproximate(s passes.Stat) bool {
+	if !slices.ContainsFunc(passes.Table(), func(p passes.Pass) bool { return p.Name == s.Pass && p.Kind == passes.Approximate }) {
+		return false
+	}
+	exact := func(r passes.Rewrite) bool { return r.Skipped != "" || r.Form == passes.FormAverage }
+	return slices.ContainsFunc(s.Rewrites, func(r passes.Rewrite) bool { return !exact(r) })
 }
 
 // blame is the error of a difference, with the pass that made it.
@@ -173,7 +177,7 @@ func (opts OptimizeOptions) passes(ctx context.Context) passes.Options {
 	return passes.Options{
 		Level: opts.Level, With: opts.With, Without: opts.Without, Approximation: &approx, StopAfter: opts.StopAfter, Debug: opts.Debug,
 		After: func(p passes.Pass, _ *ir.Graph) error {
-			opts.doing("pass " + p.Name)
+			opts.doing("passes, after " + p.Name)
 			return ctx.Err()
 		},
 	}

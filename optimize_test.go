@@ -263,15 +263,15 @@ func TestReport(t *testing.T) {
 	_, r, err := Optimize(context.Background(), g, OptimizeOptions{Level: passes.O2, Verify: randomSets(t, g, 1)})
 	require.NoError(t, err)
 	r.Model, r.VerifiedOn = "<script>", "one & all"
-	r.Passes = append(r.Passes, passes.Stat{Pass: "bottleneck", Hits: 1, Misses: map[string]int{"too <small>": 2}, Rewrites: []passes.Rewrite{
-		{Node: "conv1", Form: "reduce", Ranks: []int{16}, Error: 0.125, MACsBefore: 120422400, MACsAfter: 12443648},
+	r.Passes = append(r.Passes, passes.Stat{Pass: "fold", Misses: map[string]int{"too <small>": 2}}, passes.Stat{Pass: "bottleneck", Hits: 1, Rewrites: []passes.Rewrite{
+		{Node: "conv1", Form: "reduce", Ranks: []int{16}, Error: 0.125, Calibration: 64, MACsBefore: 120422400, MACsAfter: 12443648},
 		{Node: "conv2", Skipped: "it would be slower"},
 	}})
 	dir := t.TempDir()
 	require.NoError(t, r.Save(filepath.Join(dir, "r.html")))
 	page, err := os.ReadFile(filepath.Join(dir, "r.html"))
 	require.NoError(t, err)
-	for _, want := range []string{"120,422,400", "12,443,648", "12.5 %", "left alone: it would be slower", "2: too &lt;small&gt;", "one &amp; all", "&lt;script&gt;", "Within the tolerance"} {
+	for _, want := range []string{"120,422,400", "12,443,648", "12.5 % on 64 images", "left alone: it would be slower", "2: too &lt;small&gt;", "one &amp; all", "&lt;script&gt;", "Within the tolerance"} {
 		require.Contains(t, string(page), want)
 	}
 	require.NotContains(t, string(page), "http", "the page needs nothing else")

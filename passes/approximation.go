@@ -45,6 +45,22 @@ type Rewrite struct {
 	After  time.Duration `json:"ns_after,omitempty"`
 }
 
+// ErrorText is the error for a person to read, and what it is of.
+func (r Rewrite) ErrorText() string {
+	switch {
+	case r.Form == FormAverage:
+		return "0"
+	case r.Calibration > 0:
+		return fmt.Sprintf("%.3g %% on %d images", 100*r.Error, r.Calibration)
+	case len(r.Ranks) == 0:
+		return "not measured"
+	}
+	return fmt.Sprintf("%.3g %% of the weights", 100*r.Error)
+}
+
+// FormAverage is the form of a Rewrite after which an average is computed in another way, and nothing else is changed.
+const FormAverage = "average"
+
 // ImagesError is an approximate pass that lacks images to fit to.
 type ImagesError struct {
 	Pass string

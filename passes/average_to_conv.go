@@ -29,7 +29,7 @@ func AverageToConv(c *Context) error {
 		if err := rw.SetNode(n, conv, n.In(0), rw.Const(n.Name+".weight", w)); err != nil {
 			return err
 		}
-		c.rewrites = append(c.rewrites, Rewrite{Node: n.Name, Form: "average", MACsAfter: conv.Def().MACs(n)})
+		c.rewrites = append(c.rewrites, Rewrite{Node: n.Name, Form: FormAverage, MACsAfter: conv.Def().MACs(n)})
 		return nil
 	})
 }

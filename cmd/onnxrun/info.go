@@ -75,7 +75,15 @@ func (a *app) printHistory(steps []onnxrun.Step) {
 		}
 		fmt.Fprintf(a.out, "optimized   %s: %s\n", s.Level, strings.Join(parts, ", "))
 		for _, r := range s.Rewrites {
-			fmt.Fprintf(a.out, "  %s: %s, ranks %s, error %s, %s → %s MACs\n", r.Node, r.Form, ranksText(r.Ranks), percent(r.Error), grouped(r.MACsBefore), grouped(r.MACsAfter))
+			parts := []string{r.Form}
+			if len(r.Ranks) > 0 {
+				parts = append(parts, "rank "+ranksText(r.Ranks))
+			}
+			parts = append(parts, "error "+r.ErrorText())
+			if macs := macsText(r); macs != "" {
+				parts = append(parts, macs+" MACs")
+			}
+			fmt.Fprintf(a.out, "  %s: %s\n", r.Node, strings.Join(parts, "; "))
 		}
 	}
 }

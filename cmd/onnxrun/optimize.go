@@ -96,9 +96,23 @@ status is 1: the message says which output, how far, which pass.`,
 
 // check refuses flags that make no sense, before any work.
 func (f *optimizeFlags) check(cmd *cobra.Command) error {
-	if f.level < 0 || f.level > 2 {
+	switch ext := strings.ToLower(filepath.Ext(f.report)); {
+	case f.level < 0 || f.level > 2:
 		return fmt.Errorf("-O%d: expects -O0, -O1 or -O2", f.level)
+	case f.tolerance < 0 || f.tolerance != f.tolerance:
+		return fmt.Errorf("--tolerance %v: must not be negative", f.tolerance)
+	case f.report != "" && ext != ".html" && ext != ".json":
+		return fmt.Errorf("--report %s: unknown kind of file %q, expects .html or .json", f.report, ext)
 	}
+	if err := f.checkApproximation(cmd); err != nil {
+		return err
+	}
+	return mayWrite(f.out, f.force)
+}
+
+// checkApproximation looks at the flags for approximate passes.
+func (f *optimizeFlags) checkApproximation(cmd *cobra.Command) error {
+	amounts := 0
 	for _, c := range []struct {
 		flag, value, pass string
 		known             []string
@@ -111,24 +125,23 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 		case !cmd.Flags().Changed(c.flag):
 		case !slices.Contains(f.with, c.pass):
 			return fmt.Errorf("--%s is for --pass %s", c.flag, c.pass)
-		case c.known != nil && !slices.Contains(c.known, c.value):
+		case c.known == nil:
+			amounts++
+		case !slices.Contains(c.known, c.value):
 			return fmt.Errorf("--%s %q: expects one of %s", c.flag, c.value, strings.Join(c.known, ", "))
 		}
 	}
 	switch a := f.approx; {
+	case slices.Contains(f.with, "bottleneck") && amounts != 1:
+		return errors.New("--pass bottleneck: give one of --rank, --energy and --speedup")
 	case a.Rank < 0 || cmd.Flags().Changed("rank") && a.Rank == 0:
 		return fmt.Errorf("--rank %d: must be at least 1", a.Rank)
-	case !(a.Energy >= 0 && a.Energy <= 1):
-		return fmt.Errorf("--energy %v: must be a share, more than 0 and at most 1", a.Energy)
+	case !(a.Energy >= 0 && a.Energy < 1):
+		return fmt.Errorf("--energy %v: must be a share between 0 and 1", a.Energy)
 	case a.Speedup != 0 && !(a.Speedup > 1) || math.IsInf(a.Speedup, 0):
 		return fmt.Errorf("--speedup %v: must be more than 1", a.Speedup)
-	case f.tolerance < 0 || f.tolerance != f.tolerance:
-		return fmt.Errorf("--tolerance %v: must not be negative", f.tolerance)
 	}
-	if ext := strings.ToLower(filepath.Ext(f.report)); f.report != "" && ext != ".html" && ext != ".json" {
-		return fmt.Errorf("--report %s: unknown kind of file %q, expects .html or .json", f.report, ext)
-	}
-	return mayWrite(f.out, f.force)
+	return nil
 }
 
 func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
@@ -154,6 +167,10 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	opts.Progress = doing
 	out, r, err := onnxrun.Optimize(cmd.Context(), g, opts)
 	done()
+	var images *passes.ImagesError
+	if errors.As(err, &images) {
+		return fmt.Errorf("%w (--calibrate, --images)", err)
+	}
 	var failed *onnxrun.VerificationError
 	if err != nil && !errors.As(err, &failed) {
 		return err

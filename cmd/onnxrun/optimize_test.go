@@ -111,6 +111,57 @@ func TestLevels(t *testing.T) {
 	require.Contains(t, debug, "# after fold\ngraph \"stem\"")
 }
 
+// The textbook's example: a 5×5 convolution of 192 to 32 channels on 28×28 takes 120,422,400 multiplications, and a tenth
+// of them behind a 1×1 one to 16 channels.
+func TestBottleneck(t *testing.T) {
+	in, out := model(t, `graph "textbook" opset 17 (%x: float32[1,192,28,28]) -> (%y) {
+  %w: float32[32,192,5,5] = const splat(0.01)
+  %y = Conv{pads=[2, 2, 2, 2]}(%x, %w) "conv"
+}`), filepath.Join(t.TempDir(), "out.onnx")
+	text := ok(t, "optimize", in, "-o", out, "--pass", "bottleneck", "--form", "reduce", "--rank", "16", "--verify", "random", "--time", "0")
+	require.Regexp(t, `(?m)^MACs +120,422,400 +12,443,648 +-89.7 %$`, text)
+	require.Regexp(t, `(?m)^conv +bottleneck +reduce +16 +\S+ % of the weights +120,422,400 → 12,443,648$`, text)
+	require.Contains(t, text, "on 8 random inputs: worst error")
+	info := ok(t, "info", out)
+	require.Contains(t, info, "optimized   -O2: bottleneck 1×\n")
+	require.Regexp(t, `(?m)^  conv: reduce; rank 16; error \S+ % of the weights; 120,422,400 → 12,443,648 MACs$`, info)
+	require.Contains(t, info, "MACs        12,443,648\n")
+}
+
+// A fit that has fewer images than it needs says how many it needs, and of what.
+func TestTooFewImages(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out.onnx")
+	code, _, errOut := run(t, "optimize", lenet, "-o", out, "--pass", "bottleneck", "--rank", "16", "--calibrate", "../../testdata", "--time", "0")
+	require.Equal(t, exitBad, code)
+	require.Regexp(t, `node "C5" \(Conv\): bottleneck is fitted to images: it has 10 and needs at least 16; give calibration images \(--calibrate, --images\)`, errOut)
+	require.NoFileExists(t, out)
+}
+
+// An average that becomes a convolution changes nothing, and is held to the tolerance.
+func TestPoolToConv(t *testing.T) {
+	var r onnxrun.Report
+	out := filepath.Join(t.TempDir(), "out.onnx")
+	require.NoError(t, json.Unmarshal([]byte(ok(t, "optimize", lenet, "-o", out, "--pass", "pool-to-conv", "--verify", "random", "--json", "--time", "0")), &r))
+	require.False(t, r.Approximate)
+	require.Less(t, r.Verification.Error, 1e-5)
+	require.NotContains(t, ok(t, "info", out), "AveragePool")
+	maximum := model(t, `graph "max" opset 17 (%image: float32[N,1,16,16]) -> (%y) {
+  %w: float32[2,1,3,3] = const splat(0.1)
+  %a = Conv(%image, %w) "conv"
+  %b = Relu(%a) "relu"
+  %c = MaxPool{kernel_shape=[2, 2], strides=[2, 2]}(%b) "pool"
+  %y = Flatten(%c) "flatten"
+}`)
+	text := ok(t, "optimize", maximum, "-o", out, "--force", "--pass", "pool-to-conv", "--calibrate", "../../testdata", "--verify", "../../testdata", "--time", "0")
+	require.Contains(t, text, "\nfitted to 10 images of ../../testdata\n")
+	require.Regexp(t, `(?m)^pool +pool-to-conv +\S.* % on 10 images`, text)
+	require.Contains(t, text, "top-1 agreement")
+	code, _, errOut := run(t, "optimize", maximum, "-o", out, "--force", "--pass", "pool-to-conv", "--pool", "conv")
+	require.Equal(t, exitBad, code)
+	require.Contains(t, errOut, `node "pool" (MaxPool): pool-to-conv is fitted to images: it has 0 and needs at least`)
+	require.Contains(t, errOut, "(--calibrate, --images)")
+}
+
 func TestListOfPasses(t *testing.T) {
 	text := ok(t, "optimize", "--list")
 	for _, p := range passes.Table() {
@@ -142,6 +193,7 @@ func TestBadOptimize(t *testing.T) {
 		`--form "tucker3": expects one of reduce, tucker2, project, separable, best`: {"--pass", "bottleneck", "--form", "tucker3"},
 		"--energy 2: must be a share":                                                {"--pass", "bottleneck", "--energy", "2"},
 		"--speedup 0.5: must be more than 1":                                         {"--pass", "bottleneck", "--speedup", "0.5"},
+		"give one of --rank, --energy and --speedup":                                 {"--pass", "bottleneck"},
 		"--rank 0: must be at least 1":                                               {"--pass", "bottleneck", "--rank", "0"},
 		"--tolerance -1: must not be negative":                                       {"--tolerance", "-1"},
 		`data set "none": no such file or directory`:                                 {"--verify", "none"},

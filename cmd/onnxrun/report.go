@@ -44,13 +44,12 @@ func (a *app) printReport(r *onnxrun.Report) {
 		fmt.Fprintln(w, "\nPASS\tHITS\tLEFT ALONE")
 		for _, s := range r.Passes {
 			if s.Hits > 0 || len(s.Misses) > 0 {
-				fmt.Fprintf(w, "%s\t%d\t%s\n", s.Pass, s.Hits, missText(s.Misses))
+				fmt.Fprintf(w, "%s\t%d\t%s\n", s.Pass, s.Hits, missText(s))
 			}
 		}
 		w.Flush()
 	}
-	printRewrites(w, r)
-	w.Flush()
+	a.printRewrites(r)
 	if r.CalibratedOn != "" {
 		fmt.Fprintf(a.out, "\nfitted to %s\n", r.CalibratedOn)
 	}
@@ -63,26 +62,44 @@ func (a *app) printReport(r *onnxrun.Report) {
 	}
 }
 
-// printRewrites prints what approximate passes did, layer by layer.
-func printRewrites(w *tabwriter.Writer, r *onnxrun.Report) {
-	head := "\nLAYER\tPASS\tFORM\tRANKS\tERROR\tMACS\t\n"
+// printRewrites prints what approximate passes did, layer by layer, and what they left alone.
+func (a *app) printRewrites(r *onnxrun.Report) {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	head := "\nLAYER\tPASS\tFORM\tRANKS\tERROR\tMACS\n"
 	for _, s := range r.Passes {
 		for _, rw := range s.Rewrites {
-			fmt.Fprint(w, head)
-			head = ""
-			if rw.Skipped != "" {
-				fmt.Fprintf(w, "%s\t%s\tleft alone: %s\t\t\t\n", rw.Node, s.Pass, rw.Skipped)
-				continue
+			if rw.Skipped == "" {
+				fmt.Fprint(w, head)
+				head = ""
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", rw.Node, s.Pass, rw.Form, ranksText(rw.Ranks), rw.ErrorText(), macsText(rw))
 			}
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s → %s\n", rw.Node, s.Pass, rw.Form, ranksText(rw.Ranks), percent(rw.Error), grouped(rw.MACsBefore), grouped(rw.MACsAfter))
+		}
+	}
+	w.Flush()
+	for _, s := range r.Passes {
+		for _, rw := range s.Rewrites {
+			if rw.Skipped != "" && !a.quiet {
+				fmt.Fprintf(a.out, "%s left %s alone: %s\n", s.Pass, rw.Node, rw.Skipped)
+			}
 		}
 	}
 }
 
-func missText(misses map[string]int) string {
+func macsText(r passes.Rewrite) string {
+	if r.MACsBefore == 0 && r.MACsAfter == 0 {
+		return ""
+	}
+	return grouped(r.MACsBefore) + " → " + grouped(r.MACsAfter)
+}
+
+// missText is why a pass left places alone; those of passes that tell layer by layer stand there.
+func missText(s passes.Stat) string {
+	if len(s.Rewrites) > 0 {
+		return ""
+	}
 	var parts []string
-	for _, reason := range sortedKeys(misses) {
-		parts = append(parts, fmt.Sprintf("%d: %s", misses[reason], reason))
+	for _, reason := range sortedKeys(s.Misses) {
+		parts = append(parts, fmt.Sprintf("%d: %s", s.Misses[reason], reason))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -94,5 +111,3 @@ func ranksText(ranks []int) string {
 	}
 	return strings.Join(parts, ", ")
 }
-
-func percent(v float64) string { return fmt.Sprintf("%.3g %%", 100*v) }
