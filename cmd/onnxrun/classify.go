@@ -22,13 +22,18 @@ type imageFlags struct {
 }
 
 func (f *imageFlags) add(cmd *cobra.Command) {
+	f.addPreprocess(cmd)
+	cmd.Flags().StringVar(&f.labels, "labels", "", "the names of the classes: a file, a line each or JSON; or imagenet, cifar10, digits")
+}
+
+// addPreprocess adds those that say how images are prepared.
+func (f *imageFlags) addPreprocess(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.preset, "preset", "", "how images are prepared: "+strings.Join(vision.PresetNames(), ", "))
 	flags.Float64SliceVar(&f.mean, "mean", nil, "what is subtracted from each channel, in the model's units: M or R,G,B")
 	flags.Float64SliceVar(&f.std, "std", nil, "what each channel is divided by: S or R,G,B")
 	flags.IntSliceVar(&f.size, "size", nil, "the size that images are brought to: N or W,H")
 	flags.BoolVar(&f.bgr, "bgr", false, "channels in the order blue, green, red")
-	flags.StringVar(&f.labels, "labels", "", "the names of the classes: a file, a line each or JSON; or imagenet, cifar10, digits")
 }
 
 // open opens the MODEL argument with what the flags say; flags override what the model says of itself.
@@ -37,11 +42,18 @@ func (f *imageFlags) open(a *app, cmd *cobra.Command, arg string) (*onnxrun.Mode
 	if err != nil {
 		return nil, err
 	}
-	return f.openGraph(a, cmd, g)
+	m, err := f.model(a, cmd, g)
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range m.Notes() {
+		a.note("note: %s", n)
+	}
+	return m, nil
 }
 
-// openGraph is open for a model that has been read.
-func (f *imageFlags) openGraph(a *app, cmd *cobra.Command, g *ir.Graph) (*onnxrun.Model, error) {
+// model is open for a graph, with nothing printed.
+func (f *imageFlags) model(a *app, cmd *cobra.Command, g *ir.Graph) (*onnxrun.Model, error) {
 	how, err := a.options()
 	if err != nil {
 		return nil, err
@@ -70,12 +82,7 @@ func (f *imageFlags) openGraph(a *app, cmd *cobra.Command, g *ir.Graph) (*onnxru
 		if err != nil {
 			return nil, err
 		}
-		if m, err = onnxrun.NewModel(g, append(opts, onnxrun.WithPreprocess(s))...); err != nil {
-			return nil, err
-		}
-	}
-	for _, n := range m.Notes() {
-		a.note("note: %s", n)
+		return onnxrun.NewModel(g, append(opts, onnxrun.WithPreprocess(s))...)
 	}
 	return m, nil
 }

@@ -45,7 +45,7 @@ these data sets.`,
 			var spec *vision.Spec
 			if prepared {
 				image.labels = ""
-				m, err := image.openGraph(a, cmd, g)
+				m, err := image.model(a, cmd, g)
 				if err != nil {
 					return err
 				}

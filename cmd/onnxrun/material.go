@@ -16,10 +16,11 @@ type materialFlags struct {
 	image  imageFlags
 	model  modelFlags
 	images int
+	noted  bool // how images are prepared has been told
 }
 
 func (f *materialFlags) add(cmd *cobra.Command) {
-	f.image.add(cmd)
+	f.image.addPreprocess(cmd)
 	f.model.add(cmd)
 	cmd.Flags().IntVar(&f.images, "images", 64, "how many images to take of a folder or data set, from all over it; 0 is all")
 }
@@ -59,11 +60,16 @@ func (f *materialFlags) inputs(a *app, cmd *cobra.Command, g *ir.Graph, names []
 
 // prepare makes batches of the images that path names, of the first of the parts that there is.
 func (f *materialFlags) prepare(a *app, cmd *cobra.Command, g *ir.Graph, path string, parts ...string) (batches []*tensor.Tensor, images int, err error) {
-	m, err := f.image.openGraph(a, cmd, g)
+	m, err := f.image.model(a, cmd, g)
 	if err != nil {
 		return nil, 0, err
 	}
-	defer m.Close()
+	for _, n := range m.Notes() { // labels are of no matter here
+		if strings.HasPrefix(n, "preprocessing") && !f.noted {
+			a.note("note: %s", n)
+			f.noted = true
+		}
+	}
 	data, err := vision.OpenDataset(path)
 	if err != nil {
 		return nil, 0, err
