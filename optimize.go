@@ -2,7 +2,9 @@ package onnxrun
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -114,13 +116,37 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 		return out, r, nil
 	}
 	opts.doing("verification")
-	if r.Verification, err = Diff(ctx, g, out, opts.Verify, opts.Tolerance, opts.Runtime); err != nil {
+	var failed *VerificationError
+	err = r.VerifyAgain(ctx, g, out, opts)
+	switch {
+	case errors.As(err, &failed):
+		return out, r, opts.blame(ctx, g, failed)
+	case err != nil:
 		return nil, nil, err
 	}
-	if r.Approximate || r.Verification.Error <= opts.Tolerance {
-		return out, r, nil
+	return out, r, nil
+}
+
+// limit is how far the results may be apart.
+func (r *Report) limit() float64 {
+	if r.Approximate {
+		return math.Inf(1)
 	}
-	return out, r, opts.blame(ctx, g, r.Verification)
+	return r.Tolerance
+}
+
+// VerifyAgain compares the original with what was made of the result, what stands in a file for one, as Optimize has
+// compared them. The report then tells of this.
+func (r *Report) VerifyAgain(ctx context.Context, original, result *ir.Graph, opts OptimizeOptions) error {
+	d, err := Diff(ctx, original, result, opts.Verify, r.limit(), opts.Runtime)
+	if err != nil {
+		return err
+	}
+	r.Verification = d
+	if d.Error > r.limit() {
+		return &VerificationError{Output: d.WorstOutput(), Tolerance: r.Tolerance, At: d.First}
+	}
+	return nil
 }
 
 // isApproximate reports whether a pass has changed what the model computes.
@@ -132,10 +158,9 @@ func isApproximate(s passes.Stat) bool {
 	return slices.ContainsFunc(s.Rewrites, func(r passes.Rewrite) bool { return !exact(r) })
 }
 
-// blame is the error of a difference, with the pass that made it.
-func (opts OptimizeOptions) blame(ctx context.Context, g *ir.Graph, d *Difference) error {
-	e := &VerificationError{Output: d.WorstOutput(), Tolerance: opts.Tolerance, At: d.First}
-	v, err := Verify(ctx, g, opts.Verify[d.WorstOutput().set:][:1], VerifyOptions{
+// blame finds the pass that makes verification fail.
+func (opts OptimizeOptions) blame(ctx context.Context, g *ir.Graph, e *VerificationError) error {
+	v, err := Verify(ctx, g, opts.Verify[e.Output.set:][:1], VerifyOptions{
 		Level: opts.Level, Without: opts.Without, Tolerance: opts.Tolerance, Runtime: opts.Runtime, Progress: opts.Progress,
 	})
 	if err != nil {

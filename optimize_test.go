@@ -69,6 +69,7 @@ func TestOptimize(t *testing.T) {
 	require.Less(t, r.Verification.Error, 1e-6)
 	require.Equal(t, 1.0, r.Verification.Top1())
 	require.Equal(t, 6, r.Verification.Rows)
+	require.Equal(t, DefaultTolerance, r.Tolerance)
 	require.Nil(t, r.Verification.First)
 	require.False(t, r.Approximate)
 
@@ -124,6 +125,14 @@ func TestFailedVerification(t *testing.T) {
 	require.ErrorContains(t, err, `the tolerance is 1e-12; the first pass to leave it is "affine-into-weights", at node "conv1"`)
 	require.NotNil(t, out)
 	require.NotNil(t, r.Verification.First)
+
+	out, r, err = Optimize(context.Background(), g, OptimizeOptions{Level: passes.O2})
+	require.NoError(t, err)
+	opts := OptimizeOptions{Verify: randomSets(t, g, 1)}
+	require.NoError(t, r.VerifyAgain(context.Background(), g, out, opts))
+	require.ErrorAs(t, r.VerifyAgain(context.Background(), g, damaged(t, out, "conv2"), opts), &failed)
+	require.Equal(t, "conv2", failed.At.Node)
+	require.Greater(t, r.Verification.Error, 0.1)
 }
 
 func TestVerify(t *testing.T) {

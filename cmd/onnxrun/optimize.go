@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -166,27 +167,27 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	doing, done := a.progress()
 	opts.Progress = doing
 	out, r, err := onnxrun.Optimize(cmd.Context(), g, opts)
+	if r != nil {
+		r.Model, r.VerifiedOn, r.CalibratedOn, r.Before.FileBytes = cmp.Or(modelTitle(path), g.Name), on, calibratedOn, fileBytes(path)
+	}
+	if err == nil {
+		doing("writing")
+		err = f.write(cmd, g, out, r, opts)
+	}
 	done()
-	var images *passes.ImagesError
-	if errors.As(err, &images) {
-		return fmt.Errorf("%w (--calibrate, --images)", err)
-	}
-	var failed *onnxrun.VerificationError
-	if err != nil && !errors.As(err, &failed) {
-		return err
-	}
-	r.VerifiedOn, r.CalibratedOn, r.Before.FileBytes = on, calibratedOn, fileBytes(path)
-	if failed == nil {
-		failed, err = f.write(cmd, g, out, r, opts)
-	}
-	if err != nil && failed == nil {
-		return err
-	}
-	return f.finish(a, r, failed)
+	return f.finish(a, r, err)
 }
 
-// finish prints the report and writes it to where it is wanted.
-func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, failed *onnxrun.VerificationError) error {
+// finish prints the report and writes it to where it is wanted, and says what went wrong.
+func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, err error) error {
+	var images *passes.ImagesError
+	var failed *onnxrun.VerificationError
+	switch {
+	case errors.As(err, &images):
+		return fmt.Errorf("%w (--calibrate, --images)", err)
+	case err != nil && !errors.As(err, &failed):
+		return err
+	}
 	if f.report != "" {
 		if err := r.Save(f.report); err != nil {
 			return err
@@ -200,7 +201,7 @@ func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, failed *onnxrun.Verifi
 		a.printReport(r)
 	}
 	if failed != nil {
-		fmt.Fprintln(a.err, failed.Error()+"; nothing is written")
+		fmt.Fprintf(a.err, "%v; nothing is written\n", err)
 		return errNo
 	}
 	if !a.json {
@@ -239,36 +240,31 @@ func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *onnx
 }
 
 // write writes the model. Where results are verified, what stands in the file is verified too, before it takes its place.
-func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) (*onnxrun.VerificationError, error) {
+func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
 	if len(opts.Verify) > 0 {
 		dir, err := os.MkdirTemp(filepath.Dir(f.out), ".onnxrun-*")
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer os.RemoveAll(dir)
 		trial := filepath.Join(dir, filepath.Base(f.out))
 		if err := exporter.WriteFile(out, trial, f.format); err != nil {
-			return nil, err
+			return err
 		}
 		written, err := importer.Open(trial)
 		if err != nil {
-			return nil, fmt.Errorf("what was written cannot be read: %w", err)
+			return fmt.Errorf("what was written cannot be read: %w", err)
 		}
-		d, err := onnxrun.Diff(cmd.Context(), g, written, opts.Verify, opts.Tolerance, opts.Runtime)
-		if err != nil {
-			return nil, err
-		}
-		r.Verification = d
-		if d.Error > opts.Tolerance && !r.Approximate {
-			return &onnxrun.VerificationError{Output: d.WorstOutput(), Tolerance: opts.Tolerance, Pass: "export", At: d.First}, nil
+		if err := r.VerifyAgain(cmd.Context(), g, written, opts); err != nil {
+			return fmt.Errorf("what was written: %w", err)
 		}
 	}
 	if err := exporter.WriteFile(out, f.out, f.format); err != nil {
-		return nil, err
+		return err
 	}
 	r.After.FileBytes = fileBytes(f.out)
 	if written, err := importer.Open(f.out); err == nil {
 		r.After.FileNodes = len(written.Nodes())
 	}
-	return nil, nil
+	return nil
 }
