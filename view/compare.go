@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -36,8 +37,8 @@ type Comparison struct {
 	Added   int    `json:"added"`
 }
 
-// Compare matches the boxes of two models by their names and those of the values they compute, and says of each whether it
-// is the same, with the same attributes, constants (to the bit), types and inputs. An input is the same where it comes
+// Compare matches the boxes of two models by their names and those of the values they compute, those left over by what
+// they read where nothing else differs, and says of each whether it is the same, with the same attributes, constants (to the bit), types and inputs. An input is the same where it comes
 // from nodes that match, removed and added ones in between left aside: these have marks of their own.
 func Compare(a, b *Model) *Comparison {
 	c := &comparer{a: newSide(a), b: newSide(b)}
@@ -120,6 +121,61 @@ func (c *comparer) match() {
 			}
 		}
 	}
+	c.matchByPlace()
+}
+
+// place is where a node stands: its operator, and what it reads first.
+type place struct {
+	op    string
+	first source
+}
+
+// matchByPlace finds partners for nodes that only have other names: they read and do the same.
+func (c *comparer) matchByPlace() {
+	first := func(s *side, i int) (*ir.Value, bool) {
+		n := s.Nodes[i].node
+		if n == nil || s.partner[i] >= 0 {
+			return nil, false
+		}
+		k := slices.IndexFunc(n.Inputs(), func(v *ir.Value) bool { return v != nil && v.Const() == nil })
+		return n.In(k), k >= 0
+	}
+	free := map[place][]int{}
+	for j := range c.b.Nodes {
+		if v, ok := first(c.b, j); ok {
+			at := place{c.b.Nodes[j].Op, c.b.direct(v)}
+			free[at] = append(free[at], j)
+		}
+	}
+	for i := range c.a.Nodes {
+		v, ok := first(c.a, i)
+		if !ok {
+			continue
+		}
+		from := c.a.source(v, "before")
+		if from.box >= 0 {
+			from.box = c.a.partner[from.box]
+		}
+		at := place{c.a.Nodes[i].Op, from}
+		for k, j := range free[at] {
+			if !slices.ContainsFunc(c.changes(i, j), func(s string) bool { return !strings.HasPrefix(s, "output: ") }) {
+				c.a.partner[i], c.b.partner[j] = j, i
+				free[at] = slices.Delete(free[at], k, k+1)
+				break
+			}
+		}
+	}
+}
+
+// direct is the box that computes a value, whether it has a partner or not.
+func (s *side) direct(v *ir.Value) source {
+	if v.Def() == nil {
+		return source{-1, 0, v.Name()}
+	}
+	if i, ok := s.box[v.Def()]; ok {
+		return source{i, v.DefIndex(), ""}
+	}
+	return source{-1, 0, "constant " + v.Name()}
 }
 
 // changes is the differences of two partners, for people to read.
@@ -175,16 +231,29 @@ func changedAttributes(x, y ir.Op) (list []string) {
 		return ir.Attr{}, "default"
 	}
 	for _, a := range before {
-		if b, text := find(after, a.Name); !sameAttr(a.Value, b.Value) {
+		if b, text := find(after, a.Name); !sameAttr(a.Value, b.Value) && !(b.Value == nil && implied(a)) {
 			list = append(list, fmt.Sprintf("%s: %s → %s", a.Name, attrText(a), text))
 		}
 	}
 	for _, b := range after {
-		if a, _ := find(before, b.Name); a.Value == nil {
+		if a, _ := find(before, b.Name); a.Value == nil && !implied(b) {
 			list = append(list, fmt.Sprintf("%s: default → %s", b.Name, attrText(b)))
 		}
 	}
 	return list
+}
+
+// implied reports whether an attribute says what its absence says: no padding, steps of one, the window of the weights.
+func implied(a ir.Attr) bool {
+	list, _ := a.Value.([]int)
+	all := func(n int) bool { return !slices.ContainsFunc(list, func(x int) bool { return x != n }) }
+	switch a.Name {
+	case "strides", "dilations":
+		return all(1)
+	case "pads":
+		return all(0)
+	}
+	return a.Name == "kernel_shape"
 }
 
 func sameAttr(a, b any) bool {

@@ -191,7 +191,8 @@ class Stage {
       svg("path", { class: "stripe", d: `M6 0V${h}a6 6 0 0 1-6-6V6a6 6 0 0 1 6-6z` }),
       svg("text", { class: "op", x: 14, y: 18 }),
       svg("text", { class: "facts", x: w - 9, y: 18 }),
-      svg("text", { class: "name", x: 14, y: 35 }, shorten(n.name, w - 22, "11px")));
+      svg("text", { class: "name", x: 14, y: 35 }, shorten(n.name, w - (pair ? 38 : 22), "11px")),
+      svg("text", { class: "sign", x: w - 9, y: 36 }, (m && statusSign[m.status]) || ""));
     this.elements[i] = g;
     this.repaint(i);
     return g;
@@ -201,12 +202,11 @@ class Stage {
   repaint(i) {
     const g = this.elements[i];
     if (!g) return;
-    const n = this.model.nodes[i], mode = modes[state.mode], m = mark(this.side, i), width = this.model.boxes[i][2];
+    const n = this.model.nodes[i], mode = modes[state.mode], width = this.model.boxes[i][2];
     const s = state.selected;
     g.setAttribute("class", "node " + paint(this.side, i) + (isHit(this.side, i) ? " hit" : "") + (s && s[this.side] === i ? " selected" : ""));
     let facts = n.facts || "";
     if (mode.value) facts = mode.value(n) ? mode.text(mode.value(n)) : "";
-    if (state.mode === "changes") facts = statusSign[m.status] ? statusSign[m.status] + " " + facts : facts;
     const [, , , opText, factsText] = g.children;
     opText.textContent = shorten(shortOp(n.op), width - 24, "600 13px");
     const room = width - 31 - pen.measureText(opText.textContent).width;

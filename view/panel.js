@@ -147,16 +147,28 @@ function changesOf(i) {
   return m.changes ? [html("ul", {}, ...m.changes.map((c) => html("li", {}, c)))] : [];
 }
 
+/** The nearest node before one, along first inputs, that has a step in a run; −1 where there is none. */
+function hostOf(stage, i) {
+  const { nodes, lines } = stage.model;
+  while (i >= 0 && !nodes[i].steps) i = stage.into[i].length ? lines[stage.into[i][0]].from : -1;
+  return i;
+}
+
 function nodeDetails(side, i) {
   const m = data.models[side], n = m.nodes[i], stage = stages[side], out = [];
   const costs = [];
   if (n.macs) costs.push(["MACs", grouped(n.macs), percent(n.macs, m.macs)]);
   if (n.parameters) costs.push(["Parameters", grouped(n.parameters), percent(n.parameters, m.parameters)]);
   if (n.us) costs.push(["Time", duration(n.us), percent(n.us, m.us)]);
+  if (n.us && n.macs) costs.push(["Rate", ((2 * n.macs) / n.us / 1e3).toFixed(1) + " GFLOP/s"]);
   if (costs.length) out.push(table(costs));
+  for (const r of steps(m).flatMap((s) => s.rewrites)) if (n.kind === "node" && r.node === n.name) out.push(html("p", {}, "Approximated: " + rewriteText(r)));
   if (m.us && n.kind === "node") {
     if (n.steps) out.push(html("h3", {}, "Runs as"), table(n.steps.map((s) => [shortOp(s.op), s.algorithm, duration(s.us)])));
-    else out.push(html("p", { class: "dim" }, "No step of its own: fused into a neighbour, folded, or free."));
+    else {
+      const host = hostOf(stage, i);
+      out.push(html("p", { class: "dim" }, "No step of its own: fused into a neighbour, folded, or free.", ...(host >= 0 ? [" The step before it is that of ", jump(side, host), "."] : [])));
+    }
   }
   if (n.attributes) out.push(html("h3", {}, "Attributes"), table(n.attributes.map((a) => [a.name, html("code", {}, a.value)])));
   const values = (title, list, lines, end) => {
@@ -192,16 +204,16 @@ function changesSummary() {
 
 function modelSummary(m, side) {
   const out = [html(pair ? "h3" : "h2", {}, m.title)];
-  const facts = [["Graph", m.name], ["Opset", m.opset], ["Nodes", grouped(m.operators) + (m.hidden ? `, ${grouped(m.hidden)} of them constant and not drawn` : "")], ["Parameters", grouped(m.parameters)], ["MACs", grouped(m.macs)]];
-  if (m.us) facts.push(["Time of a run", duration(m.us)]);
+  const facts = pair ? [["Opset", m.opset]] : [["Graph", m.name], ["Opset", m.opset], ["Nodes", grouped(m.operators) + (m.hidden ? `, ${grouped(m.hidden)} of them constant and not drawn` : "")], ["Parameters", grouped(m.parameters)], ["MACs", grouped(m.macs)]];
+  if (m.us && !pair) facts.push(["Time of a run", duration(m.us)]);
   if (m.us_elsewhere) facts.push(["Time outside of what is drawn", duration(m.us_elsewhere)]);
   out.push(table(facts.map(([a, b]) => [a, html("span", {}, String(b))])));
   m.nodes.forEach((n, i) => {
     if (n.kind !== "node") out.push(html("p", {}, n.op + " ", jump(side, i), html("span", { class: "dim" }, " " + (n.outputs || n.inputs)[0].type)));
   });
-  if (pair) return out;
-  out.push(...costliest(m, side), ...operators(m), ...metadata(m));
-  return out;
+  out.push(...optimizations(m, side));
+  if (!pair) out.push(...costliest(m, side), ...operators(m));
+  return out.concat(metadata(m));
 }
 
 /** The nodes that cost most, by the mode where it is a cost. */
@@ -225,14 +237,40 @@ function operators(m) {
   return [html("h3", {}, "Operators"), table([...counts].sort((a, b) => b[1] - a[1]).map(([op, n]) => [find(op), grouped(n)]))];
 }
 
+/** What onnxrun optimize has done to a model, as the model says itself: a list of {level, passes, rewrites}. */
+function steps(m) {
+  try {
+    return JSON.parse(m.metadata.find(({ key }) => key === "onnxrun.passes").value).map(({ level, passes, rewrites }) => ({ level: String(level), passes: [...(passes || [])], rewrites: [...(rewrites || [])] }));
+  } catch {
+    return []; // it says nothing, or nothing that this page understands
+  }
+}
+
+function optimizations(m, side) {
+  return steps(m).flatMap(({ level, passes, rewrites }) => [
+    html("h3", {}, "Optimized with " + level),
+    table(passes.map((p) => [String(p.pass), String(p.hits)])),
+    ...rewrites.map((r) => {
+      const where = data.models.map((m) => m.nodes.findIndex((n) => n.kind === "node" && n.name === r.node));
+      const at = where[side] >= 0 ? side : where.findIndex((i) => i >= 0);
+      return html("p", {}, at >= 0 ? jump(at, where[at]) : String(r.node), html("span", { class: "dim" }, " " + rewriteText(r)));
+    }),
+  ]);
+}
+
+/** An approximated layer in words. */
+function rewriteText(r) {
+  const parts = [r.form, r.ranks && r.ranks.length ? "rank " + r.ranks.join(", ") : "", r.error > 0 ? `error ${(100 * r.error).toPrecision(3)} %` : ""];
+  if (r.macs_before !== r.macs_after) parts.push(`MACs ${brief(r.macs_before)} → ${brief(r.macs_after)}`);
+  return parts.filter(Boolean).join(", ");
+}
+
 function metadata(m) {
   if (!m.metadata) return [];
   return [html("h3", {}, "Metadata"), ...m.metadata.map(({ key, value }) => {
     let text = value;
     try { text = JSON.stringify(JSON.parse(value), null, 1); } catch { /* not JSON */ }
-    const d = html("details", {}, html("summary", {}, key), html("pre", {}, text.length > 20000 ? text.slice(0, 20000) + "…" : text));
-    d.open = key === "onnxrun.passes";
-    return d;
+    return html("details", {}, html("summary", {}, key), html("pre", {}, text.length > 20000 ? text.slice(0, 20000) + "…" : text));
   })];
 }
 
