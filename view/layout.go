@@ -30,6 +30,7 @@ type link struct{ from, to, port int }
 type segment struct {
 	parent int // −1 at a box
 	points []point
+	free   bool // goes straight, behind boxes
 }
 
 // drawing is a layered drawing: every link goes downwards, no boxes overlap.

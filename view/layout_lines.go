@@ -73,7 +73,7 @@ func (h *hierarchy) before(t *trunk, l int) int {
 // lines appends the segments of a trunk.
 func (h *hierarchy) lines(d *drawing, t *trunk, start float64, ends []float64) {
 	from := d.boxes[t.from]
-	current := segment{-1, []point{{start, from.y + from.h}}}
+	current := segment{-1, []point{{start, from.y + from.h}}, t.free}
 	finish := func(s segment) int {
 		s.points = straighten(s.points)
 		d.segments = append(d.segments, s)
@@ -103,9 +103,9 @@ func (h *hierarchy) lines(d *drawing, t *trunk, start float64, ends []float64) {
 			parent = finish(current)
 		}
 		for _, l := range here {
-			d.last[l] = finish(segment{parent, []point{fork, end(l)}})
+			d.last[l] = finish(segment{parent, []point{fork, end(l)}, t.free})
 		}
-		current = segment{parent, []point{fork}}
+		current = segment{parent, []point{fork}, t.free}
 	}
 }
 

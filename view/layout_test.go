@@ -153,6 +153,42 @@ func TestLinksShareTheirWay(t *testing.T) {
 	requireGood(t, sizes, links, d)
 }
 
+// Lines that pass ranks pass them beside the boxes.
+func TestLinesGoAroundBoxes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sizes, links := genGraph(t)
+		for i := range sizes {
+			sizes[i].h = 40
+		}
+		d, err := draw(sizes, links)
+		require.NoError(t, err)
+		for i, l := range links {
+			way := wayOf(d, i)
+			for k := 1; k < len(way)-2; k++ {
+				for b, box := range d.boxes {
+					if b != l.from && b != l.to && way[k].x == way[k+1].x && way[k].y < box.y+box.h && way[k+1].y > box.y {
+						require.False(t, way[k].x > box.x && way[k].x < box.x+box.w, "link %v runs through box %d", l, b)
+					}
+				}
+			}
+		}
+	})
+}
+
+// Where there would be too many bends, the longest links go straight.
+func TestFreeLinks(t *testing.T) {
+	sizes, links := chain(1200)
+	for i := range 500 {
+		links = append(links, link{i, 1199 - i, 1})
+	}
+	d, err := draw(sizes, links)
+	require.NoError(t, err)
+	require.False(t, d.segments[d.last[len(links)-1]].free)
+	require.True(t, d.segments[d.last[1199]].free)
+	require.Len(t, wayOf(d, 1199), 2)
+	requireGood(t, sizes, links, d)
+}
+
 func TestDrawRefusesLinksBackwards(t *testing.T) {
 	for _, l := range []link{{0, 0, 0}, {1, 0, 0}, {-1, 1, 0}, {0, 2, 0}} {
 		_, err := draw(make([]box, 2), []link{l})

@@ -37,6 +37,7 @@ type picture struct {
 	Height   float64   `json:"height"`
 	Boxes    [][4]int  `json:"boxes"`    // x, y, width, height, by node
 	Segments [][]int   `json:"segments"` // parent, then x and y of the points
+	Free     []int     `json:"free"`     // segments that are not led around boxes
 	Lines    []lineRef `json:"lines"`
 	Flows    []string  `json:"flows"` // the shape that goes on from a node, where it is not the one that came
 }
@@ -179,7 +180,10 @@ func newPicture(m *Model) (*picture, error) {
 	for _, b := range d.boxes {
 		p.Boxes = append(p.Boxes, [4]int{int(b.x), int(b.y), int(b.w), int(b.h)})
 	}
-	for _, s := range d.segments {
+	for i, s := range d.segments {
+		if s.free {
+			p.Free = append(p.Free, i)
+		}
 		line := []int{s.parent}
 		for _, q := range s.points {
 			line = append(line, int(q.x), int(q.y))

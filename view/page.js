@@ -137,7 +137,9 @@ class Stage {
     this.long = [];
     const band = (y) => Math.min(count - 1, Math.max(0, Math.floor(y / height)));
     m.boxes.forEach((box, i) => this.bands[band(box[1])].nodes.push(i));
+    const free = new Set(m.free);
     m.segments.forEach((s, i) => {
+      if (free.has(i)) return;
       const a = band(s[2]), z = band(s[s.length - 1]);
       (z - a > 1 ? this.long : this.bands[a].lines).push(i);
     });
@@ -145,7 +147,8 @@ class Stage {
     this.into = m.nodes.map(() => []);
     m.lines.forEach((l, i) => { this.out[l.from].push(i); this.into[l.to].push(i); });
     this.ends = new Set(m.lines.map((l) => l.segment));
-    this.wires.append(svg("path", { class: "wire", d: this.long.map((i) => this.path(i)).join("") }));
+    const wire = (kind, segments) => svg("path", { class: "wire " + kind, d: segments.map((i) => this.path(i)).join("") });
+    this.wires.append(wire("free", [...free]), wire("long", this.long));
   }
 
   /** A segment as a path: bows between ranks, straight lines where it passes them. */

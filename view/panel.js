@@ -98,7 +98,7 @@ function showLegend() {
   if (mode.value) {
     const ramp = html("span", { class: "ramp" });
     for (let i = 0; i < heats; i++) ramp.append(html("i", { class: "swatch paint heat h" + i }));
-    legend.replaceChildren(html("span", {}, mode.label + ":", "0", ramp, mode.text(mode.most)));
+    legend.replaceChildren(html("span", {}, mode.label + ": 0", ramp, mode.text(mode.most)));
   } else if (state.mode === "changes") {
     legend.replaceChildren(...Object.keys(statusText).map((s) => entry(s, `${statusSign[s] || ""} ${data.comparison[s]} ${statusText[s]}`)));
   } else {
