@@ -105,9 +105,10 @@ func TestPageInBrowser(t *testing.T) {
 func TestPageAnswers(t *testing.T) {
 	var got struct {
 		Zoomed, Panned, Keyed, Fitted   bool
+		Tab                             int
 		Clicked, Hash, Hits, First      string
 		Second, Third, Heat, Shown, Esc string
-		Next                            string
+		Next, Down, Up                  string
 	}
 	ask(t, page(t, lenet(t)), "", `
   const got = {}, canvas = document.querySelector(".canvas"), start = world();
@@ -142,6 +143,12 @@ func TestPageAnswers(t *testing.T) {
   got.Esc = panel().split("\n")[0] + document.querySelectorAll(".selected, .hit").length;
   node("C5").focus();
   key(node("C5"), "Enter");
+  got.Tab = document.querySelectorAll('.node[tabindex="0"]').length;
+  key(node("C5"), "ArrowDown");
+  got.Down = document.activeElement.getAttribute("aria-label");
+  key(document.activeElement, "ArrowUp");
+  key(document.activeElement, "ArrowUp");
+  got.Up = document.activeElement.getAttribute("aria-label");
   got.Next = panel().split("\n")[0] + location.hash;
   return got;`, &got)
 	require.True(t, got.Zoomed && got.Panned && got.Keyed && got.Fitted, "%+v", got)
@@ -156,6 +163,8 @@ func TestPageAnswers(t *testing.T) {
 	require.Equal(t, "node paint heat h7 hit 240 k", got.Heat)
 	require.Equal(t, "lenet50", got.Esc)
 	require.Equal(t, "Conv#C5", got.Next)
+	require.Equal(t, 1, got.Tab)
+	require.Equal(t, []string{"Tanh C5/tanh", "AveragePool S4"}, []string{got.Down, got.Up})
 }
 
 // Two models: marks, the partner selected with a node, and views that go together.

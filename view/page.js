@@ -48,6 +48,7 @@ const duration = (us) => (us >= 1e6 ? (us / 1e6).toPrecision(3) + " s" : us >= 1
 const percent = (part, whole) => (whole > 0 ? ((100 * part) / whole).toFixed(1) + " %" : "");
 /** A text cut in the middle to what a width has room for. */
 function shorten(text, width, font) {
+  if (text.length > 300) text = text.slice(0, 150) + "…" + text.slice(-149);
   pen.font = font + " " + fontFamily;
   if (pen.measureText(text).width <= width) return text;
   let [least, most] = [0, Math.min(text.length, 200)];
@@ -102,6 +103,7 @@ class Stage {
     this.side = side;
     this.view = { k: 1, x: 0, y: 0 };   // screen = k·world + (x, y)
     this.elements = [];                 // of nodes that have been drawn
+    this.current = 0;                   // the node that Tab goes to
     this.bands = [];
     this.far = svg("g", { class: "far" });
     this.wires = svg("g");
@@ -109,7 +111,7 @@ class Stage {
     this.cards = svg("g");
     this.near = svg("g", { class: "near" }, this.wires, this.glow, this.cards);
     this.world = svg("g", {}, this.far, this.near);
-    this.canvas = svg("svg", { class: "canvas", tabindex: 0, role: "group", "aria-label": "Graph of " + model.title + ": arrow keys move, + and − zoom, Tab goes from node to node" }, this.world);
+    this.canvas = svg("svg", { class: "canvas", tabindex: 0, role: "group", "aria-label": "Graph of " + model.title + ": arrow keys move, + and − zoom, Tab goes to the nodes, and arrow keys from one to the next" }, this.world);
     this.frame = svg("rect", { class: "frame" });
     this.overview = svg("g");
     this.map = svg("svg", { class: "map", preserveAspectRatio: "none", viewBox: `0 0 ${model.width} ${model.height}`, "aria-hidden": "true" }, this.overview, this.frame);
@@ -188,7 +190,7 @@ class Stage {
   node(i) {
     const n = this.model.nodes[i], [x, y, w, h] = this.model.boxes[i], m = mark(this.side, i);
     const label = `${n.op} ${n.name}`;
-    const g = svg("g", { transform: `translate(${x} ${y})`, tabindex: 0, role: "button", "aria-label": label + (m ? ", " + statusText[m.status] : "") },
+    const g = svg("g", { transform: `translate(${x} ${y})`, tabindex: i === this.current ? 0 : -1, role: "button", "aria-label": label + (m ? ", " + statusText[m.status] : "") },
       svg("title", {}, label + (n.outputs && n.outputs[0] ? "\n" + n.outputs[0].type : "")),
       svg("rect", { class: "card", width: w, height: h, rx: 7 }),
       svg("path", { class: "stripe", d: `M6 0V${h}a6 6 0 0 1-6-6V6a6 6 0 0 1 6-6z` }),
@@ -290,6 +292,29 @@ class Stage {
     return v.k >= nearScale && v.k * x + v.x >= 0 && v.k * (x + bw) + v.x <= w && v.k * y + v.y >= 0 && v.k * (y + bh) + v.y <= h;
   }
 
+  /** The node that an arrow key goes to from another: along a line, or beside it; −1 where there is none. */
+  neighbour(i, key) {
+    const { boxes, lines } = this.model, middle = (j) => boxes[j][0] + boxes[j][2] / 2, far = (j) => Math.abs(middle(j) - middle(i));
+    const list = { ArrowUp: () => this.into[i].map((l) => lines[l].from), ArrowDown: () => this.out[i].map((l) => lines[l].to) }[key];
+    const beside = (side) => boxes.flatMap((b, j) => (b[1] === boxes[i][1] && Math.sign(middle(j) - middle(i)) === side ? [j] : []));
+    const found = list ? list() : beside(key === "ArrowRight" ? 1 : -1);
+    return found.reduce((best, j) => (best < 0 || far(j) < far(best) ? j : best), -1);
+  }
+
+  /** Makes a node the one that Tab goes to. */
+  setCurrent(i) {
+    const old = this.elements[this.current];
+    if (old) old.setAttribute("tabindex", -1);
+    this.current = i;
+    if (this.elements[i]) this.elements[i].setAttribute("tabindex", 0);
+  }
+
+  focusNode(i) {
+    if (!this.sees(i)) this.center(i);
+    this.setCurrent(i);
+    if (this.elements[i]) this.elements[i].focus();
+  }
+
   /** Draws the lines of the selected node over the others. */
   highlight(i) {
     this.glow.replaceChildren();
@@ -359,7 +384,10 @@ function listen(stage) {
   canvas.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const node = nodeOf(e.target), way = { ArrowUp: [0, 80], ArrowDown: [0, -80], ArrowLeft: [80, 0], ArrowRight: [-80, 0], PageUp: [0, 500], PageDown: [0, -500] }[e.key];
-    if (way) stage.pan(...way);
+    if (node >= 0 && e.key.startsWith("Arrow")) {
+      const next = stage.neighbour(node, e.key);
+      if (next >= 0) stage.focusNode(next);
+    } else if (way) stage.pan(...way);
     else if ((e.key === "Enter" || e.key === " ") && node >= 0) select(stage.side, node);
     else if (e.key === "+" || e.key === "=") stage.zoom(1.25);
     else if (e.key === "-") stage.zoom(0.8);

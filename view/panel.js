@@ -19,6 +19,7 @@ function select(side, i, bring) {
     stage.highlight(now);
     if (before && before[s] >= 0) stage.repaint(before[s]);
     if (now >= 0) stage.repaint(now);
+    if (now >= 0) stage.setCurrent(now);
     if (now >= 0 && bring) stage.center(now);
   });
   if (pair && bring && i >= 0 && mark(side, i).partner < 0 && $("linked").checked) follow(stages[side]);
@@ -125,7 +126,7 @@ function showPanel() {
   if (!state.selected) {
     if (pair) panel.append(...changesSummary());
     data.models.forEach((m, side) => panel.append(...modelSummary(m, side)));
-    panel.append(html("h3", {}, "Keys"), html("p", { class: "dim" }, "/ search · Enter next hit · 0 fit · + − zoom · arrows move · Tab from node to node · Esc back to this page"));
+    panel.append(html("h3", {}, "Keys"), html("p", { class: "dim" }, "/ search · Enter next hit · 0 fit · + − zoom · arrows move · Tab to the nodes, arrows from one to the next · Esc back to this page"));
     return;
   }
   const [a, b] = state.selected;
