@@ -2,7 +2,9 @@
 package view
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -243,8 +245,11 @@ func shapeText(s ir.Shape) string {
 	return strings.Join(parts, "×")
 }
 
+var numbered = regexp.MustCompile(`_[0-9]+$`)
+
 // SetProfile says what the steps of a run took. A step belongs to the node of its name, else to the node that computes its
-// value; what belongs to none that is drawn is Elsewhere.
+// value, else to the node from whose name a fresh one was made by a number behind it; what belongs to none that is drawn
+// is Elsewhere.
 func (m *Model) SetProfile(steps []Step) {
 	byName, byValue := map[string]*Node{}, map[string]*Node{}
 	for i := range m.Nodes {
@@ -257,10 +262,7 @@ func (m *Model) SetProfile(steps []Step) {
 	}
 	for _, s := range steps {
 		m.Micros += s.Micros
-		n := byName[s.Node]
-		if n == nil {
-			n = byValue[s.Value]
-		}
+		n := cmp.Or(byName[s.Node], byValue[s.Value], byName[numbered.ReplaceAllString(s.Node, "")])
 		if n == nil {
 			m.Elsewhere += s.Micros
 			continue

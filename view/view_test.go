@@ -38,7 +38,7 @@ func TestDescribe(t *testing.T) {
 	m := Describe(parse(t, small), "", smallCosts, true)
 	m.SetProfile([]Step{
 		{"conv", "c", "onnxrun.FusedConv", "direct", 3}, {"conv", "c", "onnxrun.FusedConv", "from blocked", 1},
-		{"other", "y", "onnxrun.FusedLinear", "gemv", 2}, {"lost", "lost", "Add", "kernel", 0.5},
+		{"other", "y", "onnxrun.FusedLinear", "gemv", 2}, {"lost", "lost", "Add", "kernel", 0.5}, {"relu_12", "fresh", "Relu", "kernel", 0.25},
 	})
 	got, err := json.MarshalIndent(m, "", " ")
 	require.NoError(t, err)
@@ -51,7 +51,7 @@ func TestDescribe(t *testing.T) {
  "macs": 1044,
  "operators": 5,
  "hidden": 1,
- "us": 6.5,
+ "us": 6.75,
  "us_elsewhere": 0.5,
  "nodes": [
   {
@@ -132,7 +132,15 @@ func TestDescribe(t *testing.T) {
      "name": "r",
      "type": "float32 N×4×3×3"
     }
-   ]
+   ],
+   "steps": [
+    {
+     "op": "Relu",
+     "algorithm": "kernel",
+     "us": 0.25
+    }
+   ],
+   "us": 0.25
   },
   {
    "kind": "node",
