@@ -157,6 +157,10 @@ func forms() []form {
 			[]any{random(2, 3, 5), fixed{random(4, 5)}, fixed{random(4)}, random(2, 3, 4)}, 1, 9, "MatMul Add Add Div Erf Add Mul Mul"},
 		{"fused linear of computed weights", &ops.FusedLinear{TransB: true, Epilogue: epilogue("silu", 0, 0)},
 			[]any{random(2, 3, 5), random(4, 5)}, 1, 7, "Transpose MatMul Sigmoid Mul"},
+		{"fused attention", &ops.FusedAttention{Heads: 2, Scale: 0.3}, []any{random(2, 5, 24)}, 1, 7,
+			"Reshape Transpose Gather Gather Gather Transpose MatMul Mul Softmax MatMul Transpose Reshape"},
+		{"fused attention, time first", &ops.FusedAttention{Heads: 3, Scale: 0.7, TimeFirst: true}, []any{random(4, 2, 18)}, 1, 7,
+			"Reshape Transpose Gather Gather Gather Transpose MatMul Mul Softmax MatMul Transpose Reshape"},
 	}
 	for _, a := range []struct {
 		ops.Epilogue

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // FusedAttention is softmax(Scale·q·kᵀ)·v for each of Heads heads of each image (Vaswani et al. 2017). X is N×T×3C: q, k and
@@ -23,6 +24,8 @@ var fusedAttention = &ir.Def{
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},
 	Types: map[string]ir.TypeSet{"T": floatTypes},
+
+	Downgrade: unfuseAttention,
 	Infer: func(c *ir.InferCtx) error {
 		out, err := c.Node.Op.(*FusedAttention).shape(c.Shape(0))
 		c.SetShape(0, out)
@@ -60,6 +63,26 @@ func (a *FusedAttention) shape(x ir.Shape) (ir.Shape, error) {
 		return nil, fmt.Errorf("input has %v channels, expects a multiple of 3·%d heads", x[2], a.Heads)
 	}
 	return ir.Shape{x[0], x[1], ir.Known(x[2].N / 3)}, nil
+}
+
+// unfuseAttention builds the parts: queries, keys and values of all heads, their products and the softmax between.
+func unfuseAttention(l *ir.Legacy) error {
+	a, s := l.Node.Op.(*FusedAttention), &steps{l: l}
+	apart, together := []int{2, 0, 3, 1, 4}, []int{0, 2, 1, 3}
+	if a.TimeFirst {
+		apart, together = []int{2, 1, 3, 0, 4}, []int{2, 0, 1, 3}
+	}
+	x := s.do(ir.New[Reshape](), l.In(0), l.Ints(0, 0, 3, a.Heads, -1))
+	x = s.do(&Transpose{Perm: apart}, x)
+	var parts [3]*ir.Value
+	for i := range parts {
+		parts[i] = s.do(&Gather{}, x, l.Const(tensor.Scalar(int64(i))))
+	}
+	keys := s.do(&Transpose{Perm: []int{0, 1, 3, 2}}, parts[1])
+	scores := s.do(&Mul{}, s.do(&MatMul{}, parts[0], keys), s.number(l.In(0), float64(a.Scale)))
+	y := s.do(&MatMul{}, s.do(&Softmax{Axis: -1}, scores), parts[2])
+	y = s.do(&Transpose{Perm: together}, y)
+	return s.end(s.main(ir.New[Reshape](), y, l.Ints(0, 0, -1)))
 }
 
 func evalFusedAttention(c *ir.EvalCtx) error {

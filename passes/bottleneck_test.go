@@ -111,11 +111,6 @@ func factorizedText(t *testing.T, text string, a Approximation) []string {
 }
 
 // sizesOf is the shape of a value of known size.
-func sizesOf(v *ir.Value) []int {
-	n, _ := v.Type().Shape.Ints()
-	return n
-}
-
 func TestBottleneckForms(t *testing.T) {
 	const head = `graph "g" opset 21 (%x: float32[2,6,9,8]) -> (%y) {
   %w: float32[8,6,3,3] = const splat(0.5)

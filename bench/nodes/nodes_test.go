@@ -28,7 +28,7 @@ func TestCount(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), name+".onnx")
-		if err := exporter.WriteFile(g, path); err != nil {
+		if err := exporter.WriteFile(g, path, exporter.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		r, err := count(path)
