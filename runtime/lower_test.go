@@ -35,6 +35,8 @@ func TestLoweringsAgainstReference(t *testing.T) {
 		{"%x: float32[2,7,3,3]", "LRN{size=4, alpha=0.5, beta=0.75, bias=2.0}(%x)"},
 		{"%x: float32[2,3,4,5]", "Softmax{axis=1}(%x)"},
 		{"%x: float32[2,3,4,5]", "LogSoftmax(%x)"},
+		{"%x: float32[2,5,96]", "onnxrun.FusedAttention{heads=2, scale=0.25}(%x)"},
+		{"%x: float32[5,2,96]", "onnxrun.FusedAttention{heads=1, scale=0.25, time_first=true}(%x)"},
 		{"%x: float32[2,3,4], %s: float32[4], %b: float32[4]", "LayerNormalization(%x, %s, %b)"},
 		{"%x: float32[2,3,4,5], %s: float32[3], %b: float32[3]", "InstanceNormalization(%x, %s, %b)"},
 		{"%a: float32[2,3,4], %b: float32[3,1]", "Add(%a, %b)"},

@@ -14,7 +14,7 @@ import (
 // parse reads a graph from its text form.
 func parse(t testing.TB, text string) *ir.Graph {
 	t.Helper()
-	g, err := ir.Parse(text, ops.Lookup)
+	g, err := ir.Parse(text, ops.LookupFused)
 	require.NoError(t, err)
 	return g
 }

@@ -83,15 +83,20 @@ func tileGeneric(a *tileArgs) {
 	for i := range p {
 		for b := range nb {
 			var acc [Block]float32
-			copy(acc[:], bias[b*Block:])
-			w := unsafe.Add(unsafe.Pointer(a.w), b*blockBytes)
-			for _, t := range taps {
-				for _, v := range unsafe.Slice((*float32)(unsafe.Add(a.x, t.off+i*a.px)), t.depth) {
-					for j, u := range (*[Block]float32)(w) {
-						acc[j] += v * u
+			for j := 0; j < Block; j += 4 { // as many sums as there are registers for
+				s0, s1, s2, s3 := bias[b*Block+j], bias[b*Block+j+1], bias[b*Block+j+2], bias[b*Block+j+3]
+				w := unsafe.Add(unsafe.Pointer(a.w), b*blockBytes+j*floatBytes)
+				for _, t := range taps {
+					for _, v := range unsafe.Slice((*float32)(unsafe.Add(a.x, t.off+i*a.px)), t.depth) {
+						u := (*[4]float32)(w)
+						s0 += v * u[0]
+						s1 += v * u[1]
+						s2 += v * u[2]
+						s3 += v * u[3]
+						w = unsafe.Add(w, a.wstep)
 					}
-					w = unsafe.Add(w, a.wstep)
 				}
+				*(*[4]float32)(acc[j:]) = [4]float32{s0, s1, s2, s3}
 			}
 			at := i*a.ypx + b*a.yb
 			if a.res != nil {
