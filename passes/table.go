@@ -51,6 +51,7 @@ func constraints() []constraint {
 		{"affine-into-weights", "fuse-residual", "a scale that comes after a residual was added cannot go into the weights"},
 		{"affine-into-next", "fuse-residual", "a fused layer takes nothing into its weights"},
 		{"fuse-residual", "fuse-activation", "an activation ends a fusion"},
+		{"fuse-attention", "slices-to-split", "attention is known by the Slices of its queries, keys and values"},
 		{"fuse-residual", "simplify-residual", "a residual behind a Transpose is transposed back"},
 		{"fuse-activation", "fold-again", "weights of what was fused may be computed from constants"},
 	}
