@@ -131,12 +131,10 @@ func loss(spectra [][]float64, ranks []int) float64 {
 func (b *bottleneck) faster(bl *bottleneckLayer, options []option, times map[string]time.Duration) (why string, err error) {
 	l := bl.layer
 	macs := func(o option) int64 { return l.macs(&o.candidate) }
-	if b.a.Speedup != 0 { // the others cannot be the best choice
-		options = slices.DeleteFunc(slices.Clone(options), func(o option) bool {
-			return slices.ContainsFunc(options, func(p option) bool {
-				return macs(p) <= macs(o) && p.loss <= o.loss && (macs(p) < macs(o) || p.loss < o.loss)
-			})
-		})
+	if b.a.Speedup != 0 {
+		if options = frontier(options, macs); len(options) == 0 {
+			return fmt.Sprintf("every rank of few multiplications loses more than %g of its power", mostLoss), nil
+		}
 	}
 	if bl.before, err = b.cost(l, nil, times); err != nil {
 		return "", err
@@ -156,6 +154,31 @@ func (b *bottleneck) faster(bl *bottleneckLayer, options []option, times map[str
 		why = ""
 	}
 	return why, nil
+}
+
+// mostLoss is the share of a layer's power that no choice for a speed loses; mostTimed is how many options of a layer are
+// timed.
+const (
+	mostLoss  = 0.6
+	mostTimed = 8
+)
+
+// frontier is the options that none beats in both multiplications and loss, thinned out.
+func frontier(options []option, macs func(option) int64) []option {
+	best := slices.DeleteFunc(slices.Clone(options), func(o option) bool {
+		return o.loss > mostLoss || slices.ContainsFunc(options, func(p option) bool {
+			return macs(p) <= macs(o) && p.loss <= o.loss && (macs(p) < macs(o) || p.loss < o.loss)
+		})
+	})
+	slices.SortStableFunc(best, func(p, q option) int { return cmp.Compare(macs(p), macs(q)) })
+	if len(best) <= mostTimed {
+		return best
+	}
+	thin := make([]option, mostTimed)
+	for i := range thin {
+		thin[i] = best[i*(len(best)-1)/(mostTimed-1)]
+	}
+	return thin
 }
 
 // cost is the measured time of a layer, or of a candidate for it; its multiplications where time cannot be measured.

@@ -13,7 +13,7 @@ import (
 const maxAtOnce = 256 << 20
 
 // maxSpectrum is how many eigenvalues of a large matrix are looked at.
-const maxSpectrum = 1024
+const maxSpectrum = 512
 
 // spectra is, for each layer and form, what a rank loses: for each of the form's ranks, the share of the power beyond
 // 0, 1, 2 … directions. Images, where there are any, show the power in the original graph. nil where ranks are given.
@@ -132,11 +132,11 @@ func (b *bottleneck) spectraOf(l *factorized, m moment) (map[string][][]float64,
 		if form != formProject && form != formTwo {
 			w, high, _ := l.unfold(form == formSeparable)
 			if m.in != nil {
-				root, _, err := powers(m.in)
+				up, _, err := root(m.in)
 				if err != nil {
 					return nil, err
 				}
-				wide, err := multiply(root, matrix{l.inputs, high * w.cols, w.data}, false, false)
+				wide, err := multiply(up, matrix{l.inputs, high * w.cols, w.data}, false, false)
 				if err != nil {
 					return nil, err
 				}
@@ -174,7 +174,7 @@ func tailOf(w matrix, seen *mat.Dense, samples int) ([]float64, error) {
 		total.Add(total, seen)
 	}
 	var values []float64
-	if w.rows <= exactEigen {
+	if w.rows <= exactValues {
 		values, err = eigenvalues(total)
 	} else {
 		values, _, err = eigen(total, min(maxSpectrum, w.rows, w.cols))

@@ -28,13 +28,16 @@ type fitted struct {
 	err float64
 }
 
+// maxOutputs is the most outputs that fitOutputs works with.
+const maxOutputs = 1024
+
 // fit finds the factors of a candidate. With hold, a part of the images is kept out of the fit, and err is theirs.
 func (f *fitting) fit(c *candidate, hold bool) (*fitted, error) {
 	switch c.form {
 	case formReduce, formTucker2, formSeparable:
 		return f.fitChannels(c, hold)
 	}
-	if f.layer.outputs() > exactEigen {
+	if f.layer.outputs() > maxOutputs {
 		return f.fitWide(c.ranks[0], hold)
 	}
 	return f.fitOutputs(c.ranks[0], hold)
@@ -120,7 +123,7 @@ func (f *fitting) fitWide(rank int, hold bool) (*fitted, error) {
 		if l.conv != nil {
 			win = &l.window
 		}
-		sampled := newSampling(f.seed, int(l.position), f.approx.images(), max(w.cols, maxSampled/exactEigen))
+		sampled := newSampling(f.seed, int(l.position), f.approx.images(), max(w.cols, maxSampled/1024))
 		var err error
 		if s, err = f.approx.sample(sampled, f.graph, l.node.In(0), win, f.original, f.target()); err != nil {
 			return nil, err
@@ -285,11 +288,11 @@ func (l *factorized) split(rank int, vertical bool, power *mat.Dense) (first, se
 	w, high, rest := l.unfold(vertical)
 	var back matrix
 	if power != nil {
-		root, inverse, err := powers(power)
+		up, inverse, err := root(power)
 		if err != nil {
 			return first, second, 0, err
 		}
-		wide, err := multiply(root, matrix{l.inputs, high * w.cols, w.data}, false, false)
+		wide, err := multiply(up, matrix{l.inputs, high * w.cols, w.data}, false, false)
 		if err != nil {
 			return first, second, 0, err
 		}

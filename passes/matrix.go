@@ -158,47 +158,52 @@ func single(d mat.Matrix) matrix {
 	return m
 }
 
-// exactEigen is the greatest matrix whose eigenvalues are all computed.
-const exactEigen = 1024
+// exactEigen is the greatest matrix whose eigenvectors are computed one by one; exactValues, whose eigenvalues are.
+const (
+	exactEigen  = 128
+	exactValues = 512
+)
 
-// eigen is the k greatest eigenvalues of a positive semidefinite matrix, in descending order, and their eigenvectors,
-// one a column. Those of a matrix beyond exactEigen come from iterating on a random subspace (Halko, Martinsson, Tropp
-// 2011, "Finding structure with randomness", algorithm 4.4).
+// eigen is the k greatest eigenvalues of a positive semidefinite matrix, in descending order, and an orthonormal basis of
+// the space of their eigenvectors, one a column. Beyond exactEigen it comes from iterating on a random subspace (Halko,
+// Martinsson, Tropp 2011, "Finding structure with randomness", algorithm 4.4): values are somewhat low where the spectrum
+// is flat, and the space is as good as they tell.
 func eigen(a *mat.Dense, k int) ([]float64, *mat.Dense, error) {
 	n, _ := a.Dims()
-	if k = min(k, n); n <= exactEigen || 2*k > n {
+	if k = min(k, n); n <= exactEigen {
 		return exactEigenvectors(a, k)
 	}
-	const oversampling, iterations = 16, 4
+	const iterations = 10
+	s, q := single(a), newMatrix(n, k)
 	rng := rand.New(rand.NewPCG(uint64(n), uint64(k)))
-	q := newMatrix(n, min(k+oversampling, n))
 	for i := range q.data {
 		q.data[i] = float32(rng.NormFloat64())
 	}
-	s := single(a)
+	var product matrix
+	var err error
 	for range iterations {
-		product, err := multiply(s, q, false, false)
-		if err != nil {
+		if product, err = multiply(s, q, false, false); err != nil {
 			return nil, nil, err
 		}
 		if q, err = orthonormal(product); err != nil {
 			return nil, nil, err
 		}
+		if k == n {
+			break // all of it
+		}
 	}
-	sq, err := multiply(s, q, false, false)
-	if err != nil {
+	if product, err = multiply(s, q, false, false); err != nil {
 		return nil, nil, err
 	}
-	small, err := multiply(q, sq, true, false)
-	if err != nil {
-		return nil, nil, err
+	values := make([]float64, k)
+	for i := range n {
+		for j, v := range product.row(i) {
+			values[j] += float64(v) * float64(q.row(i)[j])
+		}
 	}
-	values, vectors, err := exactEigenvectors(small.dense(), k)
-	if err != nil {
-		return nil, nil, err
-	}
-	out, err := multiply(q, single(vectors), false, false)
-	return values, out.dense(), err
+	slices.Sort(values)
+	slices.Reverse(values)
+	return values, q.dense(), nil
 }
 
 func exactEigenvectors(a *mat.Dense, k int) ([]float64, *mat.Dense, error) {
@@ -273,27 +278,18 @@ func cholesky(a *mat.Dense, ridge float64) (*mat.Cholesky, error) {
 	return nil, fmt.Errorf("a matrix of %d rows is not positive definite", n)
 }
 
-// powers is a^½ and a^-½ of a positive definite matrix.
-func powers(a *mat.Dense) (root, inverse matrix, err error) {
-	n, _ := a.Dims()
-	values, vectors, err := exactEigenvectors(a, n)
+// root is the r with rᵀ·r = a, and its inverse, of a positive definite matrix.
+func root(a *mat.Dense) (r, inverse matrix, err error) {
+	c, err := cholesky(a, 1e-9)
 	if err != nil {
-		return matrix{}, matrix{}, err
+		return r, inverse, err
 	}
-	out := [2]matrix{}
-	for o, power := range []float64{0.25, -0.25} {
-		half := mat.NewDense(n, n, nil)
-		for j, v := range values {
-			f := math.Pow(max(v, 1e-12*values[0]), power)
-			for i := range n {
-				half.Set(i, j, vectors.At(i, j)*f)
-			}
-		}
-		var full mat.Dense
-		full.Mul(half, half.T())
-		out[o] = single(&full)
+	var u, back mat.TriDense
+	c.UTo(&u)
+	if err := back.InverseTri(&u); err != nil && !isCondition(err) {
+		return r, inverse, err
 	}
-	return out[0], out[1], nil
+	return single(&u), single(&back), nil
 }
 
 // eigenvalues is those of a positive semidefinite matrix in descending order.

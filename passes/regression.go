@@ -34,6 +34,9 @@ type linearMap struct {
 // ridge is the weight of the prior, relative to the power of the features.
 const ridge = 1e-3
 
+// manyFeatures is where a turn takes so long that there are only half as many.
+const manyFeatures = 768
+
 // penalties are the weights, in turns, of the distance to the map's own output.
 var penalties = [...]float64{0.03, 0.1, 0.3, 1, 1}
 
@@ -75,7 +78,7 @@ func (r *regression) solve(rank int) (*linearMap, error) {
 		if e := r.act.distance(r.y, out); e < least || best == nil {
 			best, least = m, e
 		}
-		if r.act == nil || turn == len(penalties) {
+		if r.act == nil || turn == len(penalties) || r.x.cols > manyFeatures && turn == len(penalties)/2 {
 			return best, nil
 		}
 		r.act.between(z, r.y, out, penalties[turn])
@@ -91,9 +94,11 @@ func (r *regression) ridge() (metric, product *mat.Dense, err error) {
 		}
 		return id, r.prior.dense(), nil
 	}
-	var t mat.Dense
-	t.Mul(r.prior.dense(), r.metric)
-	return r.metric, &t, nil
+	t, err := multiply(r.prior, single(r.metric), false, false)
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.metric, t.dense(), nil
 }
 
 // fit is reduced-rank regression of the targets z on the features.
@@ -130,17 +135,19 @@ func (r *regression) reduce(cross, b *mat.Dense, rank int, bias []float64) (*lin
 	if r.kept = 1; rank == 0 {
 		return m, nil
 	}
-	var power mat.Dense
-	power.Mul(b, cross.T())
-	values, p, err := eigen(&power, rank)
+	product, err := multiply(m.q, single(cross), false, true)
 	if err != nil {
 		return nil, err
 	}
-	r.kept = sum(values) / max(mat.Trace(&power), math.SmallestNonzeroFloat64)
-	var q mat.Dense
-	q.Mul(p.T(), b)
-	m.p, m.q = single(p), single(&q)
-	return m, nil
+	power := product.dense()
+	values, p, err := eigen(power, rank)
+	if err != nil {
+		return nil, err
+	}
+	r.kept = sum(values) / max(mat.Trace(power), math.SmallestNonzeroFloat64)
+	m.p = single(p)
+	m.q, err = multiply(m.p, m.q, true, false)
+	return m, err
 }
 
 // times is the map of rows without its bias.
