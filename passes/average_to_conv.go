@@ -21,8 +21,7 @@ func AverageToConv(c *Context) error {
 		}
 		conv, why := averageConv(n)
 		if why != "" {
-			c.miss(why)
-			c.rewrites = append(c.rewrites, Rewrite{Node: n.Name, Skipped: why})
+			c.leave(n, why)
 			return nil
 		}
 		w := equalWeights(n.In(0).Type().Shape[1].N, conv.KernelShape)
