@@ -160,30 +160,53 @@ func (b *bottleneck) spectraOf(l *factorized, m moment) (map[string][][]float64,
 	return out, nil
 }
 
+// trusted is how many samples of an output say as much of what it will be as the weights do.
+const trusted = 100
+
 // tailOf is, for each number of directions from 0, the share of the power of w·wᵀ beyond them; where there is a
-// covariance of the same size, of the two together, the fewer samples it is from the more of the first.
+// covariance of the same size, of the two together, as many samples as it is from. Ranks beyond the samples are not fitted to
+// these, so that the weights alone say what they lose.
 func tailOf(w matrix, seen *mat.Dense, samples int) ([]float64, error) {
 	g, err := multiply(w, w, false, true)
 	if err != nil {
 		return nil, err
 	}
 	total := g.dense()
-	if seen != nil && mat.Trace(seen) > 0 {
-		n := float64(w.rows)
-		total.Scale(n/(n+float64(samples))*mat.Trace(seen)/max(mat.Trace(total), math.SmallestNonzeroFloat64), total)
-		total.Add(total, seen)
+	if seen == nil || mat.Trace(seen) <= 0 {
+		return spectrumTail(total, w)
 	}
+	var plain []float64
+	if samples < w.rows {
+		if plain, err = spectrumTail(total, w); err != nil {
+			return nil, err
+		}
+	}
+	share := float64(samples) / float64(samples+trusted)
+	total.Scale((1-share)/max(mat.Trace(total), math.SmallestNonzeroFloat64), total)
+	var part mat.Dense
+	part.Scale(share/mat.Trace(seen), seen)
+	total.Add(total, &part)
+	tail, err := spectrumTail(total, w)
+	if err == nil && len(plain) > samples+1 {
+		copy(tail[samples+1:], plain[samples+1:])
+	}
+	return tail, err
+}
+
+// spectrumTail is, for each number of directions from 0, the share of the trace of g beyond them, as far as w, whose rows
+// g is of, has ranks, and as far as large matrices are looked at.
+func spectrumTail(g *mat.Dense, w matrix) (tail []float64, err error) {
 	var values []float64
 	if w.rows <= exactValues {
-		values, err = eigenvalues(total)
+		values, err = eigenvalues(g)
 	} else {
-		values, _, err = eigen(total, min(maxSpectrum, w.rows, w.cols))
+		values, _, err = eigen(g, min(maxSpectrum, w.rows, w.cols))
 	}
 	if err != nil {
 		return nil, err
 	}
-	trace, kept := max(mat.Trace(total), math.SmallestNonzeroFloat64), 0.0
-	tail := []float64{1}
+	trace, kept := max(mat.Trace(g), math.SmallestNonzeroFloat64), 0.0
+	tail = []float64{1}
 	for _, v := range values {
 		kept += v
 		tail = append(tail, max(1-kept/trace, 0))
