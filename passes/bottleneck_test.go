@@ -458,3 +458,24 @@ func TestLargeEigen(t *testing.T) {
 	}
 	require.InEpsilon(t, want, sum(values), 1e-4)
 }
+
+// Few samples say little of a wide output, and nothing of ranks beyond their number.
+func TestSpectrumOfFewSamples(t *testing.T) {
+	w := matrix{40, 60, tensor.Data[float32](noise(1, 40, 60))}
+	plain, err := tailOf(w, nil, 0)
+	require.NoError(t, err)
+	one := newMatrix(3, 40)
+	for i := range one.data {
+		one.data[i] = float32(1 + i/40)
+	}
+	seen, err := gram(one) // of one direction
+	require.NoError(t, err)
+	few, err := tailOf(w, seen, 3)
+	require.NoError(t, err)
+	require.Equal(t, plain[4:], few[4:])
+	require.Less(t, few[1], plain[1])
+	require.Greater(t, few[1], 0.8)
+	many, err := tailOf(w, seen, 10_000)
+	require.NoError(t, err)
+	require.Less(t, many[1], 0.02)
+}
