@@ -112,3 +112,30 @@ func (a *Approximation) checkBottleneck() error {
 	}
 	return nil
 }
+
+// macsOfImage is the multiplications of each node for one image, by the name of its first output; nil where the graph
+// takes no such input.
+func macsOfImage(g *ir.Graph) map[string]int64 {
+	one := g.Clone()
+	for _, v := range one.Inputs() {
+		t := v.Type()
+		if len(t.Shape) == 0 || t.Shape[0].IsKnown() {
+			continue
+		}
+		t.Shape = t.Shape.Clone()
+		t.Shape[0] = ir.Known(1)
+		if one.SetInputType(v, t) != nil {
+			return nil
+		}
+	}
+	if one.InferAll() != nil {
+		return nil
+	}
+	macs := map[string]int64{}
+	for _, n := range one.Nodes() {
+		if f := n.Op.Def().MACs; f != nil && n.Out(0) != nil {
+			macs[n.Out(0).Name()] = f(n)
+		}
+	}
+	return macs
+}

@@ -28,9 +28,24 @@ func AverageToConv(c *Context) error {
 		if err := rw.SetNode(n, conv, n.In(0), rw.Const(n.Name+".weight", w)); err != nil {
 			return err
 		}
-		c.rewrites = append(c.rewrites, Rewrite{Node: n.Name, Form: FormAverage, MACsAfter: conv.Def().MACs(n)})
+		c.rewrites = append(c.rewrites, Rewrite{Node: n.Name, Form: FormAverage, MACsAfter: averageMACs(n, conv)})
 		return nil
 	})
+}
+
+// averageMACs is the multiplications for one image, 0 where they are not known.
+func averageMACs(n *ir.Node, conv *ops.Conv) int64 {
+	macs := int64(1)
+	for _, d := range n.Out(0).Type().Shape[1:] {
+		if !d.IsKnown() {
+			return 0
+		}
+		macs *= int64(d.N)
+	}
+	for _, k := range conv.KernelShape {
+		macs *= int64(k)
+	}
+	return macs
 }
 
 // equalWeights is the filters of a mean, one for each channel.

@@ -40,9 +40,7 @@ func Bottleneck(c *Context) error {
 		return &ImagesError{Pass: bottleneckPass, Need: 1}
 	}
 	b := &bottleneck{Context: c, a: a, original: c.Graph.Clone()}
-	if err := b.collect(); err != nil {
-		return err
-	}
+	b.collect()
 	if err := b.choose(); err != nil {
 		return err
 	}
@@ -74,7 +72,7 @@ type bottleneckLayer struct {
 	chosen  *option     // nil: stays as it is
 	before  time.Duration
 	skipped string
-	total   int64 // multiplications, where layer is nil
+	total   int64 // multiplications for one image
 }
 
 // option is a candidate with its price.
@@ -85,7 +83,8 @@ type option struct {
 }
 
 // collect finds the layers, and those that cannot be factorized.
-func (b *bottleneck) collect() error {
+func (b *bottleneck) collect() {
+	macs := macsOfImage(b.Graph)
 	for _, n := range b.Graph.Nodes() {
 		switch n.Op.(type) {
 		case *ops.Conv, *ops.Gemm:
@@ -93,12 +92,12 @@ func (b *bottleneck) collect() error {
 			continue
 		}
 		l, why := factorizedOf(n)
-		b.layers = append(b.layers, &bottleneckLayer{node: n, layer: l, skipped: why})
-		if macs := n.Op.Def().MACs; macs != nil && l == nil {
-			b.layers[len(b.layers)-1].total = macs(n)
+		bl := &bottleneckLayer{node: n, layer: l, skipped: why, total: macs[n.Out(0).Name()]}
+		if l != nil {
+			bl.total = l.macs(nil)
 		}
+		b.layers = append(b.layers, bl)
 	}
-	return nil
 }
 
 // forms is the forms that the pass may choose from.
@@ -132,11 +131,7 @@ func (b *bottleneck) apply() error {
 
 // left is the report of a layer that stays.
 func (bl *bottleneckLayer) left() Rewrite {
-	macs := bl.total
-	if bl.layer != nil {
-		macs = bl.layer.macs(nil)
-	}
-	return Rewrite{Node: bl.node.Name, MACsBefore: macs, MACsAfter: macs, Skipped: bl.skipped, Before: bl.before, After: bl.before}
+	return Rewrite{Node: bl.node.Name, MACsBefore: bl.total, MACsAfter: bl.total, Skipped: bl.skipped, Before: bl.before, After: bl.before}
 }
 
 func (b *bottleneck) replace(seed uint64, bl *bottleneckLayer) (Rewrite, error) {

@@ -276,9 +276,7 @@ func (b *bottleneck) total() (time.Duration, error) {
 	}
 	sum := int64(0)
 	for _, bl := range b.layers {
-		if sum += bl.total; bl.layer != nil {
-			sum += bl.layer.macs(nil)
-		}
+		sum += bl.total
 	}
 	return time.Duration(sum), nil
 }

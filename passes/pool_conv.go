@@ -175,6 +175,6 @@ func (m *maxPool) applyConv(f *convFit) error {
 	if err := rw.Done(); err != nil {
 		return err
 	}
-	m.done(Rewrite{Form: form, Error: f.err, MACsAfter: op.Def().MACs(conv)})
+	m.done(Rewrite{Form: form, Error: f.err, MACsAfter: macsOfImage(m.context.Graph)[conv.Out(0).Name()]})
 	return nil
 }

@@ -131,8 +131,7 @@ func (m *maxPool) sampleMoved() (samples, error) {
 }
 
 func (m *maxPool) applyMoved(moved *movedStride, s samples) error {
-	macs := moved.conv.Op.Def().MACs
-	r := Rewrite{Form: poolStride, MACsBefore: macs(moved.conv)}
+	r := Rewrite{Form: poolStride, MACsBefore: macsOfImage(m.context.Graph)[moved.conv.Out(0).Name()]}
 	if s.y.rows > 0 {
 		r.Error = (*nonlinearity)(nil).relative(s.y, s.x)
 	}
@@ -156,7 +155,7 @@ func (m *maxPool) applyMoved(moved *movedStride, s samples) error {
 			}
 		}
 		if x = n.In(0); i == 0 {
-			r.MACsAfter = macs(n)
+			r.MACsAfter = macsOfImage(m.context.Graph)[n.Out(0).Name()]
 		}
 	}
 	m.done(r)
