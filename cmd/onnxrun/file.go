@@ -3,12 +3,20 @@ package main
 import (
 	"fmt"
 	"os"
+
+	"github.com/onnxrun/onnxrun/exporter"
 )
 
-// mayWrite refuses an output that exists.
-func mayWrite(path string, force bool) error {
-	if _, err := os.Stat(path); err == nil && !force {
-		return fmt.Errorf("%s exists; --force overwrites it", path)
+// mayWrite refuses a model's file that exists, and one of its weights where these get a file of their own.
+func mayWrite(path string, format exporter.Options, force bool) error {
+	files := []string{path}
+	if format.ExternalData {
+		files = append(files, path+".data")
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); err == nil && !force {
+			return fmt.Errorf("%s exists; --force overwrites it", file)
+		}
 	}
 	return nil
 }

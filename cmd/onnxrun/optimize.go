@@ -74,7 +74,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&f.out, "output", "o", "", "the file to write")
 	flags.IntVarP(&f.level, "level", "O", 2, "which passes run: -O0 none, -O1 exact ones, -O2 those for inference too")
-	flags.StringArrayVar(&f.with, "pass", nil, "an approximate pass to run as well; may be repeated")
+	flags.StringArrayVar(&f.with, "pass", nil, "a pass to run as well that runs by name only; may be repeated")
 	flags.StringArrayVar(&f.without, "no-pass", nil, "a pass to leave out; may be repeated")
 	flags.StringArrayVar(&f.verify, "verify", nil, "compare the results on "+onHelp+"; may be repeated")
 	flags.Float64Var(&f.tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
@@ -108,7 +108,7 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 	if err := f.checkApproximation(cmd); err != nil {
 		return err
 	}
-	return mayWrite(f.out, f.force)
+	return mayWrite(f.out, f.format, f.force)
 }
 
 // checkApproximation looks at the flags for approximate passes.
