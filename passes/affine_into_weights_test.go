@@ -48,6 +48,10 @@ func TestAffineIntoWeights(t *testing.T) {
 		"overflow":     {"Conv(%x, %one)", `  %y = Mul(%a, %huge) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %huge)"}},
 		"infinity":     {"Conv(%x, %one)", `  %y = Mul(%a, %inf) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %inf)"}},
 		"not constant": {"Conv(%x, %x2)", `  %y = Mul(%a, %two) "y"`, []string{"%x2 = Reshape(%x, %shape)", "%a = Conv(%x, %x2)", "%y = Mul(%a, %two)"}},
+		"shared weights": {"Conv(%x, %w)", "  %b = Mul(%a, %along) \"b\"\n  %c = Conv(%x, %w) \"c\"\n  %y = Add(%b, %c) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%b = Mul(%a, %along)", "%c = Conv(%x, %w)", "%y = Add(%b, %c)"}},
+		"not constant either": {"Conv(%x, %w)", "  %m = ReduceMax{keepdims=0}(%x) \"m\"\n  %y = Mul(%a, %m) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%m = ReduceMax{keepdims=false}(%x)", "%y = Mul(%a, %m)"}},
 		"training": {"Conv(%x, %w)", "  %y, %m, %s = BatchNormalization{training_mode=1}(%a, %v, %v, %v, %v) \"y\"",
 			[]string{"%a = Conv(%x, %w)", "%y, %m, %s = BatchNormalization{training_mode=true}(%a, %v, %v, %v, %v)"}},
 	} {
@@ -105,4 +109,22 @@ func TestAffineOfOutputs(t *testing.T) {
   %y = Mul(%a, %two) "y"
 }`, 0, AffineIntoWeights)
 	require.Equal(t, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %two)"}, left)
+}
+
+// Nothing is nothing, however it is scaled; and what has no size does not divide by it.
+func TestAffineOfNothing(t *testing.T) {
+	for _, pass := range []func(*Context) error{AffineIntoWeights, AffineIntoNext, FuseActivation, FuseResidual, Simplify} {
+		g, err := ir.Parse(`graph "g" opset 21 (%x: float32[2,0,3,3]) -> (%y) {
+  %w: float32[0,0,1,1] = const []
+  %v: float32[0] = const []
+  %a = Conv(%x, %w) "a"
+  %b = BatchNormalization(%a, %v, %v, %v, %v) "b"
+  %c = Relu(%b) "c"
+  %d = Conv(%c, %w) "d"
+  %y = Add(%d, %x) "y"
+}`, ops.Lookup)
+		require.NoError(t, err)
+		require.NoError(t, pass(&Context{Graph: g, Eval: evaluate}))
+		require.NoError(t, ir.Verify(g))
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
@@ -66,7 +67,9 @@ type PassError struct {
 	Err  error // what it failed with, nil where it did not run
 }
 
-func (e *PassError) Error() string { return fmt.Sprintf("passes: pass %q: %s", e.Pass, e.Msg) }
+func (e *PassError) Error() string {
+	return fmt.Sprintf("passes: pass %q: %s", e.Pass, strings.TrimPrefix(e.Msg, "passes: "))
+}
 
 func (e *PassError) Unwrap() error { return e.Err }
 
