@@ -38,7 +38,8 @@ func (p *plan) setBlocked(v *ir.Value) int {
 	return slot
 }
 
-// needBlocked is the slot of a value in the blocked layout, with a step before n that converts it where it has none.
+// needBlocked is the slot of a value in the blocked layout, with a step before n that converts it where it has none. It is
+// not an input's: no other value may lie in its place.
 func (p *plan) needBlocked(n *ir.Node, v *ir.Value) (int, error) {
 	if slot, ok := p.blocked[v.ID()]; ok {
 		return slot, nil
@@ -47,7 +48,7 @@ func (p *plan) needBlocked(n *ir.Node, v *ir.Value) (int, error) {
 		return 0, err
 	}
 	s := sizes(v)
-	if s[1]%kernel.Block == 0 && s[2]*s[3] == 1 { // both layouts are the same
+	if s[1]%kernel.Block == 0 && s[2]*s[3] == 1 && p.slots[v.ID()].kind != input { // both layouts are the same
 		p.blocked[v.ID()] = v.ID()
 		return v.ID(), nil
 	}

@@ -36,7 +36,7 @@ func (p *plan) hasRows(v *ir.Value) bool {
 	return ok
 }
 
-// needRows is the slot of a value's rows, with a step before n that makes it where there is none.
+// needRows is the slot of a value's rows, with a step before n that makes it where there is none. It is not an input's.
 func (p *plan) needRows(n *ir.Node, v *ir.Value) (int, error) {
 	if slot, ok := p.rows[v.ID()]; ok {
 		return slot, nil
@@ -45,7 +45,7 @@ func (p *plan) needRows(n *ir.Node, v *ir.Value) (int, error) {
 		return 0, err
 	}
 	images, plane, c, _ := p.rowSizes(v)
-	if c%kernel.Block == 0 && plane == 1 {
+	if c%kernel.Block == 0 && plane == 1 && p.slots[v.ID()].kind != input {
 		p.rows[v.ID()] = v.ID()
 		return v.ID(), nil
 	}
