@@ -60,3 +60,12 @@ func TestInputsOfOnePixel(t *testing.T) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { requireImplsAgree(t, `graph "g" opset 21 `+text) })
 	}
 }
+
+// A convolution of no channels is its bias.
+func TestConvOfNoChannels(t *testing.T) {
+	requireImplsAgree(t, `graph "g" opset 21 (%x: float32[1,0,3,3]) -> (%y) {
+  %w: float32[16,0,3,3] = const splat(0.0)
+  %b: float32[16] = const splat(0.5)
+  %y = Conv(%x, %w, %b) "c"
+}`)
+}

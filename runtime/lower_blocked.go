@@ -85,7 +85,8 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	if p.swells(in) || p.swells(sizes(n.Out(0))) || p.swells([]int{1, weights[0], product(weights[1:]), 1}) {
 		return false, nil
 	}
-	if spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil || spec.OutC%kernel.Block != 0 && !act.KeepsZero() {
+	if spec.C == 0 || spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil ||
+		spec.OutC%kernel.Block != 0 && !act.KeepsZero() {
 		return false, nil
 	}
 	spec.Bias = constFloat32(n.In(2))

@@ -72,7 +72,9 @@ func checkBlockedConv(s *BlockedConvSpec) error {
 	switch {
 	case len(s.In) != 2:
 		return fmt.Errorf("kernel: %s: %d spatial axes, want 2", what, len(s.In))
-	case s.Weights == nil && s.OutC*s.C > 0:
+	case s.C == 0:
+		return fmt.Errorf("kernel: %s: unsupported input of no channels", what)
+	case s.Weights == nil && s.OutC > 0:
 		return fmt.Errorf("kernel: %s: no weights", what)
 	case s.Bias != nil && len(s.Bias) != s.OutC:
 		return fmt.Errorf("kernel: %s: bias of %d elements for %d channels", what, len(s.Bias), s.OutC)

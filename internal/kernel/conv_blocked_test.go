@@ -119,3 +119,10 @@ func TestBlockedConvInParts(t *testing.T) {
 	checkBlocked(t, s, false)
 	checkBlocked(t, s, true)
 }
+
+func TestBlockedConvRefuses(t *testing.T) {
+	s := BlockedConvSpec{N: 1, C: 0, OutC: 16, Group: 1, Weights: []float32{}, Bias: make([]float32, 16),
+		Spatial: Spatial{In: []int{4, 4}, Out: []int{4, 4}, Kernel: []int{1, 1}}}
+	_, err := NewBlockedConv(s)
+	require.ErrorContains(t, err, "unsupported input of no channels")
+}
