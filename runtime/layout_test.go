@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,4 +69,38 @@ func TestConvOfNoChannels(t *testing.T) {
   %b: float32[16] = const splat(0.5)
   %y = Conv(%x, %w, %b) "c"
 }`)
+}
+
+// Activations that do not keep zero, of channels that do not fill their blocks.
+func TestActivationsOfPaddedChannels(t *testing.T) {
+	for _, act := range []string{"Sigmoid(%r)", "HardSigmoid(%r)", "Clip(%r, %one, %six)"} {
+		text := `graph "g" opset 21 (%x: float32[2,17,5,5]) -> (%y) {
+  %w: float32[21,17,3,3] = const splat(0.01)
+  %d: float32[21,1,3,3] = const splat(0.1)
+  %v: float32[9,21,1,1] = const splat(-0.1)
+  %one: float32[] = const 1.0
+  %six: float32[] = const 6.0
+  %c = Conv{pads=[1, 1, 1, 1]}(%x, %w) "c"
+  %a = ` + strings.ReplaceAll(act, "%r", "%c") + ` "a"
+  %e = Conv{pads=[1, 1, 1, 1], group=21}(%a, %d) "d"
+  %b = ` + strings.ReplaceAll(act, "%r", "%e") + ` "b"
+  %r = Conv(%b, %v) "e"
+  %y = ` + act + ` "y"
+}`
+		requireImplsAgree(t, text)
+		s := compileText(t, text, Options{})
+		_, err := s.Run(context.Background(), tensor.New(tensor.Float32, 2, 17, 5, 5))
+		require.NoError(t, err)
+		if s.impl == kernel.Generic {
+			continue
+		}
+		var steps []string
+		for _, st := range s.plans[0].steps {
+			steps = append(steps, st.algorithm)
+		}
+		require.Equal(t, []string{
+			"to blocked", "direct", "from blocked", "activation", "to blocked", "depthwise", "from blocked", "activation", "to blocked",
+			"pointwise", "from blocked", "activation",
+		}, steps, act)
+	}
 }

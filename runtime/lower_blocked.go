@@ -21,10 +21,7 @@ func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
 	case *ops.Conv:
 		return p.blockedConv(n, op, nil, kernel.Activation{})
 	case *ops.FusedConv:
-		if act, ok := activationOf(&op.Epilogue); ok {
-			return p.blockedConv(n, &op.Conv, n.In(3), act)
-		}
-		return false, nil
+		return p.blockedFusedConv(n, op)
 	}
 	if !p.anyBlocked(n) {
 		return false, nil
@@ -75,7 +72,45 @@ func (p *plan) blockedStep(n *ir.Node, k tasked, in []int, y int, task func(f *f
 	return true, nil
 }
 
-// blockedConv computes act(Conv + residual).
+// blockedFusedConv computes a convolution and what follows it; an activation that would fill the padding of the channels is
+// applied to the plain result.
+func (p *plan) blockedFusedConv(n *ir.Node, op *ops.FusedConv) (bool, error) {
+	act, ok := activationOf(&op.Epilogue)
+	if !ok {
+		return false, nil
+	}
+	if sizes(n.Out(0))[1]%kernel.Block == 0 || act.KeepsZero() {
+		return p.blockedConv(n, &op.Conv, n.In(3), act)
+	}
+	done, err := p.blockedConv(n, &op.Conv, n.In(3), kernel.Activation{})
+	if done && err == nil {
+		err = p.activatePlain(n, act)
+	}
+	return done, err
+}
+
+// activatePlain applies a function to the output of n in its plain layout, the only one that it has from then on.
+func (p *plan) activatePlain(n *ir.Node, act kernel.Activation) error {
+	if err := p.needPlain(n, n.Out(0)); err != nil {
+		return err
+	}
+	y := n.Out(0).ID()
+	delete(p.blocked, y)
+	spec := kernel.UnarySpec{Op: act.Op, Alpha: act.Min, Beta: act.Max, Len: p.slots[y].size / 4, Split: p.split(), Impl: p.impl()}
+	if act.Kind == kernel.Clip {
+		spec.Op = kernel.UnaryClip
+	}
+	k, err := kernel.NewUnary(spec)
+	if err != nil {
+		return err
+	}
+	step := p.kernelStep(k, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(y)) })
+	p.emit(n, "activation", step.run, []int{y}, []int{y})
+	p.steps[len(p.steps)-1].conversion = true
+	return nil
+}
+
+// blockedConv computes act(Conv + residual); act keeps zero or the channels fill their blocks.
 func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act kernel.Activation) (bool, error) {
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec := kernel.BlockedConvSpec{
@@ -85,8 +120,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	if p.swells(in) || p.swells(sizes(n.Out(0))) || p.swells([]int{1, weights[0], product(weights[1:]), 1}) {
 		return false, nil
 	}
-	if spec.C == 0 || spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil ||
-		spec.OutC%kernel.Block != 0 && !act.KeepsZero() {
+	if spec.C == 0 || spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil {
 		return false, nil
 	}
 	spec.Bias = constFloat32(n.In(2))
