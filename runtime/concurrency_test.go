@@ -5,6 +5,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/onnxrun/onnxrun/importer"
@@ -145,4 +146,27 @@ func BenchmarkLeNet5(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// Profile goes on beside Runs. The race detector sees whether it hands its frame on too early.
+func TestProfileBesideRuns(t *testing.T) {
+	s, inputs := lenet(t, runtime.Options{Threads: 2}), digitInputs(t)
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for range 50 {
+				if i == 0 {
+					steps, err := s.Profile(context.Background(), 1, inputs[0])
+					assert.NoError(t, err)
+					assert.NotEmpty(t, steps)
+					continue
+				}
+				out, err := s.Run(context.Background(), inputs[i])
+				if assert.NoError(t, err) {
+					assert.Equal(t, i, argmax(out[0]))
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// StepProfile is what one step of a Run costs: the computation of a node, with all that is fused into it, or the
-// conversion of a value to another layout.
+// StepProfile is what one step of a Run costs: the computation of a node, with all that is fused into it, the conversion of
+// a value to another layout, or an activation that could not be fused.
 type StepProfile struct {
 	Node      *ir.Node
 	Algorithm string
@@ -34,15 +34,9 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 		return nil, err
 	}
 	f.ctx = ctx
-	s.pool.begin(&f.job, s.opts.Threads)
-	defer s.pool.end(&f.job)
-	times := make([][]time.Duration, len(p.steps))
-	for range max(1, runs) {
-		f.setInputs(inputs)
-		err := f.runSteps(func(i int, d time.Duration) { times[i] = append(times[i], d) })
-		if err != nil {
-			return nil, err
-		}
+	times, err := f.timed(max(1, runs), inputs)
+	if err != nil {
+		return nil, err
 	}
 	bytes := f.stepBytes()
 	p.release(f)
@@ -55,6 +49,21 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 		steps = append(steps, sp)
 	}
 	return steps, nil
+}
+
+// timed runs all steps some times, with the pool's helpers at hand, and returns what each took.
+func (f *frame) timed(runs int, inputs []*tensor.Tensor) ([][]time.Duration, error) {
+	s := f.plan.session
+	s.pool.begin(&f.job, s.opts.Threads)
+	defer s.pool.end(&f.job)
+	times := make([][]time.Duration, len(f.plan.steps))
+	for range runs {
+		f.setInputs(inputs)
+		if err := f.runSteps(func(i int, d time.Duration) { times[i] = append(times[i], d) }); err != nil {
+			return nil, err
+		}
+	}
+	return times, nil
 }
 
 // stepBytes is the bytes that each step reads and writes.
