@@ -39,7 +39,7 @@ func (a *app) benchCommand() *cobra.Command {
 			var before, after goruntime.MemStats
 			times := make([]time.Duration, 0, 1<<20)
 			goruntime.ReadMemStats(&before)
-			for start = time.Now(); time.Since(start) < duration && len(times) < cap(times); {
+			for start = time.Now(); len(times) == 0 || time.Since(start) < duration && len(times) < cap(times); {
 				t := time.Now()
 				if err := run(); err != nil {
 					return err
@@ -52,7 +52,11 @@ func (a *app) benchCommand() *cobra.Command {
 			n := len(times)
 			median, least, p95 := ms(times[n/2]), ms(times[0]), ms(times[n*95/100])
 			allocs := float64(after.Mallocs-before.Mallocs) / float64(n)
-			perSecond := float64(max(1, f.batch)) * 1e3 / median
+			images := 1
+			if len(in) > 0 && in[0].Rank() > 0 {
+				images = in[0].Dim(0) // whatever --batch says, a model may leave no choice
+			}
+			perSecond := float64(images) * 1e3 / median
 			if a.json {
 				return a.printJSON(map[string]any{
 					"kernels": s.Kernels(), "runs": n, "median_ms": median, "min_ms": least, "p95_ms": p95, "allocs_per_run": allocs,
@@ -65,6 +69,6 @@ func (a *app) benchCommand() *cobra.Command {
 		},
 	}
 	f.add(cmd)
-	cmd.Flags().DurationVar(&duration, "time", 2*time.Second, "how long to measure")
+	cmd.Flags().DurationVar(&duration, "time", 2*time.Second, "how long to measure, one run at least")
 	return cmd
 }

@@ -16,7 +16,13 @@ func TestBench(t *testing.T) {
 		ok(t, "bench", lenet, "--time", "50ms", "--threads", "1", "--kernels", "generic"))
 	var result map[string]any
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "bench", lenet, "--time", "20ms", "--batch", "4", "--json")), &result))
-	require.Greater(t, result["images_per_second"], 1.0)
+	require.InEpsilon(t, 4e3/result["median_ms"].(float64), result["images_per_second"], 1e-9)
+	fixed := model(t, `graph "g" opset 17 (%x: float32[2,3]) -> (%y) {
+  %y = Relu(%x) "r"
+}`)
+	require.NoError(t, json.Unmarshal([]byte(ok(t, "bench", fixed, "--time", "0", "--batch", "4", "--json")), &result))
+	require.EqualValues(t, 1, result["runs"], "one at least")
+	require.InEpsilon(t, 2e3/result["median_ms"].(float64), result["images_per_second"], 1e-9, "the model's own batch")
 	for want, args := range map[string][]string{
 		"unknown implementation \"fast\"": {"--kernels", "fast"},
 		"the model has no such input":     {"--shape", "x=1x1x28x28"},
