@@ -108,10 +108,11 @@ func chosen(n *ir.Node) *ir.Value {
 	return nil
 }
 
-// mergeCasts lets a Cast of what a Cast made wider without loss read what that one reads.
+// mergeCasts lets a Cast of what a Cast made wider without loss read what that one reads. A number's text depends on its
+// type.
 func mergeCasts(rw *ir.Rewriter, n *ir.Node) error {
 	first := n.In(0).Def()
-	if first == nil || !isOp[*ops.Cast](first) || !keepsAll(first.In(0).Type().DType, n.In(0).Type().DType) {
+	if first == nil || n.Op.(*ops.Cast).To == tensor.String || !isOp[*ops.Cast](first) || !keepsAll(first.In(0).Type().DType, n.In(0).Type().DType) {
 		return nil
 	}
 	return rw.SetInput(n, 0, first.In(0))

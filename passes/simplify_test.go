@@ -97,6 +97,7 @@ func TestSimplify(t *testing.T) {
 		"choice of some":            {"%a = Tanh(%x) \"a\"\n%b = Where(%some, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Tanh(%x)", "%b = Where(%some, %x, %a)", "%y = Relu(%b)"}},
 		"casts that lose nothing":   {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
 		"casts that round":          {"%a = Cast{to=bfloat16}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Cast{to=bfloat16}(%x)", "%b = Cast{to=float32}(%a)", "%y = Relu(%b)"}},
+		"casts to text":             {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=string}(%a) \"b\"\n%y = Cast{to=float32}(%b) \"y\"", []string{"%a = Cast{to=float64}(%x)", "%b = Cast{to=string}(%a)", "%y = Cast{to=float32}(%b)"}},
 		"reshapes back": {`%a = Flatten{axis=2}(%x) "a"
   %b = Reshape(%a, %same) "b"
   %y = Relu(%b) "y"`, []string{"%y = Relu(%x)"}},
