@@ -56,6 +56,7 @@ func TestSimplify(t *testing.T) {
   %y = Dropout(%a) "d"`, []string{"%y = Relu(%x)"}},
 		"dropout of a mask nobody reads": {`%a = Relu(%x) "a"
   %y, %m = Dropout(%a) "d"`, []string{"%y = Relu(%x)"}},
+		"dropout of none, in training": {"%a = Relu(%x) \"a\"\n%y, %m = Dropout(%a, %zero, %on) \"d\"", []string{"%y = Relu(%x)"}},
 		"dropout of a mask that is read": {`%d, %m = Dropout(%x) "d"
   %f = Cast{to=float32}(%m) "f"
   %y = Add(%d, %f) "y"`, []string{"%d, %m = Dropout(%x)", `%f = Cast{to=float32}(%m)`, "%y = Add(%d, %f)"}},
@@ -115,6 +116,7 @@ func TestSimplify(t *testing.T) {
   %zero: float32[] = const 0
   %deep: float32[1,1,1,1,1] = const [1]
   %yes: bool[1] = const [true]
+  %on: bool[] = const true
   %some: bool[5] = const [true, false, true, true, true]
   %s: int64[2] = const [8, 15]
   %rest: int64[2] = const [10, -1]
