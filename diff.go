@@ -17,6 +17,14 @@ import (
 // DefaultTolerance is how far results may be apart that differ by rounding only: see OutputDifference.Error.
 const DefaultTolerance = 1e-4
 
+// givenTolerance is the tolerance that an option stands for.
+func givenTolerance(option float64) float64 {
+	if option == 0 {
+		return DefaultTolerance
+	}
+	return max(option, 0)
+}
+
 // Difference is how far the outputs of two models are apart over the same inputs.
 type Difference struct {
 	Outputs []OutputDifference `json:"outputs"`

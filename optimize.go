@@ -25,7 +25,8 @@ type OptimizeOptions struct {
 	Approximation passes.Approximation
 	// Verify is inputs, each a tensor for every input of the model, on which the result is compared with the original.
 	Verify [][]*tensor.Tensor
-	// Tolerance is how far the results may be apart where no pass is approximate; 0 stands for DefaultTolerance.
+	// Tolerance is how far the results may be apart where no pass is approximate; 0 stands for DefaultTolerance, less than 0
+	// for not at all.
 	Tolerance float64
 	// Measure times the model before and after on random input, the two by turns, for about this long; 0: not at all.
 	Measure time.Duration
@@ -89,9 +90,7 @@ func (e *VerificationError) Error() string {
 // was done. Where the results are not the same on Verify, and no approximate pass accounts for it, the error is a
 // *VerificationError, and graph and report are returned all the same.
 func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph, *Report, error) {
-	if opts.Tolerance == 0 {
-		opts.Tolerance = DefaultTolerance
-	}
+	tolerance := givenTolerance(opts.Tolerance)
 	pool := opts.Runtime.Pool
 	if pool == nil {
 		pool = runtime.NewPool(threads(opts.Runtime))
@@ -104,7 +103,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: opts.Tolerance}
+	r := &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: tolerance}
 	r.Approximate = slices.ContainsFunc(stats, isApproximate)
 	if err := record(out, opts, stats); err != nil {
 		return nil, nil, err

@@ -126,6 +126,11 @@ func TestFailedVerification(t *testing.T) {
 	require.NotNil(t, out)
 	require.NotNil(t, r.Verification.First)
 
+	_, r, err = Optimize(context.Background(), g, OptimizeOptions{Level: passes.O2, Verify: randomSets(t, g, 1), Tolerance: -1})
+	require.ErrorAs(t, err, &failed)
+	require.ErrorContains(t, err, "the tolerance is 0; the first pass to leave it is \"affine-into-weights\"")
+	require.Zero(t, r.Tolerance)
+
 	out, r, err = Optimize(context.Background(), g, OptimizeOptions{Level: passes.O2})
 	require.NoError(t, err)
 	opts := OptimizeOptions{Verify: randomSets(t, g, 1)}

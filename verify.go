@@ -16,7 +16,7 @@ import (
 type VerifyOptions struct {
 	Level     passes.Level // the passes that are tried
 	Without   []string     // passes to leave out
-	Tolerance float64      // 0 stands for DefaultTolerance
+	Tolerance float64      // 0 stands for DefaultTolerance, less than 0 for none at all
 	Runtime   runtime.Options
 	Progress  func(doing string) // nil: nobody listens
 }
@@ -49,9 +49,7 @@ func Verify(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts Ve
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("onnxrun: nothing to verify the model on")
 	}
-	if opts.Tolerance == 0 {
-		opts.Tolerance = DefaultTolerance
-	}
+	opts.Tolerance = givenTolerance(opts.Tolerance)
 	if opts.Runtime.Pool == nil {
 		pool := runtime.NewPool(threads(opts.Runtime))
 		defer pool.Close()

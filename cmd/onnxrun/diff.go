@@ -11,7 +11,7 @@ import (
 func (a *app) diffCommand() *cobra.Command {
 	var f materialFlags
 	var on []string
-	var tolerance float64
+	var tolerance toleranceFlag
 	cmd := &cobra.Command{
 		Use:   "diff A B",
 		Short: "Run two models on the same inputs: worst error, top-1 agreement, first node that differs",
@@ -22,6 +22,9 @@ Images are prepared as A wants them. Exit status 1 beyond the tolerance.`,
 		Example: "  onnxrun diff resnet50.onnx small.onnx\n  onnxrun diff alexnet.onnx fast.onnx --on photos/ --json",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := tolerance.check(); err != nil {
+				return err
+			}
 			g, err := a.loadGraph(args[0])
 			if err != nil {
 				return err
@@ -40,17 +43,17 @@ Images are prepared as A wants them. Exit status 1 beyond the tolerance.`,
 			}
 			doing, done := a.progress()
 			doing("comparing on " + what)
-			d, err := onnxrun.Diff(cmd.Context(), g, h, inputs, tolerance, how)
+			d, err := onnxrun.Diff(cmd.Context(), g, h, inputs, float64(tolerance), how)
 			done()
 			if err != nil {
 				return err
 			}
-			return a.printDifference(d, what, tolerance)
+			return a.printDifference(d, what, float64(tolerance))
 		},
 	}
 	f.add(cmd)
 	cmd.Flags().StringArrayVar(&on, "on", []string{"random"}, "what to run them on: "+onHelp+"; may be repeated")
-	cmd.Flags().Float64Var(&tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
+	tolerance.add(cmd)
 	return cmd
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
@@ -27,6 +28,28 @@ func (f *materialFlags) add(cmd *cobra.Command) {
 
 // onHelp says what an argument of inputs may be.
 const onHelp = "images, folders of them, data sets (.tar, .csv, IDX), or random"
+
+// toleranceFlag is how far results may be off.
+type toleranceFlag float64
+
+func (f *toleranceFlag) add(cmd *cobra.Command) {
+	cmd.Flags().Float64Var((*float64)(f), "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude; 0 is not at all")
+}
+
+func (f toleranceFlag) check() error {
+	if !(f >= 0) {
+		return fmt.Errorf("--tolerance %v: must not be negative", float64(f))
+	}
+	return nil
+}
+
+// option is the tolerance as options of the library have it, where 0 is the default.
+func (f toleranceFlag) option() float64 {
+	if f == 0 {
+		return -1
+	}
+	return float64(f)
+}
 
 // randomSets is how many random inputs are made.
 const randomSets = 8

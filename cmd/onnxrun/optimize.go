@@ -28,7 +28,7 @@ type optimizeFlags struct {
 	with      []string
 	without   []string
 	verify    []string
-	tolerance float64
+	tolerance toleranceFlag
 	report    string
 	calibrate string
 	approx    passes.Approximation
@@ -77,7 +77,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags.StringArrayVar(&f.with, "pass", nil, "a pass to run as well that runs by name only; may be repeated")
 	flags.StringArrayVar(&f.without, "no-pass", nil, "a pass to leave out; may be repeated")
 	flags.StringArrayVar(&f.verify, "verify", nil, "compare the results on "+onHelp+"; may be repeated")
-	flags.Float64Var(&f.tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
+	f.tolerance.add(cmd)
 	flags.StringVar(&f.report, "report", "", "write a report to FILE.html or FILE.json")
 	flags.StringVar(&f.calibrate, "calibrate", "", "images for approximate passes to fit to: a folder or data set")
 	flags.StringVar(&f.approx.Pool, "pool", "", "how pool-to-conv replaces max pooling: stride, conv or best (the default with images; without: stride)")
@@ -100,10 +100,11 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 	switch ext := strings.ToLower(filepath.Ext(f.report)); {
 	case f.level < 0 || f.level > 2:
 		return fmt.Errorf("-O%d: expects -O0, -O1 or -O2", f.level)
-	case f.tolerance < 0 || f.tolerance != f.tolerance:
-		return fmt.Errorf("--tolerance %v: must not be negative", f.tolerance)
 	case f.report != "" && ext != ".html" && ext != ".json":
 		return fmt.Errorf("--report %s: unknown kind of file %q, expects .html or .json", f.report, ext)
+	}
+	if err := f.tolerance.check(); err != nil {
+		return err
 	}
 	if err := f.checkApproximation(cmd); err != nil {
 		return err
@@ -213,7 +214,7 @@ func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, err error) error {
 // options is the library's options, without what has to be read.
 func (f *optimizeFlags) options(a *app) (opts onnxrun.OptimizeOptions, err error) {
 	opts = onnxrun.OptimizeOptions{
-		Level: passes.Level(f.level), With: f.with, Without: f.without, Approximation: f.approx, Tolerance: f.tolerance,
+		Level: passes.Level(f.level), With: f.with, Without: f.without, Approximation: f.approx, Tolerance: f.tolerance.option(),
 		StopAfter: f.stopAfter, Measure: f.measure,
 	}
 	if len(f.debug) > 0 {

@@ -286,12 +286,16 @@ func TestVerify(t *testing.T) {
 	code, out, _ := run(t, "verify", in, "--tolerance", "1e-15", "--on", "../../testdata")
 	require.Equal(t, exitNo, code)
 	require.Regexp(t, `\npass "affine-into-weights" leaves the tolerance of 1e-15 at node "conv\d" \(Conv\), value "\w+": output "y", element \[\d \d 0 0\] is off by `, out)
+	code, out, _ = run(t, "verify", in, "--tolerance", "0")
+	require.Equal(t, exitNo, code)
+	require.Contains(t, out, "\npass \"affine-into-weights\" leaves the tolerance of 0 at node ")
 	var v onnxrun.Verification
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "verify", in, "--json", "-O1")), &v))
 	require.Nil(t, v.Failure)
 	require.Equal(t, onnxrun.AsRun, v.Steps[len(v.Steps)-1].Pass)
 	for want, args := range map[string][]string{
 		"-O7: expects":              {"-O7"},
+		"--tolerance NaN: must not": {"--tolerance", "nan"},
 		`pass "x": unknown`:         {"--no-pass", "x"},
 		"no such input":             {"--shape", "x=1x2"},
 		"no such file or directory": {"--on", "none"},
@@ -314,7 +318,10 @@ func TestDiff(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(out), &d))
 	require.Equal(t, "conv2", d.First.Node)
 	ok(t, "diff", a, b, "--tolerance", "1000")
-	code, _, errOut := run(t, "diff", a, lenet)
+	code, _, errOut := run(t, "diff", a, b, "--tolerance", "nan")
+	require.Equal(t, exitBad, code)
+	require.Contains(t, errOut, "--tolerance NaN: must not be negative")
+	code, _, errOut = run(t, "diff", a, lenet)
 	require.Equal(t, exitBad, code)
 	require.Contains(t, errOut, "second model: runtime: input \"image\": float32[1 3 16 16] does not fit")
 }

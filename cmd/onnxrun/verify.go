@@ -14,7 +14,7 @@ func (a *app) verifyCommand() *cobra.Command {
 	var f materialFlags
 	var level int
 	var on, without []string
-	var tolerance float64
+	var tolerance toleranceFlag
 	cmd := &cobra.Command{
 		Use:   "verify MODEL",
 		Short: "Run a model after each pass, and name the first pass and node that leave the tolerance",
@@ -24,6 +24,9 @@ say after which pass and at which node, and exit with status 1.`,
 		Example: "  onnxrun verify resnet50.onnx\n  onnxrun verify model.onnx --on photos/ --images 16 --tolerance 1e-5",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := tolerance.check(); err != nil {
+				return err
+			}
 			if level < 0 || level > 2 {
 				return fmt.Errorf("-O%d: expects -O0, -O1 or -O2", level)
 			}
@@ -41,7 +44,7 @@ say after which pass and at which node, and exit with status 1.`,
 			}
 			doing, done := a.progress()
 			v, err := onnxrun.Verify(cmd.Context(), g, inputs, onnxrun.VerifyOptions{
-				Level: passes.Level(level), Without: without, Tolerance: tolerance, Runtime: how, Progress: doing,
+				Level: passes.Level(level), Without: without, Tolerance: tolerance.option(), Runtime: how, Progress: doing,
 			})
 			done()
 			if err != nil {
@@ -54,7 +57,7 @@ say after which pass and at which node, and exit with status 1.`,
 	cmd.Flags().StringArrayVar(&on, "on", []string{"random"}, "what to run it on: "+onHelp+"; may be repeated")
 	cmd.Flags().IntVarP(&level, "level", "O", 2, "which passes run: -O0 none, -O1 exact ones, -O2 those for inference too")
 	cmd.Flags().StringArrayVar(&without, "no-pass", nil, "a pass to leave out; may be repeated")
-	cmd.Flags().Float64Var(&tolerance, "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude")
+	tolerance.add(cmd)
 	return cmd
 }
 
