@@ -11,8 +11,9 @@ type Info struct {
 	Opset      int               `json:"opset"`
 	Inputs     []ValueInfo       `json:"inputs"`
 	Outputs    []ValueInfo       `json:"outputs"`
-	Parameters int64             `json:"parameters"` // learned numbers; running statistics of BatchNormalization are not among them
-	MACs       int64             `json:"macs"`       // multiply-accumulates for one image; 0 where a shape is not known
+	Parameters int64             `json:"parameters"`                     // learned numbers; running statistics of BatchNormalization are not among them
+	MACs       int64             `json:"macs"`                           // multiply-accumulates for one image, of the nodes whose shapes are known
+	Uncounted  int               `json:"macs_uncounted_nodes,omitempty"` // multiplying nodes whose shapes are not known
 	Nodes      []NodeInfo        `json:"nodes"`
 	Metadata   map[string]string `json:"metadata,omitempty"`
 }
@@ -69,6 +70,9 @@ func Inspect(g *ir.Graph) (*Info, error) {
 		}
 		if macs := n.Op.Def().MACs; macs != nil {
 			row.MACs = macs(n)
+			if _, known := n.Out(0).Type().Shape.Ints(); !known && row.MACs == 0 {
+				info.Uncounted++
+			}
 		}
 		info.Parameters += row.Parameters
 		info.MACs += row.MACs

@@ -13,6 +13,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
@@ -163,4 +164,24 @@ func BenchmarkZoo(b *testing.B) {
 			b.ReportMetric(2*float64(info.MACs)/float64(b.Elapsed().Nanoseconds())*float64(b.N), "GFLOP/s")
 		})
 	}
+}
+
+// A node whose shape is not known has multiplications that nobody can count, and a report then gives no sum.
+func TestUncountedMACs(t *testing.T) {
+	g := parse(t, `graph "open" opset 17 (%x: float32[N,3,H,8]) -> (%z) {
+  %w: float32[4,3,1,1] = const splat(0.5)
+  %l: float32[4,2] = const splat(0.5)
+  %y = Conv(%x, %w) "conv"
+  %p = GlobalAveragePool(%y) "pool"
+  %f = Flatten(%p) "flat"
+  %z = MatMul(%f, %l) "linear"
+}`)
+	info, err := Inspect(g)
+	require.NoError(t, err)
+	require.EqualValues(t, 4*2, info.MACs)
+	require.Equal(t, 1, info.Uncounted)
+	_, r, err := Optimize(t.Context(), g, OptimizeOptions{Level: passes.O2})
+	require.NoError(t, err)
+	require.Zero(t, r.Before.MACs)
+	require.Zero(t, r.After.MACs)
 }

@@ -218,7 +218,10 @@ func (r *Report) summarize(ctx context.Context, before, after *ir.Graph, opts Op
 		if err != nil {
 			return err
 		}
-		*side.s = Summary{Nodes: len(info.Nodes), Parameters: info.Parameters, MACs: info.MACs}
+		*side.s = Summary{Nodes: len(info.Nodes), Parameters: info.Parameters}
+		if info.Uncounted == 0 {
+			side.s.MACs = info.MACs
+		}
 	}
 	if opts.Measure <= 0 {
 		return nil

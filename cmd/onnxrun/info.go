@@ -46,7 +46,11 @@ func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
 		fmt.Fprintf(a.out, "output      %s\n", describe(v))
 	}
 	fmt.Fprintf(a.out, "parameters  %s\n", grouped(info.Parameters))
-	fmt.Fprintf(a.out, "MACs        %s\n", grouped(info.MACs))
+	macs := grouped(info.MACs)
+	if info.Uncounted > 0 {
+		macs += fmt.Sprintf(", and those of %d nodes whose shapes are not known", info.Uncounted)
+	}
+	fmt.Fprintf(a.out, "MACs        %s\n", macs)
 	for _, key := range sortedKeys(info.Metadata) {
 		steps, err := onnxrun.ParseHistory(info.Metadata[key])
 		if key == onnxrun.PassesKey && err == nil {
