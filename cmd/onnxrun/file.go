@@ -3,14 +3,16 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 
-	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// mayWrite refuses a model's file that exists, and one of its weights where these get a file of their own.
-func mayWrite(path string, format exporter.Options, force bool) error {
+// mayWrite refuses a model's file that exists, or that of its weights, and one in a folder that does not.
+func mayWrite(path string, external, force bool) error {
 	files := []string{path}
-	if format.ExternalData {
+	if external {
 		files = append(files, path+".data")
 	}
 	for _, file := range files {
@@ -18,17 +20,31 @@ func mayWrite(path string, format exporter.Options, force bool) error {
 			return fmt.Errorf("%s exists; --force overwrites it", file)
 		}
 	}
+	if dir := filepath.Dir(path); !isFolder(dir) {
+		return fmt.Errorf("%s: there is no folder %s", path, dir)
+	}
 	return nil
 }
 
-// fileBytes is the size of a model's file with its external data, 0 if there is none.
-func fileBytes(path string) int64 {
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// fileBytes is the size of the file of a model, and of that of its weights where they do not lie in the first; 0 if there is
+// none.
+func fileBytes(path string, g *ir.Graph) int64 {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return 0
 	}
-	size := info.Size()
-	if data, err := os.Stat(path + ".data"); err == nil {
+	weights, size := int64(0), info.Size()
+	for _, v := range g.Values() {
+		if t := v.Const(); t != nil && t.DType() != tensor.String {
+			weights += int64(len(t.Bytes()))
+		}
+	}
+	if data, err := os.Stat(path + ".data"); err == nil && size < weights {
 		size += data.Size()
 	}
 	return size

@@ -31,7 +31,7 @@ these data sets.`,
 			if image.labels == "" && !prepared {
 				return errors.New("label: give --labels, --preset or both")
 			}
-			if err := mayWrite(out, format, force); err != nil {
+			if err := mayWrite(out, format.ExternalData, force); err != nil {
 				return err
 			}
 			g, err := a.loadGraph(args[0])

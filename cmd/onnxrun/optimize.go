@@ -74,7 +74,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&f.out, "output", "o", "", "the file to write")
 	flags.IntVarP(&f.level, "level", "O", 2, "which passes run: -O0 none, -O1 exact ones, -O2 those for inference too")
-	flags.StringArrayVar(&f.with, "pass", nil, "a pass to run as well that runs by name only; may be repeated")
+	flags.StringArrayVar(&f.with, "pass", nil, "an approximate pass to run as well; may be repeated")
 	flags.StringArrayVar(&f.without, "no-pass", nil, "a pass to leave out; may be repeated")
 	flags.StringArrayVar(&f.verify, "verify", nil, "compare the results on "+onHelp+"; may be repeated")
 	f.tolerance.add(cmd)
@@ -109,7 +109,7 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 	if err := f.checkApproximation(cmd); err != nil {
 		return err
 	}
-	return mayWrite(f.out, f.format, f.force)
+	return mayWrite(f.out, f.format.ExternalData, f.force)
 }
 
 // checkApproximation looks at the flags for approximate passes.
@@ -169,7 +169,7 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	opts.Progress = doing
 	out, r, err := onnxrun.Optimize(cmd.Context(), g, opts)
 	if r != nil {
-		r.Model, r.VerifiedOn, r.CalibratedOn, r.Before.FileBytes = cmp.Or(modelTitle(path), g.Name), on, calibratedOn, fileBytes(path)
+		r.Model, r.VerifiedOn, r.CalibratedOn, r.Before.FileBytes = cmp.Or(modelTitle(path), g.Name), on, calibratedOn, fileBytes(path, g)
 	}
 	if err == nil {
 		doing("writing")
@@ -263,7 +263,7 @@ func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.R
 	if err := exporter.WriteFile(out, f.out, f.format); err != nil {
 		return err
 	}
-	r.After.FileBytes = fileBytes(f.out)
+	r.After.FileBytes = fileBytes(f.out, out)
 	if written, err := importer.Open(f.out); err == nil {
 		r.After.FileNodes = len(written.Nodes())
 	}

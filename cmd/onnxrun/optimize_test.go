@@ -84,6 +84,14 @@ func TestOptimizeForInference(t *testing.T) {
 	require.Equal(t, exitBad, code)
 	require.Contains(t, errOut, out+".data exists; --force overwrites it")
 	require.NoError(t, os.Rename(out+".old", out))
+	var r onnxrun.Report
+	require.NoError(t, json.Unmarshal([]byte(ok(t, "optimize", lenet, "-o", out, "--force", "--time", "0", "--json", "--external-data")), &r))
+	require.Greater(t, r.After.FileBytes, 4*r.After.Parameters)
+	both := r.After.FileBytes
+	require.NoError(t, json.Unmarshal([]byte(ok(t, "optimize", lenet, "-o", out, "--force", "--time", "0", "--json")), &r))
+	require.FileExists(t, out+".data", "what is left of the other form does not count")
+	require.Less(t, r.After.FileBytes, both+1000)
+	ok(t, "optimize", in, "-o", out, "--verify", "random", "--force", "--time", "0", "--opset", "13", "--external-data")
 	g, err := importer.Open(out)
 	require.NoError(t, err)
 	require.Equal(t, 13, g.Opset)
@@ -193,6 +201,7 @@ func TestBadOptimize(t *testing.T) {
 		`pass "simplify": is both asked for and excluded`:                            {"--pass", "simplify", "--no-pass", "simplify"},
 		"-O3: expects -O0, -O1 or -O2":                                               {"-O3"},
 		`--report r.txt: unknown kind of file ".txt", expects .html or .json`:        {"--report", "r.txt"},
+		"there is no folder none":                                                    {"-o", "none/out.onnx"},
 		"--rank is for --pass bottleneck":                                            {"--rank", "4"},
 		"--pool is for --pass pool-to-conv":                                          {"--pool", "stride"},
 		`--form "tucker3": expects one of reduce, tucker2, project, separable, best`: {"--pass", "bottleneck", "--form", "tucker3"},
@@ -251,6 +260,14 @@ func TestOldFileStays(t *testing.T) {
 		require.Contains(t, errOut, old+" exists; --force overwrites it")
 		stays()
 	}
+	weights := strings.TrimSuffix(old, "old.onnx") + "new.onnx.data"
+	require.NoError(t, os.Rename(old, weights))
+	for _, command := range [][]string{{"optimize", in}, {"label", lenet, "--labels", "digits"}} {
+		code, _, errOut := run(t, append(command, "-o", strings.TrimSuffix(weights, ".data"), "--external-data")...)
+		require.Equal(t, exitBad, code)
+		require.Contains(t, errOut, weights+" exists; --force overwrites it")
+	}
+	require.NoError(t, os.Rename(weights, old))
 	code, _, errOut := run(t, "optimize", in, "-o", old, "--force", "-O2", "--verify", "random", "--tolerance", "1e-15", "--time", "0")
 	require.Equal(t, exitNo, code)
 	require.Regexp(t, `^onnxrun: verification failed: output "y", element \[0 \d 0 0\] is off by \S+, \S+ of the output's greatest magnitude; the tolerance is 1e-15; the first pass to leave it is "affine-into-weights", at node "conv\d" .*; nothing is written\n$`, errOut)
