@@ -83,6 +83,9 @@ func (f *materialFlags) inputs(a *app, cmd *cobra.Command, g *ir.Graph, names []
 
 // prepare makes batches of the images that path names, of the first of the parts that there is.
 func (f *materialFlags) prepare(a *app, cmd *cobra.Command, g *ir.Graph, path string, parts ...string) (batches []*tensor.Tensor, images int, err error) {
+	if f.images < 0 {
+		return nil, 0, fmt.Errorf("--images %d: must not be negative", f.images)
+	}
 	m, err := f.image.model(a, cmd, g)
 	if err != nil {
 		return nil, 0, err

@@ -100,6 +100,10 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 	switch ext := strings.ToLower(filepath.Ext(f.report)); {
 	case f.level < 0 || f.level > 2:
 		return fmt.Errorf("-O%d: expects -O0, -O1 or -O2", f.level)
+	case f.stopAfter < -1:
+		return fmt.Errorf("--stop-after %d: expects -1 or more", f.stopAfter)
+	case f.measure < 0:
+		return fmt.Errorf("--time %v: must not be negative", f.measure)
 	case f.report != "" && ext != ".html" && ext != ".json":
 		return fmt.Errorf("--report %s: unknown kind of file %q, expects .html or .json", f.report, ext)
 	}
@@ -133,7 +137,10 @@ func (f *optimizeFlags) checkApproximation(cmd *cobra.Command) error {
 			return fmt.Errorf("--%s %q: expects one of %s", c.flag, c.value, strings.Join(c.known, ", "))
 		}
 	}
+	fitted := slices.Contains(f.with, "pool-to-conv") || slices.Contains(f.with, "bottleneck")
 	switch a := f.approx; {
+	case f.calibrate != "" && !fitted:
+		return errors.New("--calibrate is for --pass pool-to-conv and --pass bottleneck")
 	case slices.Contains(f.with, "bottleneck") && amounts != 1:
 		return errors.New("--pass bottleneck: give one of --rank, --energy and --speedup")
 	case a.Rank < 0 || cmd.Flags().Changed("rank") && a.Rank == 0:

@@ -211,9 +211,12 @@ func TestBadOptimize(t *testing.T) {
 		"--rank 0: must be at least 1":                                               {"--pass", "bottleneck", "--rank", "0"},
 		"--tolerance -1: must not be negative":                                       {"--tolerance", "-1"},
 		`data set "none": no such file or directory`:                                 {"--verify", "none"},
-		"has no images":                            {"--calibrate", empty},
-		"0 of 1 images can be read, needs 1":       {"--calibrate", broken},
-		`"simplify/dmp" is no directive: PASS/off`: {"-d=simplify/dmp"},
+		"--images -1: must not be negative":                                          {"--images", "-1", "--verify", "../../testdata"},
+		"--stop-after -2: expects -1 or more":                                        {"--stop-after", "-2"},
+		"--calibrate is for --pass pool-to-conv":                                     {"--calibrate", "../../testdata"},
+		"has no images":                                                              {"--calibrate", empty, "--pass", "pool-to-conv"},
+		"0 of 1 images can be read, needs 1":                                         {"--calibrate", broken, "--pass", "pool-to-conv"},
+		`"simplify/dmp" is no directive: PASS/off`:                                   {"-d=simplify/dmp"},
 	} {
 		command := append([]string{"optimize", in, "-o", out}, args...)
 		if len(args) == 0 {
