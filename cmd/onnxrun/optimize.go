@@ -74,7 +74,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags := cmd.Flags()
 	flags.StringVarP(&f.out, "output", "o", "", "the file to write")
 	flags.IntVarP(&f.level, "level", "O", 2, "which passes run: -O0 none, -O1 exact ones, -O2 those for inference too")
-	flags.StringArrayVar(&f.with, "pass", nil, "an approximate pass to run as well; may be repeated")
+	flags.StringArrayVar(&f.with, "pass", nil, "a pass to run as well that runs by name only; may be repeated")
 	flags.StringArrayVar(&f.without, "no-pass", nil, "a pass to leave out; may be repeated")
 	flags.StringArrayVar(&f.verify, "verify", nil, "compare the results on "+onHelp+"; may be repeated")
 	f.tolerance.add(cmd)
