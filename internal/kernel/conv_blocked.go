@@ -11,6 +11,7 @@ type BlockedConvSpec struct {
 	N, C, OutC, Group int
 	Spatial
 	Weights, Bias []float32 // Bias may be nil
+	Packed        bool      // both come with RunPacked, in a form that Pack makes
 	InputMajor    bool      // Weights are C×OutC, of a 1×1 kernel in one group
 	Act           Activation
 	Plain         bool // the input is plain NCHW: for few channels, of which no block would be full
@@ -23,13 +24,14 @@ type BlockedConvSpec struct {
 // BlockedConv is a prepared convolution y = act(x ∗ w + bias + residual): a direct convolution, computed as a product of
 // the weights with tiles of pixels that are read where they lie, or from a copy with borders where there is padding.
 type BlockedConv struct {
-	spec    BlockedConvSpec
-	kern    tileKernel
-	win     window
-	weights [][]float32 // by group: [⌈blocks/kern.blocks⌉][taps][depth][blocks]
-	bias    []float32   // padded to whole blocks
-	taps    []tileTap
-	px      int // bytes from one output pixel's input to the next one's
+	spec   BlockedConvSpec
+	kern   tileKernel
+	win    window
+	order  weightOrder
+	packed []float32 // by group: [⌈blocks/kern.blocks⌉][taps][depth][blocks]; and the bias, padded to whole blocks
+	taps   []tileTap
+	px     int // bytes from one output pixel's input to the next one's
+	place  outputPlace
 
 	padded         bool   // input comes from a copy with borders in scratch
 	padH, padW     int    // its size, of the rows for one band
@@ -47,17 +49,39 @@ func NewBlockedConv(spec BlockedConvSpec) (*BlockedConv, error) {
 	if err := checkBlockedConv(&spec); err != nil {
 		return nil, err
 	}
-	c := &BlockedConv{spec: spec, kern: newTileKernel(spec.Impl), win: spec.window()}
+	win := spec.window()
+	c := newBlockedConv(spec, win, outputOrder(&spec), densePlace(&win))
+	if !spec.Packed {
+		c.packed = alignedFloats(c.PackedSize())
+		scratch := make([]float32, c.PackScratchSize())
+		for task := range c.PackTasks() {
+			c.Pack(task, c.packed, spec.Weights, spec.Bias, scratch)
+		}
+	}
+	return c, nil
+}
+
+// newBlockedConv prepares a convolution whose window, weights and output may lie otherwise than the spec says.
+func newBlockedConv(spec BlockedConvSpec, win window, order weightOrder, place outputPlace) *BlockedConv {
+	c := &BlockedConv{spec: spec, kern: newTileKernel(spec.Impl), win: win, order: order, place: place}
 	s := &c.spec
+	s.Weights, s.Bias = nil, nil
 	c.outBlocks = Blocks(s.OutC / s.Group)
 	c.inPlane = c.win.inputs()
-	c.flat = c.win.pointwise() && !s.Plain
+	c.flat = c.win.pointwise() && !s.Plain && place == densePlace(&win)
 	c.padded = c.needsBorder()
 	c.layout()
-	c.pack()
 	c.divide()
-	s.Weights, s.Bias = nil, nil
-	return c, nil
+	return c
+}
+
+// outputPlace says where the pixels of an output lie, in bytes: the first one, from one to the next in a row and in a
+// column, and from one plane of a block to the next.
+type outputPlace struct{ first, px, row, plane int }
+
+// densePlace is where outputs lie that follow each other.
+func densePlace(win *window) outputPlace {
+	return outputPlace{px: blockBytes, row: win[2].out * blockBytes, plane: win.outputs() * blockBytes}
 }
 
 func checkBlockedConv(s *BlockedConvSpec) error {
@@ -74,8 +98,10 @@ func checkBlockedConv(s *BlockedConvSpec) error {
 		return fmt.Errorf("kernel: %s: %d spatial axes, want 2", what, len(s.In))
 	case s.C == 0:
 		return fmt.Errorf("kernel: %s: unsupported input of no channels", what)
-	case s.Weights == nil && s.OutC > 0:
+	case s.Weights == nil && s.OutC > 0 && !s.Packed:
 		return fmt.Errorf("kernel: %s: no weights", what)
+	case s.Packed && (s.Weights != nil || s.Bias != nil):
+		return fmt.Errorf("kernel: %s: weights both known and packed", what)
 	case s.Bias != nil && len(s.Bias) != s.OutC:
 		return fmt.Errorf("kernel: %s: bias of %d elements for %d channels", what, len(s.Bias), s.OutC)
 	case s.Group > 1 && (s.C/s.Group%Block != 0 || s.OutC/s.Group%Block != 0):
@@ -162,71 +188,6 @@ func (c *BlockedConv) planeRows() int {
 	return c.win[1].in
 }
 
-// pack orders the weights as tiles read them.
-func (c *BlockedConv) pack() {
-	s := &c.spec
-	cg, mg, area := s.C/s.Group, s.OutC/s.Group, c.win.taps()
-	c.bias = make([]float32, s.Group*c.outBlocks*Block)
-	c.weights = make([][]float32, s.Group)
-	for g := range s.Group {
-		if s.Bias != nil {
-			copy(c.bias[g*c.outBlocks*Block:], s.Bias[g*mg:(g+1)*mg])
-		}
-		packed := alignedFloats(c.outBlocks * Block * cg * area)
-		if area == 1 && !s.Plain {
-			c.packPointwise(packed, s.Weights[g*mg*cg:][:mg*cg], cg, mg)
-			c.weights[g] = packed
-			continue
-		}
-		at := 0
-		for b := 0; b < c.outBlocks; b += c.kern.blocks {
-			width := min(c.kern.blocks, c.outBlocks-b) * Block
-			c.eachWeight(cg, func(channel, tap int) {
-				for j := range width {
-					if m := b*Block + j; m < mg {
-						packed[at+j] = s.Weights[((g*mg+m)*cg+channel)*area+tap]
-					}
-				}
-				at += width
-			})
-		}
-		c.weights[g] = packed
-	}
-}
-
-// packPointwise packs the weights of a group of a 1×1 convolution.
-func (c *BlockedConv) packPointwise(packed, w []float32, cg, mg int) {
-	for b := 0; b < c.outBlocks; b += c.kern.blocks {
-		width := min(c.kern.blocks, c.outBlocks-b) * Block
-		part, m := packed[b*Block*cg:][:width*cg], b*Block
-		if !c.spec.InputMajor {
-			transpose(c.kern.impl, part, w[m*cg:], min(width, mg-m), cg, width, cg)
-			continue
-		}
-		for i := range cg {
-			copy(part[i*width:][:width], w[i*mg+m:(i+1)*mg])
-		}
-	}
-}
-
-// eachWeight goes through input channels and window positions in the order of the taps.
-func (c *BlockedConv) eachWeight(cg int, do func(channel, tap int)) {
-	area := c.win.taps()
-	if c.spec.Plain {
-		for i := range cg * area {
-			do(i/area, i%area)
-		}
-		return
-	}
-	for p := 0; p < cg; p += Block {
-		for tap := range area {
-			for channel := p; channel < min(p+Block, cg); channel++ {
-				do(channel, tap)
-			}
-		}
-	}
-}
-
 // divide makes tasks: first of rows or pixels, each with all channels, then of channels, too.
 func (c *BlockedConv) divide() {
 	s := &c.spec
@@ -238,7 +199,7 @@ func (c *BlockedConv) divide() {
 	}
 	images := max(1, s.N*s.Group)
 	want := ceilDiv(max(1, s.Split), images)
-	weightBytes := len(c.weights[0]) * floatBytes
+	weightBytes := c.groupWeights() * floatBytes
 	if c.padded && units > c.band {
 		least = min(c.band, max(1, units/want))
 	}
@@ -285,13 +246,18 @@ func (c *BlockedConv) ScratchSize() int {
 
 // Run computes one task of y; residual is nil or laid out as y, which it may be.
 func (c *BlockedConv) Run(task int, y, x, residual, scratch []float32) {
+	c.RunPacked(task, y, x, c.packed, residual, scratch)
+}
+
+// RunPacked is Run with weights and bias that Pack has packed.
+func (c *BlockedConv) RunPacked(task int, y, x, packed, residual, scratch []float32) {
 	s := &c.spec
 	image := task % (s.N * s.Group)
 	task /= s.N * s.Group
 	r0, r1 := c.rows.bounds(task % c.rows.tasks)
 	m0, m1 := c.channels.bounds(task / c.rows.tasks)
 
-	inSize, outSize := c.inPlanes*c.inPlane, c.outBlocks*c.win.outputs()*Block
+	inSize, outSize := c.inPlanes*c.inPlane, c.outBlocks*c.place.plane/floatBytes
 	if !s.Plain {
 		inSize *= Block
 	}
@@ -300,8 +266,13 @@ func (c *BlockedConv) Run(task int, y, x, residual, scratch []float32) {
 	if residual != nil {
 		residual = residual[image*outSize:][:outSize]
 	}
-	for r := r0; r < r1; r += c.band {
-		c.runBand(image%s.Group, r, min(r+c.band, r1), m0, m1, y, x, residual, scratch)
+	group, biases := image%s.Group, c.outBlocks*Block
+	b := bandRun{y: y, x: x, residual: residual}
+	b.weights = packed[group*c.groupWeights():][:c.groupWeights()]
+	b.bias = packed[s.Group*c.groupWeights()+group*biases:][:biases]
+	for b.r0 = r0; b.r0 < r1; b.r0 += c.band {
+		b.r1 = min(b.r0+c.band, r1)
+		c.runBand(&b, m0, m1, scratch)
 	}
 }
 
@@ -320,33 +291,33 @@ func (c *BlockedConv) blockPixels(pixels, least int) {
 
 // bandRun is what the tiles of a band have in common.
 type bandRun struct {
-	group, r0, r1  int
+	r0, r1         int
 	base           unsafe.Pointer // the input of the first output
 	rowStep        int
 	y, x, residual []float32
+	weights, bias  []float32 // of the group
 }
 
 // runBand computes rows (or pixels) r0…r1-1 of groups m0…m1-1 of output blocks.
-func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch []float32) {
+func (c *BlockedConv) runBand(r *bandRun, m0, m1 int, scratch []float32) {
 	h, w := &c.win[1], &c.win[2]
 	pixel := blockBytes
 	if c.spec.Plain {
 		pixel = floatBytes
 	}
-	r := bandRun{group: group, r0: r0, r1: r1, y: y, x: x, residual: residual}
-	r.base, r.rowStep = unsafe.Pointer(unsafe.SliceData(x)), h.stride*w.in*pixel
+	r.base, r.rowStep = unsafe.Pointer(unsafe.SliceData(r.x)), h.stride*w.in*pixel
 	switch {
 	case c.padded:
-		c.copyPadded(scratch, x, r0, r1)
+		c.copyPadded(scratch, r.x, r.r0, r.r1)
 		r.base, r.rowStep = unsafe.Pointer(unsafe.SliceData(scratch)), h.stride*c.padW*pixel
 	case c.flat:
-		r.base = unsafe.Add(r.base, r0*blockBytes)
+		r.base = unsafe.Add(r.base, r.r0*blockBytes)
 	default:
-		r.base = unsafe.Add(r.base, r0*r.rowStep)
+		r.base = unsafe.Add(r.base, r.r0*r.rowStep)
 	}
 	for t := 0; t < len(c.taps); t += c.depth {
 		for m := m0; m < m1; m++ {
-			c.runTaps(&r, m, t, min(t+c.depth, len(c.taps)))
+			c.runTaps(r, m, t, min(t+c.depth, len(c.taps)))
 		}
 	}
 }
@@ -356,10 +327,10 @@ func (c *BlockedConv) runBand(group, r0, r1, m0, m1 int, y, x, residual, scratch
 func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 	b := m * c.kern.blocks
 	nb := min(c.kern.blocks, c.outBlocks-b)
-	perBlock := len(c.weights[r.group]) / c.outBlocks
-	a := tileArgs{taps: &c.taps[t0], count: t1 - t0, px: c.px, ypx: blockBytes, yb: c.win.outputs() * blockBytes}
-	a.w, a.wstep = &c.weights[r.group][b*perBlock+t0*Block*nb*Block], nb*blockBytes
-	a.bias = &c.bias[(r.group*c.outBlocks+b)*Block]
+	perBlock := len(r.weights) / c.outBlocks
+	a := tileArgs{taps: &c.taps[t0], count: t1 - t0, px: c.px, ypx: c.place.px, yb: c.place.plane}
+	a.w, a.wstep = &r.weights[b*perBlock+t0*Block*nb*Block], nb*blockBytes
+	a.bias = &r.bias[b*Block]
 	res := r.residual
 	if t0 > 0 {
 		a.bias, res = &zeros[0], r.y
@@ -368,9 +339,9 @@ func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 	if last {
 		a.setActivation(c.spec.Act)
 	}
-	lines, width, first := r.r1-r.r0, c.win[2].out, r.r0*c.win[2].out
+	lines, width, first := r.r1-r.r0, c.win[2].out, b*a.yb+c.place.first+r.r0*c.place.row
 	if c.flat {
-		lines, width, first = 1, r.r1-r.r0, r.r0
+		lines, width, first = 1, r.r1-r.r0, b*a.yb+r.r0*blockBytes
 	}
 	tiles := ceilDiv(width, c.kern.pixels)
 	yBase, resBase := unsafe.Pointer(unsafe.SliceData(r.y)), unsafe.Pointer(unsafe.SliceData(res))
@@ -378,7 +349,7 @@ func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 	for line := range lines {
 		for t := range tiles {
 			from, to := t*width/tiles, (t+1)*width/tiles
-			out := b*a.yb + (first+line*width+from)*blockBytes
+			out := first + line*c.place.row + from*a.ypx
 			a.shape = to - from + 16*nb
 			a.x = unsafe.Add(r.base, line*r.rowStep+from*c.px)
 			a.y = unsafe.Add(yBase, out)

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -73,8 +74,42 @@ func checkBlocked(t require.TestingT, s BlockedConvSpec, withResidual bool) {
 				requireClose(t, want, fromBlocked(t, y.data, s.N, s.OutC, out), float64(len(s.Weights)/max(1, s.OutC)+2))
 			}
 			requireSame(t, first, y.data)
+			known := s
+			s.Packed, s.Weights, s.Bias = true, nil, nil
+			c, err = NewBlockedConv(s)
+			require.NoError(t, err)
+			packed := packAll(t, c, known.Weights, known.Bias)
+			y = newGuarded(len(y.data))
+			runAll(c, func(task int, scratch []float32) { c.RunPacked(task, y.data, bx, packed, blockedResidual, scratch) })
+			y.check(t)
+			requireSame(t, first, y.data)
+			s = known
 		}
 	}
+}
+
+// packer is what convolutions whose weights change have.
+type packer interface {
+	PackedSize() int
+	PackTasks() int
+	PackScratchSize() int
+	Pack(task int, packed, weights, bias, scratch []float32)
+}
+
+func packAll(t require.TestingT, p packer, weights, bias []float32) []float32 {
+	packed := newGuarded(p.PackedSize())
+	for i := range packed.data {
+		packed.data[i] = float32(math.NaN())
+	}
+	scratch := make([]float32, p.PackScratchSize())
+	for task := range p.PackTasks() {
+		for i := range scratch {
+			scratch[i] = float32(math.NaN())
+		}
+		p.Pack(task, packed.data, weights, bias, scratch)
+	}
+	packed.check(t)
+	return packed.data
 }
 
 func TestBlockedConv(t *testing.T) {

@@ -86,8 +86,10 @@ func (g *ConvGradWeights) listTiles(cg int) {
 		for c := range cg {
 			var unit []gradRows
 			for ty := range h.off {
-				for tx := 0; tx < len(w.off); tx += most {
-					n := min(most, len(w.off)-tx)
+				parts := ceilDiv(len(w.off), most)
+				for i := range parts { // of about one size
+					tx := i * len(w.off) / parts
+					n := (i+1)*len(w.off)/parts - tx
 					unit = append(unit, gradRows{first: c*taps + ty*len(w.off) + tx, n: n, step: 1, ty: ty, tx: tx})
 				}
 			}

@@ -13,8 +13,8 @@ type Winograd struct {
 	form           *winogradForm
 	kern           tileKernel
 	win            window
-	weights        [][]float32 // by group: [⌈blocks/kern.blocks⌉][t²][C][blocks]
-	bias           []float32
+	order          weightOrder
+	packed         []float32 // by group: [⌈blocks/kern.blocks⌉][t²][C][blocks]; and the bias, padded to whole blocks
 	taps           []tileTap // of a chunk of chunk tiles
 	inBlocks       int       // of a group
 	outBlocks      int       // of a group
@@ -33,19 +33,25 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 	if err := checkBlockedConv(&spec); err != nil {
 		return nil, err
 	}
-	c := &Winograd{spec: spec, form: &winogradForms[form], kern: newTileKernel(spec.Impl), win: spec.window()}
+	c, err := newWinograd(spec, form, outputOrder(&spec))
+	if err == nil && !spec.Packed {
+		c.packExactly(spec.Weights, spec.Bias)
+	}
+	return c, err
+}
+
+// newWinograd prepares a convolution with weights in any order.
+func newWinograd(spec BlockedConvSpec, form int, order weightOrder) (*Winograd, error) {
+	c := &Winograd{spec: spec, form: &winogradForms[form], kern: newTileKernel(spec.Impl), win: spec.window(), order: order}
 	s := &c.spec
+	s.Weights, s.Bias = nil, nil
 	if !c.form.fits(s) {
 		return nil, fmt.Errorf("kernel: %s: does not fit a %v convolution of stride %v", c.form.name, s.Kernel, s.Strides)
 	}
 	c.inChannels = s.C / s.Group
 	c.inBlocks, c.outBlocks = Blocks(c.inChannels), Blocks(s.OutC/s.Group)
 	c.tilesH, c.tilesW = ceilDiv(c.win[1].out, c.form.m), ceilDiv(c.win[2].out, c.form.m)
-	c.bias = make([]float32, s.Group*c.outBlocks*Block)
-	copy(c.bias, s.Bias)
-	c.pack()
 	c.divide()
-	s.Weights, s.Bias = nil, nil
 	return c, nil
 }
 
@@ -59,19 +65,21 @@ func (f *winogradForm) fits(s *BlockedConvSpec) bool {
 	return len(s.In) == 2 && !s.Plain && !s.Strict && (s.Group == 1 || s.C/s.Group%Block == 0 && s.OutC/s.Group%Block == 0)
 }
 
-func (c *Winograd) pack() {
+// packExactly is Pack in double precision, for weights that stay.
+func (c *Winograd) packExactly(weights, bias []float32) {
 	s, points := &c.spec, c.form.t*c.form.t
 	area, mg := c.form.r*c.form.r, s.OutC/s.Group
-	c.weights = make([][]float32, s.Group)
+	c.packed = alignedFloats(c.PackedSize())
+	copy(c.packed[s.Group*c.groupWeights():], bias)
 	var u [36]float64
-	for g := range c.weights {
-		c.weights[g] = alignedFloats(points * c.inChannels * c.outBlocks * Block)
+	for g := range s.Group {
+		group := c.packed[g*c.groupWeights():][:c.groupWeights()]
 		for m := range mg {
 			b := m / Block / c.kern.blocks * c.kern.blocks // first block of those that are packed together
 			width := min(c.kern.blocks, c.outBlocks-b) * Block
-			part := c.weights[g][b*Block*c.inChannels*points:]
+			part := group[b*Block*c.inChannels*points:]
 			for ch := range c.inChannels {
-				c.form.weights(&u, s.Weights[((g*mg+m)*c.inChannels+ch)*area:][:area])
+				c.form.weights(&u, weights[((g*mg+m)*c.inChannels+ch)*area:][:area])
 				for p, v := range u[:points] {
 					part[(p*c.inChannels+ch)*width+m-b*Block] = float32(v)
 				}
@@ -120,10 +128,16 @@ type winogradRun struct {
 	group                           int
 	v, m, tmp, patch, tile, tileRes []float32
 	y, x, res                       []float32
+	weights, bias                   []float32 // of the group
 }
 
 // Run computes one task of y; residual is nil or laid out as y, which it may be.
 func (c *Winograd) Run(task int, y, x, residual, scratch []float32) {
+	c.RunPacked(task, y, x, c.packed, residual, scratch)
+}
+
+// RunPacked is Run with weights and bias that Pack has packed.
+func (c *Winograd) RunPacked(task int, y, x, packed, residual, scratch []float32) {
 	group := task % c.spec.Group
 	task /= c.spec.Group
 	t0, t1 := c.tiles.bounds(task % c.tiles.tasks)
@@ -137,6 +151,8 @@ func (c *Winograd) Run(task int, y, x, residual, scratch []float32) {
 		return part
 	}
 	r := winogradRun{group: group, y: y, x: x, res: residual}
+	r.weights = packed[group*c.groupWeights():][:c.groupWeights()]
+	r.bias = packed[c.spec.Group*c.groupWeights()+group*c.outBlocks*Block:][:c.outBlocks*Block]
 	r.v = carve(points * c.chunk * c.inBlocks * Block)
 	r.m = carve(points * c.chunk * c.kern.blocks * Block)
 	r.tmp, r.patch = carve(points*Block), carve(points*Block)
@@ -202,7 +218,7 @@ func (c *Winograd) multiply(r *winogradRun, group, tiles int) {
 	a := tileArgs{taps: &c.taps[0], count: len(c.taps), px: blockBytes, ypx: blockBytes, yb: c.chunk * blockBytes}
 	a.bias, a.wstep = &zeros[0], nb*blockBytes
 	parts := ceilDiv(tiles, c.kern.pixels)
-	weights := c.weights[r.group][b*Block*c.inChannels*points:]
+	weights := r.weights[b*Block*c.inChannels*points:]
 	for p := range points {
 		a.w = &weights[p*c.inChannels*nb*Block]
 		x, y := unsafe.Pointer(&r.v[p*c.inBlocks*c.chunk*Block]), unsafe.Pointer(&r.m[p*c.kern.blocks*c.chunk*Block])
@@ -225,7 +241,7 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 	a := winogradOut{step: c.kern.blocks * c.chunk * blockBytes, tmp: &r.tmp[0], clamp: clamp.clamp, lo: clamp.lo, hi: clamp.hi}
 	for i := range min(c.kern.blocks, c.outBlocks-group*c.kern.blocks) {
 		b := group*c.kern.blocks + i
-		a.bias = &c.bias[(r.group*c.outBlocks+b)*Block]
+		a.bias = &r.bias[b*Block]
 		for tile := t0; tile < t1; tile++ {
 			image, row, col := c.place(tile)
 			at := ((image*c.spec.Group+r.group)*c.outBlocks + b) * h * w * Block

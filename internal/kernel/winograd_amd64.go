@@ -29,6 +29,21 @@ func winogradOutput6x4AVX512(a *byte)
 //go:noescape
 func winogradOutput6x2AVX512(a *byte)
 
+// transforms 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradWeights4x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// transforms 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradWeights6x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// transforms 5×5 filters of 16 channels.
+//
+//go:noescape
+func winogradWeights6x5AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
 // transforms a 4×4 patch of 16 channels.
 //
 //go:noescape
@@ -53,3 +68,18 @@ func winogradOutput6x4AVX2(a *byte)
 //
 //go:noescape
 func winogradOutput6x2AVX2(a *byte)
+
+// transforms 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradWeights4x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// transforms 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradWeights6x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// transforms 5×5 filters of 16 channels.
+//
+//go:noescape
+func winogradWeights6x5AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)

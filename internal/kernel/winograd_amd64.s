@@ -152,9 +152,9 @@ TEXT ·winogradInput6AVX512(SB), NOSPLIT, $0-40
 	MOVQ         src+16(FP), DX
 	MOVQ         srcRow+24(FP), BX
 	MOVQ         tmp+32(FP), SI
-	VBROADCASTSS winograd2<>+0(SB), Z0
-	VBROADCASTSS winograd4<>+0(SB), Z1
-	VBROADCASTSS winograd5<>+0(SB), Z2
+	VBROADCASTSS winograd40000000<>+0(SB), Z0
+	VBROADCASTSS winograd40800000<>+0(SB), Z1
+	VBROADCASTSS winograd40a00000<>+0(SB), Z2
 	LEAQ         (DX), DI
 	VMOVUPS      (DI), Z3
 	ADDQ         BX, DI
@@ -615,14 +615,14 @@ TEXT ·winogradInput6AVX512(SB), NOSPLIT, $0-40
 	VZEROUPPER
 	RET
 
-DATA winograd2<>+0(SB)/4, $(2.0)
-GLOBL winograd2<>(SB), RODATA|NOPTR, $4
+DATA winograd40000000<>+0(SB)/4, $(2.0)
+GLOBL winograd40000000<>(SB), RODATA|NOPTR, $4
 
-DATA winograd4<>+0(SB)/4, $(4.0)
-GLOBL winograd4<>(SB), RODATA|NOPTR, $4
+DATA winograd40800000<>+0(SB)/4, $(4.0)
+GLOBL winograd40800000<>(SB), RODATA|NOPTR, $4
 
-DATA winograd5<>+0(SB)/4, $(5.0)
-GLOBL winograd5<>(SB), RODATA|NOPTR, $4
+DATA winograd40a00000<>+0(SB)/4, $(5.0)
+GLOBL winograd40a00000<>(SB), RODATA|NOPTR, $4
 
 // func winogradOutput4x2AVX512(a *byte)
 // Requires: AVX, AVX512F
@@ -766,9 +766,9 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         8(AX), CX
 	MOVQ         16(AX), DX
 	MOVQ         48(AX), BX
-	VBROADCASTSS winograd2<>+0(SB), Z0
-	VBROADCASTSS winograd4<>+0(SB), Z1
-	VBROADCASTSS winograd8<>+0(SB), Z2
+	VBROADCASTSS winograd40000000<>+0(SB), Z0
+	VBROADCASTSS winograd40800000<>+0(SB), Z1
+	VBROADCASTSS winograd41000000<>+0(SB), Z2
 	MOVQ         (AX), SI
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
@@ -1181,8 +1181,8 @@ store0_3:
 	VZEROUPPER
 	RET
 
-DATA winograd8<>+0(SB)/4, $(8.0)
-GLOBL winograd8<>(SB), RODATA|NOPTR, $4
+DATA winograd41000000<>+0(SB)/4, $(8.0)
+GLOBL winograd41000000<>(SB), RODATA|NOPTR, $4
 
 // func winogradOutput6x2AVX512(a *byte)
 // Requires: AVX, AVX512F
@@ -1191,7 +1191,7 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         8(AX), CX
 	MOVQ         16(AX), DX
 	MOVQ         48(AX), BX
-	VBROADCASTSS winograd2<>+0(SB), Z0
+	VBROADCASTSS winograd40000000<>+0(SB), Z0
 	MOVQ         (AX), SI
 	VMOVUPS      (SI), Z1
 	ADDQ         CX, SI
@@ -1415,6 +1415,1317 @@ store0_1:
 	VMOVUPS Z0, 64(CX)
 	VZEROUPPER
 	RET
+
+// func winogradWeights4x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights4x3AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DX
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z4, 192(SI)
+	VMOVUPS      Z1, 384(SI)
+	VMOVUPS      Z2, 576(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z4, 256(SI)
+	VMOVUPS      Z1, 448(SI)
+	VMOVUPS      Z2, 640(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z4, 320(SI)
+	VMOVUPS      Z1, 512(SI)
+	VMOVUPS      Z2, 704(SI)
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	LEAQ         (AX), DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      256(SI), Z1
+	VMOVUPS      320(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      384(SI), Z0
+	VMOVUPS      448(SI), Z1
+	VMOVUPS      512(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      576(SI), Z0
+	VMOVUPS      640(SI), Z1
+	VMOVUPS      704(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3f000000<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z1
+	VADDPS       Z3, Z1, Z4
+	VSUBPS       Z1, Z3, Z1
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VZEROUPPER
+	RET
+
+DATA winograd3f000000<>+0(SB)/4, $(0.5)
+GLOBL winograd3f000000<>(SB), RODATA|NOPTR, $4
+
+// func winogradWeights6x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights6x3AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DX
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z6, 192(SI)
+	VMOVUPS      Z1, 384(SI)
+	VMOVUPS      Z3, 576(SI)
+	VMOVUPS      Z4, 768(SI)
+	VMOVUPS      Z2, 960(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z6, 256(SI)
+	VMOVUPS      Z1, 448(SI)
+	VMOVUPS      Z3, 640(SI)
+	VMOVUPS      Z4, 832(SI)
+	VMOVUPS      Z2, 1024(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z6, 320(SI)
+	VMOVUPS      Z1, 512(SI)
+	VMOVUPS      Z3, 704(SI)
+	VMOVUPS      Z4, 896(SI)
+	VMOVUPS      Z2, 1088(SI)
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	LEAQ         (AX), DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      192(SI), Z0
+	VMOVUPS      256(SI), Z1
+	VMOVUPS      320(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      384(SI), Z0
+	VMOVUPS      448(SI), Z1
+	VMOVUPS      512(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      576(SI), Z0
+	VMOVUPS      640(SI), Z1
+	VMOVUPS      704(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      768(SI), Z0
+	VMOVUPS      832(SI), Z1
+	VMOVUPS      896(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      960(SI), Z0
+	VMOVUPS      1024(SI), Z1
+	VMOVUPS      1088(SI), Z2
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z5
+	VMOVAPS      Z5, Z5
+	VFMADD231PS  Z4, Z2, Z5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z4
+	VMULPS       Z4, Z1, Z4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z3, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z6
+	VMULPS       Z6, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z6
+	VMULPS       Z6, Z0, Z0
+	VADDPS       Z3, Z1, Z6
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z5, Z4, Z3
+	VSUBPS       Z4, Z5, Z4
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VZEROUPPER
+	RET
+
+DATA winograd3e2aaaab<>+0(SB)/4, $(0.16666667)
+GLOBL winograd3e2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA winograd3d2aaaab<>+0(SB)/4, $(0.041666668)
+GLOBL winograd3d2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA winograd3daaaaab<>+0(SB)/4, $(0.083333336)
+GLOBL winograd3daaaaab<>(SB), RODATA|NOPTR, $4
+
+DATA winogradbe2aaaab<>+0(SB)/4, $(-0.16666667)
+GLOBL winogradbe2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA winograd3e800000<>+0(SB)/4, $(0.25)
+GLOBL winograd3e800000<>(SB), RODATA|NOPTR, $4
+
+// func winogradWeights6x5AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradWeights6x5AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DX
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z5, 320(SI)
+	VMOVUPS      Z1, 640(SI)
+	VMOVUPS      Z3, 960(SI)
+	VMOVUPS      Z2, 1280(SI)
+	VMOVUPS      Z4, 1600(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z5, 384(SI)
+	VMOVUPS      Z1, 704(SI)
+	VMOVUPS      Z3, 1024(SI)
+	VMOVUPS      Z2, 1344(SI)
+	VMOVUPS      Z4, 1664(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z5, 448(SI)
+	VMOVUPS      Z1, 768(SI)
+	VMOVUPS      Z3, 1088(SI)
+	VMOVUPS      Z2, 1408(SI)
+	VMOVUPS      Z4, 1728(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z5, 512(SI)
+	VMOVUPS      Z1, 832(SI)
+	VMOVUPS      Z3, 1152(SI)
+	VMOVUPS      Z2, 1472(SI)
+	VMOVUPS      Z4, 1792(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z5, 576(SI)
+	VMOVUPS      Z1, 896(SI)
+	VMOVUPS      Z3, 1216(SI)
+	VMOVUPS      Z2, 1536(SI)
+	VMOVUPS      Z4, 1856(SI)
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      256(SI), Z4
+	LEAQ         (AX), DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      320(SI), Z0
+	VMOVUPS      384(SI), Z1
+	VMOVUPS      448(SI), Z2
+	VMOVUPS      512(SI), Z3
+	VMOVUPS      576(SI), Z4
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      640(SI), Z0
+	VMOVUPS      704(SI), Z1
+	VMOVUPS      768(SI), Z2
+	VMOVUPS      832(SI), Z3
+	VMOVUPS      896(SI), Z4
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      960(SI), Z0
+	VMOVUPS      1024(SI), Z1
+	VMOVUPS      1088(SI), Z2
+	VMOVUPS      1152(SI), Z3
+	VMOVUPS      1216(SI), Z4
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      1280(SI), Z0
+	VMOVUPS      1344(SI), Z1
+	VMOVUPS      1408(SI), Z2
+	VMOVUPS      1472(SI), Z3
+	VMOVUPS      1536(SI), Z4
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	VMOVUPS      1600(SI), Z0
+	VMOVUPS      1664(SI), Z1
+	VMOVUPS      1728(SI), Z2
+	VMOVUPS      1792(SI), Z3
+	VMOVUPS      1856(SI), Z4
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z0, Z2, Z5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z0, Z7
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z2
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z6
+	VMOVAPS      Z7, Z7
+	VFMADD231PS  Z6, Z4, Z7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z6
+	VMOVAPS      Z2, Z2
+	VFMADD231PS  Z6, Z3, Z2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z3
+	VMULPS       Z3, Z5, Z3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z5
+	VMULPS       Z5, Z1, Z1
+	VBROADCASTSS winograd3e800000<>+0(SB), Z5
+	VMULPS       Z5, Z0, Z0
+	VADDPS       Z3, Z1, Z5
+	VSUBPS       Z1, Z3, Z1
+	VADDPS       Z7, Z2, Z3
+	VSUBPS       Z2, Z7, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	VZEROUPPER
+	RET
+
+DATA winograd3f2aaaab<>+0(SB)/4, $(0.6666667)
+GLOBL winograd3f2aaaab<>(SB), RODATA|NOPTR, $4
+
+DATA winograd3eaaaaab<>+0(SB)/4, $(0.33333334)
+GLOBL winograd3eaaaaab<>(SB), RODATA|NOPTR, $4
 
 // func winogradInput4AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
 // Requires: AVX
@@ -1694,9 +3005,9 @@ TEXT ·winogradInput6AVX2(SB), NOSPLIT, $0-40
 	MOVQ         src+16(FP), DX
 	MOVQ         srcRow+24(FP), BX
 	MOVQ         tmp+32(FP), SI
-	VBROADCASTSS winograd2<>+0(SB), Y0
-	VBROADCASTSS winograd4<>+0(SB), Y1
-	VBROADCASTSS winograd5<>+0(SB), Y2
+	VBROADCASTSS winograd40000000<>+0(SB), Y0
+	VBROADCASTSS winograd40800000<>+0(SB), Y1
+	VBROADCASTSS winograd40a00000<>+0(SB), Y2
 	LEAQ         (DX), DI
 	VMOVUPS      (DI), Y3
 	ADDQ         BX, DI
@@ -2883,9 +4194,9 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	MOVQ         8(AX), CX
 	MOVQ         16(AX), DX
 	MOVQ         48(AX), BX
-	VBROADCASTSS winograd2<>+0(SB), Y0
-	VBROADCASTSS winograd4<>+0(SB), Y1
-	VBROADCASTSS winograd8<>+0(SB), Y2
+	VBROADCASTSS winograd40000000<>+0(SB), Y0
+	VBROADCASTSS winograd40800000<>+0(SB), Y1
+	VBROADCASTSS winograd41000000<>+0(SB), Y2
 	MOVQ         (AX), SI
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
@@ -3715,7 +5026,7 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ         8(AX), CX
 	MOVQ         16(AX), DX
 	MOVQ         48(AX), BX
-	VBROADCASTSS winograd2<>+0(SB), Y0
+	VBROADCASTSS winograd40000000<>+0(SB), Y0
 	MOVQ         (AX), SI
 	VMOVUPS      (SI), Y1
 	ADDQ         CX, SI
@@ -4159,5 +5470,2546 @@ store1_1:
 	VMOVUPS Y2, 96(CX)
 	ADDQ    BX, CX
 	VMOVUPS Y0, 96(CX)
+	VZEROUPPER
+	RET
+
+// func winogradWeights4x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX
+TEXT ·winogradWeights4x3AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	LEAQ         (AX), DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      288(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	LEAQ         32(DX), DX
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	LEAQ         32(AX), DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      288(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3f000000<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y1
+	VADDPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y3, Y1
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradWeights6x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradWeights6x3AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y2, 480(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y4, 416(SI)
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y2, 544(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	LEAQ         (AX), DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      288(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      480(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	LEAQ         32(DX), DX
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y3, 288(SI)
+	VMOVUPS      Y4, 384(SI)
+	VMOVUPS      Y2, 480(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y3, 320(SI)
+	VMOVUPS      Y4, 416(SI)
+	VMOVUPS      Y2, 512(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y3, 352(SI)
+	VMOVUPS      Y4, 448(SI)
+	VMOVUPS      Y2, 544(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	LEAQ         32(AX), DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      96(SI), Y0
+	VMOVUPS      128(SI), Y1
+	VMOVUPS      160(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      288(SI), Y0
+	VMOVUPS      320(SI), Y1
+	VMOVUPS      352(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      480(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y3
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y5
+	VMOVAPS      Y5, Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y3, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y6
+	VMULPS       Y6, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y6
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y3, Y1, Y6
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y5, Y4, Y3
+	VSUBPS       Y4, Y5, Y4
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y6, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradWeights6x5AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradWeights6x5AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y4, 800(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y2, 672(SI)
+	VMOVUPS      Y4, 832(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y4, 864(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y2, 736(SI)
+	VMOVUPS      Y4, 896(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 128(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y4, 928(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	LEAQ         (AX), DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      160(SI), Y0
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VMOVUPS      448(SI), Y4
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      480(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	VMOVUPS      576(SI), Y3
+	VMOVUPS      608(SI), Y4
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VMOVUPS      768(SI), Y4
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      800(SI), Y0
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VMOVUPS      896(SI), Y3
+	VMOVUPS      928(SI), Y4
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	LEAQ         32(DX), DX
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y3, 480(SI)
+	VMOVUPS      Y2, 640(SI)
+	VMOVUPS      Y4, 800(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y2, 672(SI)
+	VMOVUPS      Y4, 832(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y1, 384(SI)
+	VMOVUPS      Y3, 544(SI)
+	VMOVUPS      Y2, 704(SI)
+	VMOVUPS      Y4, 864(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      Y1, 416(SI)
+	VMOVUPS      Y3, 576(SI)
+	VMOVUPS      Y2, 736(SI)
+	VMOVUPS      Y4, 896(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, 128(SI)
+	VMOVUPS      Y5, 288(SI)
+	VMOVUPS      Y1, 448(SI)
+	VMOVUPS      Y3, 608(SI)
+	VMOVUPS      Y2, 768(SI)
+	VMOVUPS      Y4, 928(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	LEAQ         32(AX), DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      160(SI), Y0
+	VMOVUPS      192(SI), Y1
+	VMOVUPS      224(SI), Y2
+	VMOVUPS      256(SI), Y3
+	VMOVUPS      288(SI), Y4
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VMOVUPS      384(SI), Y2
+	VMOVUPS      416(SI), Y3
+	VMOVUPS      448(SI), Y4
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      480(SI), Y0
+	VMOVUPS      512(SI), Y1
+	VMOVUPS      544(SI), Y2
+	VMOVUPS      576(SI), Y3
+	VMOVUPS      608(SI), Y4
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VMOVUPS      768(SI), Y4
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	VMOVUPS      800(SI), Y0
+	VMOVUPS      832(SI), Y1
+	VMOVUPS      864(SI), Y2
+	VMOVUPS      896(SI), Y3
+	VMOVUPS      928(SI), Y4
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y0, Y2, Y5
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y6
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y0, Y7
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y2
+	VADDPS       Y5, Y4, Y5
+	VADDPS       Y1, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y6
+	VMOVAPS      Y7, Y7
+	VFMADD231PS  Y6, Y4, Y7
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y6
+	VMOVAPS      Y2, Y2
+	VFMADD231PS  Y6, Y3, Y2
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y3
+	VMULPS       Y3, Y5, Y3
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y5
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS winograd3e800000<>+0(SB), Y5
+	VMULPS       Y5, Y0, Y0
+	VADDPS       Y3, Y1, Y5
+	VSUBPS       Y1, Y3, Y1
+	VADDPS       Y7, Y2, Y3
+	VSUBPS       Y2, Y7, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y5, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y3, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
 	VZEROUPPER
 	RET

@@ -41,3 +41,23 @@ func (f *winogradForm) output(impl Impl, a *winogradOut) {
 		f.outputGeneric(a)
 	}
 }
+
+// filters transforms r×r filters of 16 channels to t×t; tmp holds t·r blocks.
+func (f *winogradForm) filters(impl Impl, dst *float32, step int, src *float32, row int, tmp *float32) {
+	switch {
+	case impl == AVX512 && f.t == 4:
+		winogradWeights4x3AVX512(dst, step, src, row, tmp)
+	case impl == AVX512 && f.r == 3:
+		winogradWeights6x3AVX512(dst, step, src, row, tmp)
+	case impl == AVX512:
+		winogradWeights6x5AVX512(dst, step, src, row, tmp)
+	case impl == AVX2 && f.t == 4:
+		winogradWeights4x3AVX2(dst, step, src, row, tmp)
+	case impl == AVX2 && f.r == 3:
+		winogradWeights6x3AVX2(dst, step, src, row, tmp)
+	case impl == AVX2:
+		winogradWeights6x5AVX2(dst, step, src, row, tmp)
+	default:
+		f.filtersGeneric(dst, step, src, row)
+	}
+}

@@ -9,3 +9,7 @@ func (f *winogradForm) input(_ Impl, dst unsafe.Pointer, step int, src unsafe.Po
 }
 
 func (f *winogradForm) output(_ Impl, a *winogradOut) { f.outputGeneric(a) }
+
+func (f *winogradForm) filters(_ Impl, dst *float32, step int, src *float32, row int, _ *float32) {
+	f.filtersGeneric(dst, step, src, row)
+}

@@ -44,16 +44,24 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 	want := refConv(&ref, x, s.Weights, s.Bias, residual)
 	bx := toBlocked(x, s.N, s.C, in)
 	for _, s.Impl = range Impls() {
-		var first []float32
+		var first, firstPacked []float32
 		for _, s.Split = range []int{1, 3, 50} {
 			c, err := NewWinograd(s, form)
 			require.NoError(t, err)
 			y := newGuarded(s.N * Blocks(s.OutC) * out * Block)
 			runAll(c, func(task int, scratch []float32) { c.Run(task, y.data, bx, blockedResidual, scratch) })
 			y.check(t)
+			known := s
+			s.Packed, s.Weights, s.Bias = true, nil, nil
+			p, err := NewWinograd(s, form)
+			require.NoError(t, err)
+			packed, again := packAll(t, p, known.Weights, known.Bias), newGuarded(len(y.data))
+			runAll(p, func(task int, scratch []float32) { p.RunPacked(task, again.data, bx, packed, blockedResidual, scratch) })
+			again.check(t)
+			s = known
 			if first == nil {
-				first = y.data
-				got := fromBlocked(t, y.data, s.N, s.OutC, out)
+				first, firstPacked = y.data, again.data
+				got, repacked := fromBlocked(t, y.data, s.N, s.OutC, out), fromBlocked(t, again.data, s.N, s.OutC, out)
 				largest, linear := 1.0, ref // of the sums before they are clamped
 				linear.Act = Activation{}
 				for _, v := range refConv(&linear, x, s.Weights, s.Bias, residual) {
@@ -61,9 +69,11 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 				}
 				for i := range want {
 					require.InDelta(t, want[i], got[i], 1e-5*largest, "%v %s", s.Impl, c.Algorithm())
+					require.InDelta(t, want[i], repacked[i], 1e-5*largest, "%v %s packed", s.Impl, c.Algorithm())
 				}
 			}
 			requireSame(t, first, y.data)
+			requireSame(t, firstPacked, again.data)
 		}
 	}
 }

@@ -132,6 +132,27 @@ func (f *winogradForm) inputGeneric(dst unsafe.Pointer, step int, src unsafe.Poi
 	}
 }
 
+// filtersGeneric transforms r×r filters of 16 channels, row bytes apart, to t×t, step bytes apart.
+func (f *winogradForm) filtersGeneric(dst *float32, step int, src *float32, row int) {
+	var tmp [6 * 6][Block]float32
+	for i := range f.t {
+		for j := range f.r {
+			for k := range f.r {
+				axpy(&tmp[i*f.r+j], float32(f.g[i*f.r+k]), (*[Block]float32)(unsafe.Add(unsafe.Pointer(src), (k*f.r+j)*row)))
+			}
+		}
+	}
+	for i := range f.t {
+		for j := range f.t {
+			var acc [Block]float32
+			for k := range f.r {
+				axpy(&acc, float32(f.g[j*f.r+k]), &tmp[i*f.r+k])
+			}
+			*(*[Block]float32)(unsafe.Add(unsafe.Pointer(dst), (i*f.t+j)*step)) = acc
+		}
+	}
+}
+
 // outputGeneric makes a tile.
 func (f *winogradForm) outputGeneric(a *winogradOut) {
 	var tmp [6 * 6][Block]float32

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -21,6 +22,9 @@ func main() {
 		s.output(4, 2)
 		s.output(6, 4)
 		s.output(6, 2)
+		s.weights(4, 3)
+		s.weights(6, 3)
+		s.weights(6, 5)
 	}
 	Generate()
 }
@@ -49,7 +53,7 @@ var constants = map[float32]string{}
 
 func constantData(x float32) string {
 	if constants[x] == "" {
-		constants[x] = fmt.Sprintf("winograd%v", x)
+		constants[x] = fmt.Sprintf("winograd%x", math.Float32bits(x))
 		GLOBL(constants[x], RODATA|NOPTR)
 		DATA(0, F32(x))
 	}
@@ -264,4 +268,69 @@ func (s isa) output6(x []VecVirtual, m int, two, four, eight VecVirtual) []VecVi
 		return []VecVirtual{y0, s.add(s.fma(two, d2, d1), x[5])}
 	}
 	return []VecVirtual{y0, s.fma(two, d2, d1), s.fma(four, s2, s1), s.add(s.fma(eight, d2, d1), x[5])}
+}
+
+// weights makes func(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32): the transform G·w·Gᵀ of an r×r
+// filter to t×t, by row; both lie step bytes apart.
+func (s isa) weights(t, r int) {
+	TEXT(fmt.Sprintf("winogradWeights%dx%d%s", t, r, s.name()), NOSPLIT, "func(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("transforms %d×%d filters of 16 channels.", r, r))
+	dst, step := Load(Param("dst"), GP64()), Load(Param("dstStep"), GP64())
+	src, row := Load(Param("src"), GP64()), Load(Param("srcStep"), GP64())
+	tmp := Load(Param("tmp"), GP64())
+	g := s.filters(t, r)
+	for half := range s.vec {
+		at := GP64()
+		LEAQ(Mem{Base: src, Disp: half * s.width()}, at)
+		for i := range r { // rows of the filter: G is applied along them first
+			d := s.news(r)
+			for j := range r {
+				VMOVUPS(Mem{Base: at}, d[j])
+				ADDQ(row, at)
+			}
+			for j, v := range g(d) {
+				VMOVUPS(v, Mem{Base: tmp, Disp: (j*r + i) * s.width()})
+			}
+		}
+		for j := range t {
+			d := s.news(r)
+			for i := range r {
+				VMOVUPS(Mem{Base: tmp, Disp: (j*r + i) * s.width()}, d[i])
+			}
+			LEAQ(Mem{Base: dst, Disp: half * s.width()}, at)
+			for range j {
+				ADDQ(step, at)
+			}
+			for i, v := range g(d) {
+				VMOVUPS(v, Mem{Base: at})
+				for k := 0; i+1 < t && k < t; k++ {
+					ADDQ(step, at)
+				}
+			}
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// filters is the product with G, whose rows come in pairs of one even and one odd part.
+func (s isa) filters(t, r int) func(d []VecVirtual) []VecVirtual {
+	mul := func(k float32, x VecVirtual) VecVirtual { return s.op(VMULPS, s.constant(k), x) }
+	if t == 4 {
+		return func(d []VecVirtual) []VecVirtual {
+			e, o := mul(0.5, s.add(d[0], d[2])), mul(0.5, d[1])
+			return []VecVirtual{d[0], s.add(e, o), s.sub(e, o), d[2]}
+		}
+	}
+	return func(d []VecVirtual) []VecVirtual {
+		even, odd := s.add(d[0], d[2]), d[1]
+		even2, odd2 := s.fma(s.constant(1./6), d[2], mul(1./24, d[0])), mul(1./12, d[1])
+		if r == 5 {
+			even, odd = s.add(even, d[4]), s.add(odd, d[3])
+			even2, odd2 = s.fma(s.constant(2./3), d[4], even2), s.fma(s.constant(1./3), d[3], odd2)
+		}
+		even, odd = mul(-1./6, even), mul(-1./6, odd)
+		return []VecVirtual{mul(1./4, d[0]), s.add(even, odd), s.sub(even, odd), s.add(even2, odd2), s.sub(even2, odd2), d[r-1]}
+	}
 }
