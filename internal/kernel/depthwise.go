@@ -8,6 +8,7 @@ type DepthwiseSpec struct {
 	N, C int
 	Spatial
 	Weights, Bias []float32 // Bias may be nil
+	Packed        bool      // both come with RunPacked, in a form that Pack makes
 	Act           Activation
 	Split         int
 	Impl          Impl
@@ -16,8 +17,10 @@ type DepthwiseSpec struct {
 // Depthwise is a prepared depthwise convolution, y = act(x ∗ w + bias).
 type Depthwise struct {
 	slide
-	act           Activation
-	weights, bias []float32 // [blocks][taps][16], [blocks][16]
+	c      int
+	act    Activation
+	packed []float32 // weights [blocks][taps][16], bias [blocks][16]
+	pack   chunks    // of blocks
 }
 
 // NewDepthwise prepares a depthwise convolution.
@@ -31,29 +34,48 @@ func NewDepthwise(spec DepthwiseSpec) (*Depthwise, error) {
 		return nil, err
 	}
 	taps := product(spec.Kernel)
-	if len(spec.In) != 2 || len(spec.Weights) != spec.C*taps || spec.Bias != nil && len(spec.Bias) != spec.C {
+	if len(spec.In) != 2 || !spec.Packed && len(spec.Weights) != spec.C*taps || spec.Bias != nil && len(spec.Bias) != spec.C {
 		return nil, fmt.Errorf("kernel: %s: %d weights and a bias of %d for %d channels and %v", what, len(spec.Weights), len(spec.Bias), spec.C, spec.Kernel)
 	}
-	d := &Depthwise{slide: newSlide(spec.Impl, spec.N, spec.C, &spec.Spatial, spec.Split, [3][]int{}), act: spec.Act}
-	d.weights, d.bias = alignedFloats(d.blocks*taps*Block), alignedFloats(d.blocks*Block)
-	copy(d.bias, spec.Bias)
-	for i, w := range spec.Weights {
-		c, t := i/taps, i%taps
-		d.weights[(c/Block*taps+t)*Block+c%Block] = w
+	d := &Depthwise{slide: newSlide(spec.Impl, spec.N, spec.C, &spec.Spatial, spec.Split, [3][]int{}), c: spec.C, act: spec.Act}
+	d.pack = newChunks(d.blocks, spec.Split, 4)
+	if !spec.Packed {
+		d.packed = alignedFloats(d.PackedSize())
+		for task := range d.PackTasks() {
+			d.Pack(task, d.packed, spec.Weights, spec.Bias, nil)
+		}
 	}
 	return d, nil
+}
+
+// PackedSize returns the number of float32 of packed weights and bias.
+func (d *Depthwise) PackedSize() int { return d.blocks * (d.weightTaps + 1) * Block }
+
+// PackTasks returns the number of tasks of Pack.
+func (d *Depthwise) PackTasks() int { return d.pack.tasks }
+
+// PackScratchSize returns 0: packing needs no scratch.
+func (d *Depthwise) PackScratchSize() int { return 0 }
+
+// Pack computes one task of packed weights and bias, which may be nil.
+func (d *Depthwise) Pack(task int, packed, weights, bias, _ []float32) {
+	packDepthwise(d.pack, task, packed, weights, bias, d.c, d.weightTaps)
 }
 
 // Algorithm names how the convolution is computed.
 func (d *Depthwise) Algorithm() string { return "depthwise" }
 
 // Run computes one task of y.
-func (d *Depthwise) Run(task int, y, x []float32) {
+func (d *Depthwise) Run(task int, y, x []float32) { d.RunPacked(task, y, x, d.packed) }
+
+// RunPacked is Run with weights and bias that Pack has packed.
+func (d *Depthwise) RunPacked(task int, y, x, packed []float32) {
 	var a windowArgs
 	var clamp tileArgs
 	clamp.setActivation(d.act)
 	a.clamp, a.lo, a.hi = clamp.clamp, clamp.lo, clamp.hi
-	d.run(slideFMA, task, y, x, d.weights, d.bias, &a)
+	weights := d.blocks * d.weightTaps * Block
+	d.run(slideFMA, task, y, x, packed[:weights], packed[weights:], &a)
 	if d.act.Kind == Function {
 		d.activate(task, y)
 	}

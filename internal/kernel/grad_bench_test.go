@@ -69,3 +69,50 @@ func BenchmarkConvGradWeights(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkConvGradData measures gradients by the input, and the packing of weights, on one thread; beside them the
+// convolution itself.
+func BenchmarkConvGradData(b *testing.B) {
+	for _, l := range trainedLayers {
+		x, dy, w := l.arrays()
+		plane := l.spatial()
+		measure := func(name string, g gradData, to, from []float32) {
+			b.Run(l.name()+"/"+name, func(b *testing.B) {
+				packed, scratch, pack := alignedFloats(g.PackedSize()), alignedFloats(g.ScratchSize()+1), alignedFloats(g.PackScratchSize()+1)
+				for b.Loop() {
+					for t := range g.PackTasks() {
+						g.Pack(t, packed, w, nil, pack)
+					}
+					for t := range g.Tasks() {
+						g.RunPacked(t, to, from, packed, nil, scratch)
+					}
+				}
+				l.rate(b)
+			})
+		}
+		f := BlockedConvSpec{N: l.n, C: l.c, OutC: l.m, Group: 1, Spatial: plane, Packed: true, Split: 4}
+		if f.Plain = l.c < 6; !f.Plain {
+			s := ConvGradDataSpec{N: l.n, C: l.c, OutC: l.m, Group: 1, Spatial: plane, Split: 4}
+			g, err := NewConvGradData(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			measure(g.Algorithm(), g, x, dy)
+			for form := range WinogradForms {
+				if g, err := NewWinogradGradData(s, form); err == nil {
+					measure("grad-"+g.Algorithm(), g, x, dy)
+				}
+			}
+		}
+		c, err := NewBlockedConv(f)
+		if err != nil {
+			b.Fatal(err)
+		}
+		measure("forward-"+c.Algorithm(), c, dy, x)
+		for form := range WinogradForms {
+			if c, err := NewWinograd(f, form); err == nil {
+				measure("forward-"+c.Algorithm(), c, dy, x)
+			}
+		}
+	}
+}

@@ -5,13 +5,15 @@ import "unsafe"
 // slide is a window that goes over blocked planes, channel by channel. Outputs whose window has the same taps inside the
 // input form a region, so that padding costs nothing within one.
 type slide struct {
-	impl    Impl
-	win     window
-	regions []region
-	planes  int // images × blocks
-	blocks  int // of an image
-	bands   int // tasks that share a plane
-	chunks      // of planes × bands
+	impl       Impl
+	win        window
+	regions    []region
+	planes     int // images × blocks
+	blocks     int // of an image
+	bands      int // tasks that share a plane
+	place      outputPlace
+	weightTaps int // of a block's weights
+	chunks         // of planes × bands
 }
 
 // region is outputs y0…y1-1 × x0…x1-1.
@@ -55,7 +57,13 @@ const (
 
 // newSlide prepares a window over n images of c channels.
 func newSlide(impl Impl, n, c int, s *Spatial, split int, counts [3][]int) slide {
-	l := slide{impl: impl.Resolve(), win: s.window(), blocks: Blocks(c)}
+	win := s.window()
+	return newSlideOf(impl, n, c, win, split, counts, func(ty, tx int) int { return ty*len(win[2].off) + tx })
+}
+
+// newSlideOf prepares a window of which tap (ty, tx) has the weights at index(ty, tx).
+func newSlideOf(impl Impl, n, c int, win window, split int, counts [3][]int, index func(ty, tx int) int) slide {
+	l := slide{impl: impl.Resolve(), win: win, blocks: Blocks(c), place: densePlace(&win), weightTaps: win.taps()}
 	l.planes = n * l.blocks
 	h, w := &l.win[1], &l.win[2]
 	for _, ry := range h.runs(counts[1]) {
@@ -69,7 +77,7 @@ func newSlide(impl Impl, n, c int, s *Spatial, split int, counts [3][]int) slide
 						first = at
 						r.base = at
 					}
-					r.taps = append(r.taps, windowTap{at - first, (ty*len(w.off) + tx) * blockBytes})
+					r.taps = append(r.taps, windowTap{at - first, index(ty, tx) * blockBytes})
 				}
 			}
 			l.regions = append(l.regions, r)
@@ -119,7 +127,7 @@ func (a *axis) runs(counts []int) []axisRun {
 // one block each, where the operation reads them.
 func (l *slide) run(op slideOp, task int, y, x []float32, weights, init []float32, a *windowArgs) {
 	h := &l.win[1]
-	inSize, outSize, taps := l.win.inputs()*Block, l.win.outputs()*Block, l.win.taps()
+	inSize, outSize, taps := l.win.inputs()*Block, l.place.plane/floatBytes, l.weightTaps
 	lo, hi := l.bounds(task)
 	for u := lo; u < hi; u++ {
 		plane, band := u/l.bands, u%l.bands
@@ -142,13 +150,13 @@ func (l *slide) plane(op slideOp, y, x []float32, r0, r1 int, a *windowArgs) {
 			continue
 		}
 		a.rows, a.cols, a.count, a.div = y1-y0, r.x1-r.x0, len(r.taps), max(1, r.count)
-		a.px, a.xrow, a.ypx, a.yrow = w.stride*blockBytes, h.stride*w.in*blockBytes, blockBytes, w.out*blockBytes
+		a.px, a.xrow, a.ypx, a.yrow = w.stride*blockBytes, h.stride*w.in*blockBytes, l.place.px, l.place.row
 		a.taps = unsafe.SliceData(r.taps)
 		a.x = unsafe.Pointer(unsafe.SliceData(x))
 		if len(r.taps) > 0 {
 			a.x = unsafe.Add(a.x, r.base+(y0-r.y0)*h.stride*w.in*blockBytes)
 		}
-		a.y = unsafe.Pointer(&y[(y0*w.out+r.x0)*Block])
+		a.y = unsafe.Pointer(&y[(l.place.first+y0*l.place.row+r.x0*l.place.px)/floatBytes])
 		if a.cols < min(a.rows, 8) { // a narrow region goes by columns, so that there are several outputs at once
 			a.rows, a.cols = a.cols, a.rows
 			a.px, a.xrow, a.ypx, a.yrow = a.xrow, a.px, a.yrow, a.ypx

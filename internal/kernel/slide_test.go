@@ -56,6 +56,14 @@ func TestDepthwise(t *testing.T) {
 			d, err := NewDepthwise(s)
 			require.NoError(t, err)
 			runAll(d, func(task int, _ []float32) { d.Run(task, y, bx) })
+			known, direct := s, append([]float32(nil), y...)
+			s.Packed, s.Weights, s.Bias = true, nil, nil
+			d, err = NewDepthwise(s)
+			require.NoError(t, err)
+			packed := packAll(t, d, known.Weights, known.Bias)
+			runAll(d, func(task int, _ []float32) { d.RunPacked(task, y, bx, packed) })
+			requireSame(t, direct, y)
+			s = known
 		})
 	})
 }
