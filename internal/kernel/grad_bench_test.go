@@ -116,3 +116,136 @@ func BenchmarkConvGradData(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDepthwiseGrad measures gradients of depthwise convolutions at batch 16 on one thread.
+func BenchmarkDepthwiseGrad(b *testing.B) {
+	for _, l := range []struct{ c, size, k, stride int }{{32, 112, 3, 1}, {96, 112, 3, 2}, {192, 28, 3, 1}, {672, 14, 5, 1}} {
+		layer := convLayer{"depthwise", 16, l.c, l.c, l.size, l.k, l.stride, l.k / 2}
+		x, dy, _ := layer.arrays()
+		dw := random(newRand(), l.c*l.k*l.k)
+		s := DepthwiseSpec{N: 16, C: l.c, Spatial: layer.spatial(), Split: 4}
+		rate := func(b *testing.B) {
+			layer.m = 1 // a channel reads one
+			layer.rate(b)
+		}
+		b.Run(layer.name()+"/weights", func(b *testing.B) {
+			g, err := NewDepthwiseGradWeights(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			sums := alignedFloats(g.SumsSize())
+			for b.Loop() {
+				for t := range g.Tasks() {
+					g.Run(t, sums, x, dy)
+				}
+				for t := range g.ReduceTasks() {
+					g.Reduce(t, dw, sums)
+				}
+			}
+			rate(b)
+		})
+		b.Run(layer.name()+"/data", func(b *testing.B) {
+			g, err := NewDepthwiseGradData(s)
+			if err != nil {
+				b.Fatal(err)
+			}
+			packed := alignedFloats(g.PackedSize())
+			for b.Loop() {
+				for t := range g.PackTasks() {
+					g.Pack(t, packed, dw, nil, nil)
+				}
+				for t := range g.Tasks() {
+					g.RunPacked(t, x, dy, packed)
+				}
+			}
+			rate(b)
+		})
+	}
+}
+
+// BenchmarkTrainingPasses measures what goes over values once or twice, at 16 images of 64 channels of 56×56, on one
+// thread; bytes are those of one of the arrays.
+func BenchmarkTrainingPasses(b *testing.B) {
+	const n, c, size = 16, 64, 56
+	x, dy, _ := convLayer{"", n, c, c, size, 1, 1, 0}.arrays()
+	y, dx := alignedFloats(len(x)), alignedFloats(len(x))
+	measure := func(name string, k prepared, run func(task int, scratch []float32)) {
+		b.Run(name, func(b *testing.B) {
+			scratch := make([]float32, k.ScratchSize())
+			b.SetBytes(int64(len(x) * floatBytes))
+			for b.Loop() {
+				for t := range k.Tasks() {
+					run(t, scratch)
+				}
+			}
+		})
+	}
+	must := func(err error) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	channel := func(v float32) []float32 {
+		a := make([]float32, c)
+		for i := range a {
+			a[i] = v
+		}
+		return a
+	}
+	norm, err := NewBatchNorm(BatchNormSpec{N: n, C: c, Plane: size * size, Epsilon: 1e-5, Relu: true})
+	must(err)
+	sums, zero, one := make([]float32, norm.SumsSize()), channel(0), channel(1)
+	measure("batchnorm-moments", norm, func(task int, _ []float32) { norm.Moments(task, sums, x) })
+	measure("batchnorm", norm, func(task int, _ []float32) { norm.Run(task, y, x, zero, one, one, zero) })
+	measure("batchnorm-grad-moments", norm, func(task int, _ []float32) { norm.GradMoments(task, sums, dy, x, y, zero) })
+	by := BatchNormGrad{Mean: zero, Variance: one, Scale: one, DScale: one, DShift: one}
+	measure("batchnorm-grad", norm, func(task int, _ []float32) { norm.GradRun(task, dx, dy, x, y, by) })
+	clip, err := NewClampGrad(len(x), Activation{Kind: Relu}, 1, Auto)
+	must(err)
+	measure("relu-grad", clip, func(task int, _ []float32) { clip.Run(task, dx, dy, y) })
+	sum, err := NewChannelSum(n, c, size*size, 1, Auto)
+	must(err)
+	measure("channel-sum", sum, func(task int, _ []float32) { sum.Run(task, sums, dy) })
+	for kind, name := range []string{"max", "average"} {
+		s := BlockedPoolSpec{Kind: PoolKind(kind), N: n, C: c, Spatial: Spatial{In: []int{size, size}, Out: []int{28, 28}, Kernel: []int{3, 3},
+			Strides: []int{2, 2}, Pads: []int{1, 1}}}
+		p, err := NewBlockedPool(s)
+		must(err)
+		runAll(p, func(task int, _ []float32) { p.Run(task, y, x) })
+		g, err := NewBlockedPoolGrad(s)
+		must(err)
+		measure(name+"pool-grad", g, func(task int, _ []float32) { g.Run(task, dx, dy, x, y) })
+	}
+	lrn, err := NewBlockedLRNGrad(LRNSpec{N: n, C: c, Inner: size * size, Size: 5, Alpha: 1e-4, Beta: 0.75, Bias: 1})
+	must(err)
+	measure("lrn-grad", lrn, func(task int, scratch []float32) { lrn.Run(task, dx, dy, x, scratch) })
+}
+
+// BenchmarkLinearGrad measures the products of fully connected layers in training on one thread: forward x·wᵀ, backward
+// dy·w and dyᵀ·x.
+func BenchmarkLinearGrad(b *testing.B) {
+	for _, l := range []struct{ n, in, out int }{{64, 400, 120}, {64, 120, 84}, {16, 512, 1000}, {32, 9216, 4096}, {32, 4096, 1000}} {
+		for _, p := range []struct {
+			name           string
+			m, n, k        int
+			transA, transB bool
+		}{
+			{"forward", l.n, l.out, l.in, false, true}, {"data", l.n, l.in, l.out, false, false}, {"weights", l.out, l.in, l.n, true, false},
+		} {
+			r := newRand()
+			g, err := NewGemm(GemmSpec{M: p.m, N: p.n, K: p.k, TransA: p.transA, TransB: p.transB, Alpha: 1, Split: 1})
+			if err != nil {
+				b.Fatal(err)
+			}
+			x, w, y, scratch := random(r, p.m*p.k), random(r, p.k*p.n), alignedFloats(p.m*p.n), alignedFloats(g.ScratchSize()+1)
+			b.Run(fmt.Sprintf("%dx%dx%d/%s", l.n, l.in, l.out, p.name), func(b *testing.B) {
+				for b.Loop() {
+					for t := range g.Tasks() {
+						g.Run(t, y, x, w, nil, nil, scratch)
+					}
+				}
+				b.ReportMetric(2*float64(p.m*p.n*p.k)*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s")
+			})
+		}
+	}
+}
