@@ -175,6 +175,47 @@ func TestGemmLargeConstant(t *testing.T) {
 	}
 }
 
+// Rows of B that lie far apart, in a large matrix, are read in parts; a small one of long rows has small bands.
+func TestGemmInParts(t *testing.T) {
+	r := newRand()
+	for _, s := range []GemmSpec{
+		{M: 30, N: 1044, K: 700, Alpha: 1, Beta: 1, Bias: BiasPerColumn, Act: Activation{Kind: Relu}},
+		{M: 33, N: 1056, K: 610, Alpha: 0.5, Beta: 2, Bias: BiasPerRow},
+		{M: 30, N: 1044, K: 700, Alpha: 1, Act: Activation{Kind: Function, Op: UnaryHardSwish}},
+		{M: 700, N: 1044, K: 20, TransA: true, Alpha: 1},
+	} {
+		a, b, bias, residual := random(r, s.M*s.K), random(r, s.K*s.N), random(r, s.biasSize()), random(r, s.M*s.N)
+		linear := s
+		linear.Act = Activation{}
+		sums := refGemm(&linear, a, b, bias)
+		for _, res := range [][]float32{nil, residual} {
+			want := make([]float64, len(sums))
+			for i := range want {
+				if res != nil {
+					want[i] = float64(res[i])
+				}
+				want[i] = refActivate(s.Act, want[i]+sums[i])
+			}
+			var first []float32
+			for _, s.Split = range []int{1, 7} {
+				g, err := NewGemm(s)
+				require.NoError(t, err)
+				if g.tiled != nil && s.K > 600 {
+					require.Less(t, g.tiled.depth, len(g.tiled.taps))
+				}
+				c := newGuarded(s.M * s.N)
+				runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, a, b, bias, res, scratch) })
+				c.check(t)
+				requireClose(t, want, c.data, float64(s.K)+2)
+				if first == nil {
+					first = c.data
+				}
+				requireSame(t, first, c.data)
+			}
+		}
+	}
+}
+
 func TestGemmRefusesBadSpecs(t *testing.T) {
 	for name, s := range map[string]GemmSpec{
 		"negative":    {M: -1, N: 2, K: 2},

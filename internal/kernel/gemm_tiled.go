@@ -13,6 +13,7 @@ type tiled struct {
 	rows, panels   chunks    // of rows, in tiles; of columns, in panels
 	band           int       // rows worked on at once
 	taps           []tileTap // of a band
+	depth          int       // taps summed at once
 }
 
 // newTiled prepares C = A·B; b is B where it is constant and to be packed.
@@ -20,9 +21,16 @@ func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int
 	t := &tiled{kern: newTileKernel(impl), m: m, n: n, k: k, transA: transA, transB: transB}
 	p := t.kern.pixels
 	t.band = max(p, cacheBytes/max(1, k*floatBytes)/p*p)
+	if k*n*floatBytes <= 4*cacheBytes { // a panel's rows of C lie far apart: few of them, as B stays in the cache
+		t.band = min(t.band, 16*p)
+	}
 	t.band = min(roundUp(ceilDiv(m, ceilDiv(m, t.band)), p), roundUp(m, p)) // bands of about one size
 	for b := 0; b < k; b += Block {
 		t.taps = append(t.taps, tileTap{b / Block * t.band * blockBytes, min(Block, k-b)})
+	}
+	t.depth = len(t.taps)
+	if b == nil && !transB && n*floatBytes > pageBytes && k*n*floatBytes > 4*cacheBytes {
+		t.depth = min(t.depth, 8) // rows of B lie far apart, too: all panels of few of them
 	}
 	panels, tiles := ceilDiv(n, t.width()), ceilDiv(m, p)
 	if n > m { // tasks that share columns pack the same panels each, tasks that share rows the same rows
@@ -40,6 +48,9 @@ func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int
 	}
 	return t
 }
+
+// pageBytes is how far apart rows lie each of which needs a page of its own.
+const pageBytes = 4096
 
 func (t *tiled) width() int { return t.kern.blocks * Block }
 func (t *tiled) tasks() int { return t.rows.tasks * t.panels.tasks }
@@ -76,26 +87,48 @@ func (t *tiled) run(task int, o *operands, ep *epilogue, scratch []float32) {
 	bias, rowsA := scratch[:2*Block], scratch[2*Block:]
 	fused := ep.alpha == 1 && (ep.bias == NoBias || ep.bias == BiasPerColumn && ep.beta == 1)
 
-	a := tileArgs{taps: &t.taps[0], count: len(t.taps), px: blockBytes, yb: blockBytes}
-	if fused {
-		a.setActivation(ep.act)
+	depth := t.depth
+	if o.residual != nil {
+		depth = len(t.taps)
 	}
 	for i := i0; i < i1; i += t.band {
 		end := min(i+t.band, i1)
 		t.packBand(rowsA, o.a, i, end)
 		x := unsafe.Pointer(&rowsA[0])
-		for q := q0; q < q1; q++ {
-			a.w, a.wstep = t.operandB(o.b, panel, q)
-			a.bias = t.columnBias(o.bias, bias, q, fused && ep.bias == BiasPerColumn)
-			t.column(&a, o, x, edge, i, end, q, fused)
-			if fused && ep.act.Kind == Function {
-				for r := i; r < end; r++ {
-					ep.act.apply(ep.impl, o.row(r, q*w, min((q+1)*w, t.n)))
+		for t0 := 0; t0 < len(t.taps); t0 += depth {
+			for q := q0; q < q1; q++ {
+				t1 := min(t0+depth, len(t.taps))
+				if (q+1)*w > t.n { // a panel that is packed is summed at once
+					if t0 > 0 {
+						continue
+					}
+					t1 = len(t.taps)
+				}
+				a := tileArgs{taps: &t.taps[t0], count: t1 - t0, px: blockBytes, yb: blockBytes}
+				a.w, a.wstep = t.operandB(o.b, panel, q)
+				a.w = (*float32)(unsafe.Add(unsafe.Pointer(a.w), t0*Block*a.wstep))
+				a.bias = t.columnBias(o.bias, bias, q, fused && ep.bias == BiasPerColumn && t0 == 0)
+				last := t1 == len(t.taps)
+				if fused && last {
+					a.setActivation(ep.act)
+				}
+				t.column(&a, o, x, edge, i, end, q, fused, t0 > 0)
+				if last {
+					t.finish(o, ep, i, end, q*w, min((q+1)*w, t.n), fused)
 				}
 			}
-			if !fused {
-				ep.run(o, i, end, q*w, min((q+1)*w, t.n))
-			}
+		}
+	}
+}
+
+// finish does to rows i0…i1-1, columns j0…j1-1 of C what tiles cannot.
+func (t *tiled) finish(o *operands, ep *epilogue, i0, i1, j0, j1 int, fused bool) {
+	switch {
+	case !fused:
+		ep.run(o, i0, i1, j0, j1)
+	case ep.act.Kind == Function:
+		for r := i0; r < i1; r++ {
+			ep.act.apply(ep.impl, o.row(r, j0, j1))
 		}
 	}
 }
@@ -144,8 +177,8 @@ func (t *tiled) columnBias(src, bias []float32, q int, present bool) *float32 {
 	return &bias[0]
 }
 
-// column computes rows i0…i1-1 of panel q.
-func (t *tiled) column(a *tileArgs, o *operands, x unsafe.Pointer, edge []float32, i0, i1, q int, fused bool) {
+// column computes rows i0…i1-1 of panel q, or adds to them.
+func (t *tiled) column(a *tileArgs, o *operands, x unsafe.Pointer, edge []float32, i0, i1, q int, fused, add bool) {
 	w := t.width()
 	columns := min(w, t.n-q*w)
 	nb := ceilDiv(columns, Block)
@@ -160,6 +193,9 @@ func (t *tiled) column(a *tileArgs, o *operands, x unsafe.Pointer, edge []float3
 			a.ypx, a.y = o.ldc*floatBytes, unsafe.Pointer(&o.c[at])
 			if fused && o.residual != nil {
 				a.res = unsafe.Pointer(&o.residual[at])
+			}
+			if add {
+				a.res = a.y
 			}
 			t.kern.run(a)
 			continue
