@@ -11,11 +11,10 @@ type NarrowConv struct {
 	spec       BlockedConvSpec
 	kern       narrowKernel
 	win        window
-	weights    []float32 // [C × taps][OutC]
-	bias       []float32
-	taps       []int // distances in the copy of the input with borders, in bytes
-	padH, padW int   // size of a plane of that copy, of the rows of one band
-	band       int   // rows of the output done at once
+	packed     []float32 // weights [C × taps][OutC], and the bias
+	taps       []int     // distances in the copy of the input with borders, in bytes
+	padH, padW int       // size of a plane of that copy, of the rows of one band
+	band       int       // rows of the output done at once
 	rows       chunks
 }
 
@@ -46,12 +45,10 @@ func NewNarrowConv(spec BlockedConvSpec) (*NarrowConv, error) {
 			}
 		}
 	}
-	c.weights = make([]float32, len(s.Weights))
-	for i, v := range s.Weights {
-		c.weights[i%len(c.taps)*s.OutC+i/len(c.taps)] = v
+	if !s.Packed {
+		c.packed = make([]float32, c.PackedSize())
+		c.Pack(0, c.packed, s.Weights, s.Bias, nil)
 	}
-	c.bias = make([]float32, s.OutC)
-	copy(c.bias, s.Bias)
 	s.Weights, s.Bias = nil, nil
 	c.rows = newChunks(h.out, ceilDiv(max(1, s.Split), max(1, s.N)), 1)
 	return c, nil
@@ -76,8 +73,32 @@ func (c *NarrowConv) ScratchSize() int {
 // narrowRuns is how many runs of pixels are computed before the activation is applied to them and they are transposed.
 const narrowRuns = 4
 
+// PackedSize returns the number of float32 of packed weights and bias.
+func (c *NarrowConv) PackedSize() int { return (len(c.taps) + 1) * c.spec.OutC }
+
+// PackTasks returns 1: packing is one task.
+func (c *NarrowConv) PackTasks() int { return 1 }
+
+// PackScratchSize returns 0: packing needs no scratch.
+func (c *NarrowConv) PackScratchSize() int { return 0 }
+
+// Pack computes packed weights and bias, which may be nil.
+func (c *NarrowConv) Pack(_ int, packed, weights, bias, _ []float32) {
+	m := c.spec.OutC
+	for i, v := range weights[:len(c.taps)*m] {
+		packed[i%len(c.taps)*m+i/len(c.taps)] = v
+	}
+	to := packed[len(c.taps)*m:][:m]
+	clear(to[copy(to, bias):])
+}
+
 // Run computes one task of y; residual is not looked at.
-func (c *NarrowConv) Run(task int, y, x, _, scratch []float32) {
+func (c *NarrowConv) Run(task int, y, x, residual, scratch []float32) {
+	c.RunPacked(task, y, x, c.packed, residual, scratch)
+}
+
+// RunPacked is Run with weights and bias that Pack has packed.
+func (c *NarrowConv) RunPacked(task int, y, x, packed, _, scratch []float32) {
 	w := &c.win[2]
 	image := task % c.spec.N
 	r0, r1 := c.rows.bounds(task / c.spec.N)
@@ -88,15 +109,17 @@ func (c *NarrowConv) Run(task int, y, x, _, scratch []float32) {
 	for r := r0; r < r1; r += c.band {
 		end := min(r+c.band, r1)
 		c.win.copyPadded(padded, x, c.spec.C, 1, c.padH, c.padW, r, end)
-		c.rowRuns(y[r*w.out*Block:], padded, lanes, end-r)
+		c.rowRuns(y[r*w.out*Block:], padded, packed, lanes, end-r)
 	}
 }
 
 // rowRuns computes rows of y, and may spoil what lies behind them. The rows of lanes are the channels of narrowRuns runs.
-func (c *NarrowConv) rowRuns(y, x, lanes []float32, rows int) {
+func (c *NarrowConv) rowRuns(y, x, packed, lanes []float32, rows int) {
 	width, px, step := c.win[2].out, c.kern.pixels, narrowRuns*c.kern.pixels
 	inRow := c.win[1].stride * c.padW
-	a := narrowArgs{taps: &c.taps[0], count: len(c.taps), w: &c.weights[0], bias: &c.bias[0], channels: c.spec.OutC, ystep: step * floatBytes}
+	m := c.spec.OutC
+	bias := packed[len(c.taps)*m:][:m]
+	a := narrowArgs{taps: &c.taps[0], count: len(c.taps), w: &packed[0], bias: &bias[0], channels: m, ystep: step * floatBytes}
 	perRow := ceilDiv(width, px)
 	for first := 0; first < rows*perRow; first += narrowRuns {
 		runs := min(narrowRuns, rows*perRow-first)

@@ -40,6 +40,14 @@ func TestNarrowConv(t *testing.T) {
 				runAll(c, func(task int, scratch []float32) { c.Run(task, y.data, x, nil, scratch) })
 				y.check(t)
 				requireClose(t, want, fromBlocked(t, y.data, s.N, s.OutC, out), float64(s.C*product(s.Kernel)+2))
+				later := s
+				later.Packed, later.Weights, later.Bias = true, nil, nil
+				c, err = NewNarrowConv(later)
+				require.NoError(t, err)
+				packed, again := packAll(t, c, weights, bias), newGuarded(len(y.data))
+				runAll(c, func(task int, scratch []float32) { c.RunPacked(task, again.data, x, packed, nil, scratch) })
+				again.check(t)
+				requireSame(t, y.data, again.data)
 			}
 		}
 	})

@@ -109,6 +109,9 @@ func BenchmarkConvGradData(b *testing.B) {
 			b.Fatal(err)
 		}
 		measure("forward-"+c.Algorithm(), c, dy, x)
+		if c, err := NewNarrowConv(f); err == nil {
+			measure("forward-"+c.Algorithm(), c, dy, x)
+		}
 		for form := range WinogradForms {
 			if c, err := NewWinograd(f, form); err == nil {
 				measure("forward-"+c.Algorithm(), c, dy, x)
