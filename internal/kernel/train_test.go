@@ -27,9 +27,9 @@ func newBatchNormCase(s BatchNormSpec) *batchNormCase {
 	for c := range s.C {
 		var sum, squares, dshift, dscale float64
 		each := func(do func(i int)) {
-			for i := range n {
-				if i/s.Plane%s.C == c {
-					do(i)
+			for image := range s.N {
+				for p := range s.Plane {
+					do((image*s.C+c)*s.Plane + p)
 				}
 			}
 		}
