@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -167,4 +168,25 @@ func TestConvGradAllocs(t *testing.T) {
 			g.Reduce(i, w, sums)
 		}
 	})
+}
+
+// A NaN reaches the pixels whose window holds it, and no others.
+func TestConvGradDataNaN(t *testing.T) {
+	plane := Spatial{In: []int{7, 7}, Out: []int{7, 7}, Kernel: []int{3, 3}, Pads: []int{1, 1}}
+	r := newRand()
+	for _, impl := range Impls() {
+		g, err := NewConvGradData(ConvGradDataSpec{N: 1, C: 20, OutC: 5, Group: 1, Spatial: plane, Impl: impl})
+		require.NoError(t, err)
+		packed := packAll(t, g, random(r, 5*20*9), nil)
+		dy, dx := toBlocked(random(r, 5*49), 1, 5, 49), make([]float32, 2*49*Block)
+		dy[(3*7+2)*Block+4] = float32(math.NaN())
+		runAll(g, func(task int, scratch []float32) { g.RunPacked(task, dx, dy, packed, nil, scratch) })
+		for i, v := range dx {
+			y, x, c := i/Block/7%7, i/Block%7, i/Block/49*Block+i%Block
+			if c >= 20 { // lanes of no channel, which nobody reads
+				continue
+			}
+			require.Equal(t, 2 <= y && y <= 4 && 1 <= x && x <= 3, v != v, "channel %d of %d, %d", c, y, x)
+		}
+	}
 }

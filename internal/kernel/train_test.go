@@ -294,3 +294,31 @@ func TestBlockedLRNGrad(t *testing.T) {
 		}
 	}
 }
+
+// Each gradient of a maximum goes to one element, whatever the window holds.
+func TestMaxPoolGradSpecialValues(t *testing.T) {
+	s := BlockedPoolSpec{Kind: MaxPool, N: 1, C: Block, Spatial: Spatial{In: []int{9, 9}, Out: []int{3, 3}, Kernel: []int{3, 3}, Strides: []int{3, 3}}}
+	r := newRand()
+	x, dy := special(r, random(r, 81*Block)), make([]float32, 9*Block)
+	for i := range dy {
+		dy[i] = float32(i + 1)
+	}
+	for _, s.Impl = range Impls() {
+		p, err := NewBlockedPool(s)
+		require.NoError(t, err)
+		g, err := NewBlockedPoolGrad(s)
+		require.NoError(t, err)
+		y, dx := make([]float32, 9*Block), make([]float32, 81*Block)
+		runAll(p, func(task int, _ []float32) { p.Run(task, y, x) })
+		runAll(g, func(task int, _ []float32) { g.Run(task, dx, dy, x, y) })
+		got := make([]float32, 9*Block)
+		for i, v := range dx {
+			if v != 0 {
+				at := (i/Block/27*3+i/Block%9/3)*Block + i%Block
+				require.Zero(t, got[at])
+				got[at] = v
+			}
+		}
+		require.Equal(t, dy, got)
+	}
+}
