@@ -13,6 +13,10 @@
 // how many tasks are wanted (a small multiple of the number of workers); the result does not depend on it, to the bit,
 // because every output element is computed by one task, always in the same order.
 //
+// Some kernels of training take several steps, each with tasks of its own, of which the next begins when all tasks of one
+// have ended: Pack before RunPacked, Run before Reduce, Moments before Finish. What one step hands to the next lies in
+// buffers of the caller's.
+//
 // Specs are checked at preparation and bad ones are errors. Slices handed to Run must have the lengths that the spec
 // says; a shorter one panics with Go's bounds error before memory outside it is touched.
 package kernel
