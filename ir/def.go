@@ -33,6 +33,9 @@ type Def struct {
 	Infer func(*InferCtx) error
 	// Eval is the clear reference: it computes the outputs from the inputs.
 	Eval func(*EvalCtx) error
+	// Grad gives the gradients of the inputs that matter from those of the outputs, by nodes that it emits; nil for
+	// operators that are not differentiable. It fails where a form of the operator is not.
+	Grad func(*Gradient) error
 	// MACs is the multiply-accumulates, 0 where a shape is not known; nil for operators that have none.
 	MACs func(*Node) int64
 }

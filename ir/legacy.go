@@ -144,13 +144,7 @@ func (l *Legacy) Ints(ints ...int) *Value {
 }
 
 // Const is a constant.
-func (l *Legacy) Const(t *tensor.Tensor) *Value {
-	v, err := l.graph.AddConst(l.graph.FreshName(l.Name+"/const"), t)
-	if err != nil { // a fresh name cannot be taken
-		panic(err)
-	}
-	return v
-}
+func (l *Legacy) Const(t *tensor.Tensor) *Value { return l.graph.freshConst(l.Name+"/const", t) }
 
 // Emit appends a node of one output and returns that.
 func (l *Legacy) Emit(op Op, inputs ...*Value) (*Value, error) {
@@ -179,15 +173,7 @@ func (l *Legacy) EmitN(op Op, n int, inputs ...*Value) ([]*Value, error) {
 }
 
 func (l *Legacy) emit(name string, op Op, n int, inputs []*Value) ([]*Value, error) {
-	base := l.Name + "/" + op.Def().Name
-	outs := make([]string, n)
-	for i := range outs {
-		outs[i] = l.graph.FreshName(fmt.Sprintf("%s:%d", base, i))
-	}
-	if n == 1 {
-		outs[0] = l.graph.FreshName(base)
-	}
-	node, err := l.graph.Append(name, op, inputs, outs)
+	node, err := l.graph.appendFresh(name, l.Name+"/"+op.Def().Name, op, n, inputs)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,18 @@ func (r *Rewriter) Const(base string, t *tensor.Tensor) *Value {
 	return c
 }
 
+// Free makes a graph input of a constant, behind the others, and returns what it held.
+func (r *Rewriter) Free(v *Value) (*tensor.Tensor, error) {
+	if !r.g.owns(v) || v.konst == nil {
+		return nil, fmt.Errorf("ir: value %q: is not a constant of the graph", v.name)
+	}
+	t := v.konst
+	v.konst, v.dims = nil, nil
+	r.g.inputs = append(r.g.inputs, v)
+	r.edits++
+	return t, nil
+}
+
 // Insert adds a node of one output before another one, at the end if that is nil, and returns the output, which is
 // named as the node is. Names that are taken get a number behind them.
 func (r *Rewriter) Insert(before *Node, name string, op Op, inputs ...*Value) (*Value, error) {

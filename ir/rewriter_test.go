@@ -303,3 +303,24 @@ func names(values []*Value) string {
 	}
 	return fmt.Sprintf("%q", s)
 }
+
+func TestFree(t *testing.T) {
+	g := parse(t, `graph "g" (%x: float32[2]) -> (%y) {
+  %k: float32[2] = const [0.5, 1.5]
+  %y = Add(%x, %k) "add"
+}
+`)
+	k := g.Value("k")
+	rw := NewRewriter(g)
+	held, err := rw.Free(k)
+	require.NoError(t, err)
+	require.NoError(t, rw.Done())
+	require.NoError(t, Verify(g))
+	require.Equal(t, []float32{0.5, 1.5}, tensor.Data[float32](held))
+	require.Equal(t, []*Value{g.Value("x"), k}, g.Inputs())
+	require.Nil(t, k.Const())
+	for _, v := range []*Value{k, g.Value("y"), g.Clone().Value("k")} {
+		_, err := rw.Free(v)
+		require.ErrorContains(t, err, "is not a constant of the graph")
+	}
+}

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -24,4 +25,9 @@ var absOp = &ir.Def{
 		signed:   func(x int64) int64 { return max(x, -x) },
 		unsigned: func(x uint64) uint64 { return x },
 	}.eval),
+	Grad: backward(gradPointwise),
+}
+
+func (*Abs) derivative() func(float64) float64 {
+	return func(x float64) float64 { return float64(cmp.Compare(x, 0)) }
 }

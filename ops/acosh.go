@@ -12,3 +12,7 @@ type Acosh struct{}
 func (*Acosh) Def() *ir.Def { return acosh }
 
 var acosh = pointwise("Acosh", "inverse hyperbolic cosine", []int{9, 22}, func(*Acosh) func(float64) float64 { return math.Acosh })
+
+func (*Acosh) derivative() func(float64) float64 {
+	return func(x float64) float64 { return 1 / math.Sqrt(x*x-1) }
+}

@@ -7,12 +7,12 @@ type Add struct{}
 
 func (*Add) Def() *ir.Def { return addOp }
 
-var addOp = late(binary[Add]("Add", "a + b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Add), arithmetic{
+var addOp = differentiable(late(binary[Add]("Add", "a + b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Add), arithmetic{
 	float:    func(a, b float64) float64 { return a + b },
 	signed:   func(a, b int64) int64 { return a + b },
 	unsigned: func(a, b uint64) uint64 { return a + b },
 	rows:     addRows,
-}.eval), ir.Widening{Opset: 14, Var: "T", Types: shortTypes})
+}.eval), ir.Widening{Opset: 14, Var: "T", Types: shortTypes}), gradAdd)
 
 func addRows(dst, a, b []float32) {
 	switch {
@@ -32,3 +32,5 @@ func addRows(dst, a, b []float32) {
 		}
 	}
 }
+
+func gradAdd(g *gradient) { g.eachSumTo(func(*ir.Value) *ir.Value { return g.Of(0) }) }

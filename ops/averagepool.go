@@ -38,6 +38,7 @@ var averagePool = &ir.Def{
 		return err
 	},
 	Eval: floatEval(averagePoolOf[float32], averagePoolOf[float64]),
+	Grad: backward(gradAveragePool),
 }
 
 // Window resolves the window for the spatial sizes of X.
@@ -73,4 +74,8 @@ func averagePoolOf[T tensor.Float](c *ir.EvalCtx) error {
 		}
 	})
 	return nil
+}
+
+func gradAveragePool(g *gradient) {
+	g.give(0, g.do(&AveragePoolGrad{*g.Node.Op.(*AveragePool)}, g.Of(0), g.shape(g.In(0))))
 }

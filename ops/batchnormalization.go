@@ -31,6 +31,7 @@ var batchNormalization = &ir.Def{
 	Upgrade: upgradeBatchNormalization,
 	Infer:   inferBatchNormalization,
 	Eval:    evalBatchNormalization,
+	Grad:    backward(gradBatchNormalization),
 }
 
 func inferBatchNormalization(c *ir.InferCtx) error {
@@ -224,4 +225,69 @@ func emitPerElement(l *ir.Legacy, op *BatchNormalization, in []*ir.Value) ([]*ir
 		outs[i], err = l.Emit(ir.New[Reshape](), outs[i], l.Ints(to...))
 	}
 	return outs, err
+}
+
+func gradBatchNormalization(g *gradient) {
+	a, dy := g.Node.Op.(*BatchNormalization), g.Of(0)
+	if g.Of(1) != nil || g.Of(2) != nil {
+		g.fail("the outputs running_mean and running_var have no gradients")
+	}
+	if a.TrainingMode { // on whose result the given statistics have no influence
+		outs := g.several(&BatchNormalizationGrad{Epsilon: a.Epsilon}, 3, dy, g.In(0), g.In(1))
+		for i, v := range outs {
+			g.give(i, v)
+		}
+		return
+	}
+	x, scale := g.In(0), g.In(1)
+	like := func(v *ir.Value) *ir.Value { return g.channelwise(g.castTo(v, x), x) }
+	epsilon := g.number(g.In(4), float64(a.Epsilon))
+	inverse := g.do(ir.New[Reciprocal](), g.do(ir.New[Sqrt](), g.do(&Add{}, g.In(4), epsilon)))
+	if g.Wants(0) {
+		g.give(0, g.mul(dy, g.mul(like(scale), like(inverse))))
+	}
+	if !slices.ContainsFunc([]int{1, 2, 3, 4}, g.Wants) {
+		return
+	}
+	dbias := g.channelSum(dy)
+	g.give(2, g.castTo(dbias, g.In(2)))
+	centred := g.mul(g.sub(x, like(g.In(3))), like(inverse))
+	dscale := g.channelSum(g.mul(dy, centred))
+	g.give(1, g.castTo(dscale, scale))
+	if g.Wants(3) {
+		g.give(3, g.do(&Neg{}, g.mul(g.castTo(dbias, inverse), g.mul(g.castTo(scale, inverse), inverse))))
+	}
+	if g.Wants(4) {
+		slope := g.mul(g.castTo(scale, inverse), g.mul(g.mul(inverse, inverse), g.number(inverse, -0.5)))
+		g.give(4, g.mul(g.castTo(dscale, inverse), slope))
+	}
+}
+
+// channelSum is the sum of v, N×C×… or of one channel, over all but the channels.
+func (g *gradient) channelSum(v *ir.Value) *ir.Value {
+	if g.rank(v) == 1 {
+		return g.sum(v, true, 0)
+	}
+	return g.perChannel(v)
+}
+
+// channelwise is a vector of an element for each channel of x, N×C×…, as it broadcasts to x.
+func (g *gradient) channelwise(v, x *ir.Value) *ir.Value {
+	n := g.rank(x) - 2
+	if n <= 0 || g.err != nil {
+		return v
+	}
+	axes := make([]int, n)
+	for i := range axes {
+		axes[i] = 1 + i
+	}
+	return g.do(&Unsqueeze{}, v, g.ints(axes...))
+}
+
+// castTo is v as the element type of like, where it has another.
+func (g *gradient) castTo(v, like *ir.Value) *ir.Value {
+	if g.err != nil || v.Type().DType == like.Type().DType {
+		return v
+	}
+	return g.cast(v, like)
 }

@@ -42,6 +42,7 @@ var castOp = &ir.Def{
 		a := c.Op.(*Cast)
 		return evalCast(c, a.To, a.Saturate, a.RoundMode)
 	},
+	Grad: backward(gradCast),
 }
 
 var castTypes = anyType &^ complexTypes
@@ -215,3 +216,5 @@ func takeFloat8Attrs(l *ir.Legacy, to tensor.DType) {
 		l.Take("round_mode")
 	}
 }
+
+func gradCast(g *gradient) { g.give(0, g.cast(g.Of(0), g.In(0))) }

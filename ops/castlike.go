@@ -35,4 +35,5 @@ var castLike = &ir.Def{
 		a := c.Op.(*CastLike)
 		return evalCast(c, c.In[1].DType(), a.Saturate, a.RoundMode)
 	},
+	Grad: backward(gradCast),
 }

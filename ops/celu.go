@@ -29,3 +29,8 @@ func downgradeCelu(l *ir.Legacy) error {
 	alpha := s.number(x, float64(l.Node.Op.(*Celu).Alpha))
 	return s.end(s.do(&Mul{}, s.main(&Elu{Alpha: 1}, s.do(&Div{}, x, alpha)), alpha))
 }
+
+func (a *Celu) derivative() func(float64) float64 {
+	alpha := float64(a.Alpha)
+	return func(x float64) float64 { return math.Exp(min(x/alpha, 0)) }
+}

@@ -32,6 +32,7 @@ var clipOp = &ir.Def{
 		return sameShape(c)
 	},
 	Eval: viaFloat32(evalClip),
+	Grad: backward(gradClip),
 }
 
 // Before opset 11 min and max were attributes.
@@ -131,4 +132,19 @@ func downgradeClip(l *ir.Legacy) error {
 		x = s.do(&Min{}, x, l.In(2))
 	}
 	return s.end(x)
+}
+
+// gradClip lets through what is inside of the bounds or on them; a bound has the rest.
+func gradClip(g *gradient) {
+	x, dy := g.In(0), g.Of(0)
+	inside := g.do(&Equal{}, x, g.Out(0))
+	if g.Wants(0) {
+		g.give(0, g.where(inside, dy))
+	}
+	for i := 1; i <= 2; i++ {
+		if g.Wants(i) {
+			outside := g.do(&And{}, g.do(&Not{}, inside), g.do(&Equal{}, g.Out(0), g.In(i)))
+			g.give(i, g.likewise(g.do(ir.New[ReduceSum](), g.where(outside, dy)), g.In(i)))
+		}
+	}
 }

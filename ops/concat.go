@@ -24,6 +24,7 @@ var concat = &ir.Def{
 	Downgrade: downgradeAxis,
 	Infer:     inferConcat,
 	Eval:      evalConcat,
+	Grad:      backward(gradConcat),
 }
 
 // Before opset 4 the axis had a default.
@@ -126,5 +127,27 @@ func copySlab(dst, src *tensor.Tensor, axis, to, from, n int) {
 func copySlabOf[E any](dst, src []E, outer, dstStride, srcStride, to, from, n int) {
 	for o := range outer {
 		copy(dst[o*dstStride+to:][:n], src[o*srcStride+from:][:n])
+	}
+}
+
+// gradConcat cuts the gradient into pieces of the inputs' sizes.
+func gradConcat(g *gradient) {
+	axis, err := axisOf(g.Node.Op.(*Concat).Axis, g.rank(g.Of(0)))
+	if err != nil {
+		g.fail("%w", err)
+		return
+	}
+	in := g.Node.Inputs()
+	sizes := make([]*ir.Value, len(in))
+	end := axis + 1
+	for i, x := range in {
+		if s := x.Type().Shape; s != nil && s[axis].IsKnown() {
+			sizes[i] = g.ints(s[axis].N)
+		} else {
+			sizes[i] = g.do(&Shape{Start: axis, End: &end}, x)
+		}
+	}
+	for i, piece := range g.several(&Split{Axis: axis}, len(in), g.Of(0), g.do(&Concat{}, sizes...)) {
+		g.give(i, piece)
 	}
 }

@@ -29,6 +29,7 @@ var conv = &ir.Def{
 	Types: map[string]ir.TypeSet{"T": floatTypes},
 	Infer: inferConv,
 	Eval:  floatEval(convOf[float32], convOf[float64]),
+	Grad:  backward(gradConv),
 	MACs:  func(n *ir.Node) int64 { return convMACs(n.Out(0), n.In(1)) },
 }
 
@@ -172,4 +173,23 @@ func addBias[T tensor.Real](y, bias []T, plane int) {
 			y[i*plane+j] += b
 		}
 	}
+}
+
+func gradConv(g *gradient) {
+	a, dy := *g.Node.Op.(*Conv), g.Of(0)
+	if g.Wants(0) {
+		g.give(0, g.do(&ConvGradInput{a}, dy, g.In(1), g.shape(g.In(0))))
+	}
+	if g.Wants(1) {
+		g.give(1, g.do(&ConvGradWeights{a}, dy, g.In(0), g.shape(g.In(1))))
+	}
+	if g.Wants(2) {
+		g.give(2, g.perChannel(dy))
+	}
+}
+
+// perChannel is the sum of v, N×C×…, over all but the channels.
+func (g *gradient) perChannel(v *ir.Value) *ir.Value {
+	axes := indexRange(make([]struct{}, g.rank(v)))
+	return g.sum(v, false, slices.DeleteFunc(axes, func(d int) bool { return d == 1 })...)
 }

@@ -36,6 +36,7 @@ var convTranspose = &ir.Def{
 		return err
 	},
 	Eval: floatEval(convTransposeOf[float32], convTransposeOf[float64]),
+	Grad: backward(gradConvTranspose),
 	MACs: func(n *ir.Node) int64 { return convMACs(n.In(0), n.In(1)) },
 }
 
@@ -208,4 +209,71 @@ func convTransposeOf[T tensor.Float](c *ir.EvalCtx) error {
 		addBias(y, tensor.Data[T](c.In[2]), outPlane)
 	}
 	return nil
+}
+
+// gradConvTranspose is a convolution, whose gradient this operator is, of the gradient.
+func gradConvTranspose(g *gradient) {
+	a, dy := g.Node.Op.(*ConvTranspose), g.Of(0)
+	if g.Wants(2) {
+		g.give(2, g.perChannel(dy))
+	}
+	if !g.Wants(0) && !g.Wants(1) {
+		return
+	}
+	conv := Conv{AutoPad: "NOTSET", Dilations: a.Dilations, Group: a.Group, KernelShape: a.KernelShape, Pads: a.Pads, Strides: a.Strides}
+	if !a.plain() {
+		if dy = g.unpadded(a, dy, &conv); g.err != nil {
+			return
+		}
+	}
+	if g.Wants(0) {
+		g.give(0, g.do(&conv, dy, g.In(1)))
+	}
+	if g.Wants(1) {
+		g.give(1, g.do(&ConvGradWeights{conv}, g.In(0), dy, g.shape(g.In(1))))
+	}
+}
+
+// plain reports whether the convolution that goes back has the same pads, whatever the sizes.
+func (a *ConvTranspose) plain() bool {
+	strides := orOnes(a.Strides, len(a.OutputPadding))
+	for d, p := range a.OutputPadding {
+		if p >= strides[d] { // another window would fit
+			return false
+		}
+	}
+	return !a.sliding().same() && a.OutputShape == nil
+}
+
+// unpadded is dy without what no window covers, for which conv has the pads; the spatial sizes must be known.
+func (g *gradient) unpadded(a *ConvTranspose, dy *ir.Value, conv *Conv) *ir.Value {
+	x, known := g.In(0).Type().Shape, g.In(1).Type().Shape
+	if x == nil || known == nil {
+		g.fail("input of shape %v and filters of shape %v: sizes must be known", x, known)
+		return nil
+	}
+	in, ok := x[2:].Ints()
+	kernel, ok2 := known[2:].Ints()
+	if !ok || !ok2 {
+		g.fail("input of shape %v and filters of shape %v: spatial sizes must be known where pads follow from them", x, known)
+		return nil
+	}
+	w, err := a.Window(in, kernel)
+	if err != nil {
+		g.fail("%w", err)
+		return nil
+	}
+	rank := len(in)
+	cut := make([]int, 2*(rank+2))
+	conv.Pads = make([]int, 2*rank)
+	for d := range rank {
+		// the windows end here, seen from the beginning of dy
+		end := (in[d]-1)*w.Stride[d] - w.PadBegin[d] + (kernel[d]-1)*w.Dilation[d] + 1
+		conv.Pads[d], conv.Pads[rank+d] = w.PadBegin[d], max(end-w.Out[d], 0)
+		cut[rank+4+d] = min(end-w.Out[d], 0)
+	}
+	if slices.Max(cut) == slices.Min(cut) {
+		return dy
+	}
+	return g.do(ir.New[Pad](), dy, g.ints(cut...))
 }

@@ -27,6 +27,7 @@ var depthToSpace = &ir.Def{
 		return err
 	},
 	Eval: evalDepthToSpace,
+	Grad: backward(moved),
 }
 
 func (a *DepthToSpace) shape(x ir.Shape) (ir.Shape, error) {

@@ -12,7 +12,7 @@ type Div struct{}
 
 func (*Div) Def() *ir.Def { return divOp }
 
-var divOp = late(binary[Div]("Div", "a / b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(divDims), func(c *ir.EvalCtx) error {
+var divOp = differentiable(late(binary[Div]("Div", "a / b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(divDims), func(c *ir.EvalCtx) error {
 	if err := refuseZero(c.In[1]); err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ var divOp = late(binary[Div]("Div", "a / b", numericTypes, []int{1, 6, 7, 13, 14
 		unsigned: func(a, b uint64) uint64 { return a / b },
 		rows:     divRows,
 	}.eval(c)
-}), ir.Widening{Opset: 14, Var: "T", Types: shortTypes})
+}), ir.Widening{Opset: 14, Var: "T", Types: shortTypes}), gradDiv)
 
 func divDims(a, b ir.Dim) ir.Dim {
 	if a.IsKnown() && b.IsKnown() && b.N != 0 {
@@ -66,5 +66,15 @@ func divRows(dst, a, b []float32) {
 		for i, x := range a {
 			dst[i] = x / b[i]
 		}
+	}
+}
+
+func gradDiv(g *gradient) {
+	quotient := g.div(g.Of(0), g.In(1))
+	if g.Wants(0) {
+		g.give(0, g.sumTo(quotient, g.In(0)))
+	}
+	if g.Wants(1) {
+		g.give(1, g.do(&Neg{}, g.sumTo(g.mul(quotient, g.Out(0)), g.In(1))))
 	}
 }

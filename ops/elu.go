@@ -24,3 +24,13 @@ func (a *Elu) function() func(float64) float64 {
 		return x
 	}
 }
+
+func (a *Elu) derivative() func(float64) float64 {
+	alpha := float64(a.Alpha)
+	return func(x float64) float64 {
+		if x < 0 {
+			return alpha * math.Exp(x)
+		}
+		return 1
+	}
+}

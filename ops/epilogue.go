@@ -16,7 +16,7 @@ type Epilogue struct {
 	Beta       float32 `attr:"act_beta"`
 }
 
-// fusedDomain is the domain of operators that passes make for the runtime; files do not have them.
+// fusedDomain is the domain of operators that passes and gradients make for the runtime; files do not have them.
 const fusedDomain = "onnxrun"
 
 // function is the activation; NaN stays NaN.

@@ -23,4 +23,9 @@ var erf = &ir.Def{
 		signed:   func(x int64) int64 { return int64(math.Erf(float64(x))) },
 		unsigned: func(x uint64) uint64 { return uint64(math.Erf(float64(x))) },
 	}.eval),
+	Grad: backward(gradPointwise),
+}
+
+func (*Erf) derivative() func(float64) float64 {
+	return func(x float64) float64 { return 2 / math.Sqrt(math.Pi) * math.Exp(-x*x) }
 }

@@ -49,4 +49,5 @@ var expand = &ir.Def{
 		copyStrided(out, c.In[0], shape, broadcastStrides(c.In[0].Shape(), shape))
 		return nil
 	},
+	Grad: backward(func(g *gradient) { g.give(0, g.sumTo(g.Of(0), g.In(0))) }),
 }

@@ -35,6 +35,7 @@ var flatten = &ir.Def{
 		c.SetOutput(0, c.In[0].Reshaped(shape...))
 		return nil
 	},
+	Grad: backward(reshaped),
 }
 
 func (a *Flatten) shape(x ir.Shape) (ir.Shape, error) {

@@ -25,6 +25,7 @@ var gather = &ir.Def{
 	Downgrade: downgradeGather,
 	Infer:     inferGather,
 	Eval:      evalGather,
+	Grad:      backward(moved),
 }
 
 func inferGather(c *ir.InferCtx) error {

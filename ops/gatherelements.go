@@ -38,6 +38,7 @@ var gatherElements = &ir.Def{
 		moveElements(out, c.In[0], nil, at)
 		return nil
 	},
+	Grad: backward(moved),
 }
 
 // checkElementwise refuses indices that do not fit to the data: another rank, or more places outside of the axis.

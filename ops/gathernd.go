@@ -44,6 +44,7 @@ var gatherND = &ir.Def{
 		moveElements(out, x, nil, widen(places, size))
 		return nil
 	},
+	Grad: backward(moved),
 }
 
 func (a *GatherND) shape(x, at ir.Shape) (ir.Shape, error) {

@@ -41,3 +41,15 @@ func downgradeGelu(l *ir.Legacy) error {
 	twice = s.do(&Add{}, twice, s.number(x, 1))
 	return s.end(s.do(&Mul{}, s.do(&Mul{}, x, twice), s.number(x, 0.5)))
 }
+
+func (a *Gelu) derivative() func(float64) float64 {
+	if a.Approximate == "tanh" {
+		return func(x float64) float64 {
+			t := math.Tanh(math.Sqrt(2/math.Pi) * (x + 0.044715*x*x*x))
+			return 0.5*(1+t) + 0.5*x*(1-t*t)*math.Sqrt(2/math.Pi)*(1+3*0.044715*x*x)
+		}
+	}
+	return func(x float64) float64 {
+		return 0.5*(1+math.Erf(x/math.Sqrt2)) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
+	}
+}

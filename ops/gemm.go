@@ -38,6 +38,7 @@ var gemm = &ir.Def{
 		return err
 	},
 	Eval: viaFloat32(evalGemm),
+	Grad: backward(gradGemm),
 	MACs: gemmMACs,
 }
 
@@ -148,4 +149,28 @@ func scaled[T tensor.Real](v T, f float32) T {
 		return v
 	}
 	return T(float64(v) * float64(f))
+}
+
+func gradGemm(g *gradient) {
+	a, dy := g.Node.Op.(*Gemm), g.Of(0)
+	product := func(x, y *ir.Value, transX, transY bool) *ir.Value {
+		return g.do(&Gemm{Alpha: a.Alpha, Beta: 1, TransA: transX, TransB: transY}, x, y)
+	}
+	if g.Wants(0) && a.TransA {
+		g.give(0, product(g.In(1), dy, a.TransB, true))
+	} else if g.Wants(0) {
+		g.give(0, product(dy, g.In(1), false, !a.TransB))
+	}
+	if g.Wants(1) && a.TransB {
+		g.give(1, product(dy, g.In(0), true, a.TransA))
+	} else if g.Wants(1) {
+		g.give(1, product(g.In(0), dy, !a.TransA, false))
+	}
+	if g.Wants(2) {
+		sum := g.sumTo(dy, g.In(2))
+		if a.Beta != 1 {
+			sum = g.mul(sum, g.number(sum, float64(a.Beta)))
+		}
+		g.give(2, sum)
+	}
 }

@@ -18,6 +18,7 @@ var globalAveragePool = &ir.Def{
 	Types: map[string]ir.TypeSet{"T": floatTypes},
 	Infer: globalPooled,
 	Eval:  floatEval(globalAveragePoolOf[float32], globalAveragePoolOf[float64]),
+	Grad:  backward(gradGlobalAveragePool),
 }
 
 func globalAveragePoolOf[T tensor.Float](c *ir.EvalCtx) error {
@@ -28,4 +29,8 @@ func globalAveragePoolOf[T tensor.Float](c *ir.EvalCtx) error {
 		}
 		return T(sum / float64(len(plane)))
 	})
+}
+
+func gradGlobalAveragePool(g *gradient) {
+	g.give(0, g.stretch(g.div(g.Of(0), g.perResult(g.In(0))), g.In(0)))
 }

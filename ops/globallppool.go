@@ -26,6 +26,7 @@ var globalLpPool = &ir.Def{
 		return globalPooled(c)
 	},
 	Eval: floatEval(globalLpPoolOf[float32], globalLpPoolOf[float64]),
+	Grad: backward(gradGlobalLpPool),
 }
 
 func globalLpPoolOf[T tensor.Float](c *ir.EvalCtx) error {
@@ -37,4 +38,19 @@ func globalLpPoolOf[T tensor.Float](c *ir.EvalCtx) error {
 		}
 		return T(norm.value())
 	})
+}
+
+func gradGlobalLpPool(g *gradient) {
+	x, y, dy := g.In(0), g.Out(0), g.Of(0)
+	slope := g.do(&Sign{}, x)
+	switch p := g.Node.Op.(*GlobalLpPool).P; p {
+	case 1:
+		g.give(0, g.mul(dy, slope))
+	case 2:
+		g.give(0, g.throughL2(x, y, dy))
+	default:
+		some := g.do(&Where{}, g.do(&Equal{}, y, g.number(y, 0)), g.number(y, 1), y)
+		power := g.do(&Pow{}, g.div(g.do(&Abs{}, x), some), g.number(x, float64(p-1)))
+		g.give(0, g.mul(dy, g.mul(slope, power)))
+	}
 }

@@ -20,6 +20,7 @@ var globalMaxPool = &ir.Def{
 	Types: map[string]ir.TypeSet{"T": floatTypes},
 	Infer: globalPooled,
 	Eval:  floatEval(globalMaxPoolOf[float32], globalMaxPoolOf[float64]),
+	Grad:  backward(gradGlobalMaxPool),
 }
 
 func globalMaxPoolOf[T tensor.Float](c *ir.EvalCtx) error {
@@ -30,4 +31,14 @@ func globalMaxPoolOf[T tensor.Float](c *ir.EvalCtx) error {
 		}
 		return best
 	})
+}
+
+// gradGlobalMaxPool lets elements that are equal share the gradient.
+func gradGlobalMaxPool(g *gradient) {
+	x := g.In(0)
+	won := g.cast(g.do(&Equal{}, x, g.Out(0)), x)
+	axes := indexRange(make([]struct{}, g.rank(x)))
+	if g.err == nil {
+		g.give(0, g.mul(won, g.div(g.Of(0), g.sum(won, true, axes[2:]...))))
+	}
 }

@@ -31,6 +31,7 @@ var groupNormalization = &ir.Def{
 		return c.Node.Op.(*GroupNormalization).check(c.Shape(0), c.Shape(1), c.Shape(2))
 	},
 	Eval: floatEval(groupNormOf[float32], groupNormOf[float64]),
+	Grad: backward(gradGroupNormalization),
 }
 
 func (g *GroupNormalization) check(x, scale, bias ir.Shape) error {
@@ -108,4 +109,9 @@ func downgradeGroupNormalization(l *ir.Legacy) error {
 		}
 	}
 	return s.end(s.do(&Add{}, s.do(&Mul{}, y, vectors[0]), vectors[1]))
+}
+
+func gradGroupNormalization(g *gradient) {
+	a := g.Node.Op.(*GroupNormalization)
+	g.normalized(g.do(ir.New[Reshape](), g.In(0), g.ints(0, a.NumGroups, -1)), g.Of(0), []int{2}, a.Epsilon)
 }

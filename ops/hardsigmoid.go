@@ -16,3 +16,13 @@ func (a *HardSigmoid) function() func(float64) float64 {
 	alpha, beta := float64(a.Alpha), float64(a.Beta)
 	return func(x float64) float64 { return min(max(alpha*x+beta, 0), 1) }
 }
+
+func (a *HardSigmoid) derivative() func(float64) float64 {
+	alpha, beta := float64(a.Alpha), float64(a.Beta)
+	return func(x float64) float64 {
+		if y := alpha*x + beta; y > 0 && y < 1 {
+			return alpha
+		}
+		return 0
+	}
+}

@@ -24,3 +24,15 @@ func downgradeHardSwish(l *ir.Legacy) error {
 	s, x := steps{l: l}, l.In(0)
 	return s.end(s.do(&Mul{}, x, s.do(&HardSigmoid{Alpha: 1.0 / 6, Beta: 0.5}, x)))
 }
+
+func (*HardSwish) derivative() func(float64) float64 {
+	return func(x float64) float64 {
+		switch {
+		case x < -3:
+			return 0
+		case x > 3:
+			return 1
+		}
+		return x/3 + 0.5
+	}
+}

@@ -21,4 +21,5 @@ var identityOp = &ir.Def{
 		c.SetOutput(0, c.In[0])
 		return nil
 	},
+	Grad: backward(func(g *gradient) { g.give(0, g.Of(0)) }),
 }

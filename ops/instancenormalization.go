@@ -24,6 +24,7 @@ var instanceNormalization = &ir.Def{
 		return checkChannelVectors(c.Shape(0), [2]string{"scale", "B"}, c.Shape(1), c.Shape(2))
 	},
 	Eval: floatEval(instanceNormOf[float32], instanceNormOf[float64]),
+	Grad: backward(gradInstanceNormalization),
 }
 
 func instanceNormOf[T tensor.Float](c *ir.EvalCtx) error {
@@ -48,4 +49,25 @@ func normalizeGroups[T tensor.Float](c *ir.EvalCtx, parts int, epsilon float32) 
 	}
 	scaleChannels(y, tensor.Data[T](c.In[1]), tensor.Data[T](c.In[2]), product(c.In[0].Shape()[2:]))
 	return nil
+}
+
+func gradInstanceNormalization(g *gradient) {
+	axes := indexRange(make([]struct{}, g.rank(g.In(0))))
+	if g.err == nil {
+		g.normalized(g.In(0), g.Of(0), axes[2:], g.Node.Op.(*InstanceNormalization).Epsilon)
+	}
+}
+
+// normalized gives the gradients of a normalization over axes of x, which is input 0 in some shape, whose result is scaled
+// and shifted per channel by inputs 1 and 2.
+func (g *gradient) normalized(x, dy *ir.Value, axes []int, epsilon float32) {
+	scaled := g.mul(dy, g.channelwise(g.In(1), g.In(0)))
+	dx, h := g.standardize(g.likewise(scaled, x), x, axes, epsilon)
+	g.give(0, g.likewise(dx, g.In(0)))
+	if g.Wants(1) {
+		g.give(1, g.perChannel(g.mul(dy, g.likewise(h, g.In(0)))))
+	}
+	if g.Wants(2) {
+		g.give(2, g.perChannel(dy))
+	}
 }

@@ -29,6 +29,7 @@ var layerNormalization = &ir.Def{
 	Downgrade: downgradeLayerNormalization,
 	Infer:     inferLayerNormalization,
 	Eval:      evalLayerNormalization,
+	Grad:      backward(gradLayerNormalization),
 }
 
 func inferLayerNormalization(c *ir.InferCtx) error {
@@ -135,4 +136,31 @@ func lastAxes(l *ir.Legacy, axis int) (*ir.Value, error) {
 		return nil, l.Needs(l.Node.Op.Def().Since[0], "an input of unknown rank")
 	}
 	return l.Ints(axes...), nil
+}
+
+func gradLayerNormalization(g *gradient) {
+	if g.Of(1) != nil || g.Of(2) != nil {
+		g.fail("the outputs Mean and InvStdDev have no gradients")
+	}
+	a, dy := g.Node.Op.(*LayerNormalization), g.Of(0)
+	rank := g.rank(g.In(0))
+	axis, err := axisOf(a.Axis, rank)
+	if err != nil {
+		g.fail("%w", err)
+		return
+	}
+	dx, h := g.standardize(g.mul(dy, g.In(1)), g.In(0), indexRange(make([]struct{}, rank))[axis:], a.Epsilon)
+	g.give(0, dx)
+	if g.Wants(1) {
+		g.give(1, g.sumTo(g.mul(dy, h), g.In(1)))
+	}
+	if g.Wants(2) {
+		g.give(2, g.sumTo(dy, g.In(2)))
+	}
+}
+
+// standardize is the gradient of x, and x standardized over axes, of the gradient dh of the latter.
+func (g *gradient) standardize(dh, x *ir.Value, axes []int, epsilon float32) (dx, h *ir.Value) {
+	outs := g.several(&StandardizeGrad{Axes: axes, Epsilon: epsilon}, 2, dh, x)
+	return outs[0], outs[1]
 }

@@ -20,3 +20,13 @@ func (a *LeakyRelu) function() func(float64) float64 {
 		return x
 	}
 }
+
+func (a *LeakyRelu) derivative() func(float64) float64 {
+	alpha := float64(a.Alpha)
+	return func(x float64) float64 {
+		if x > 0 {
+			return 1
+		}
+		return alpha
+	}
+}

@@ -41,6 +41,7 @@ var lpPool = &ir.Def{
 		return err
 	},
 	Eval: floatEval(lpPoolOf[float32], lpPoolOf[float64]),
+	Grad: backward(gradLpPool),
 }
 
 // Window resolves the window for the spatial sizes of X.
@@ -112,4 +113,8 @@ func (n *lpNorm) value() float64 {
 	default:
 		return math.Pow(n.sum, 1/float64(n.p))
 	}
+}
+
+func gradLpPool(g *gradient) {
+	g.give(0, g.do(&LpPoolGrad{*g.Node.Op.(*LpPool)}, g.Of(0), g.In(0)))
 }

@@ -26,6 +26,7 @@ var lrn = &ir.Def{
 	Types: map[string]ir.TypeSet{"T": floatTypes},
 	Infer: inferLRN,
 	Eval:  floatEval(lrnOf[float32], lrnOf[float64]),
+	Grad:  backward(gradLRN),
 }
 
 func inferLRN(c *ir.InferCtx) error {
@@ -74,3 +75,5 @@ func lrnOf[T tensor.Float](c *ir.EvalCtx) error {
 	}
 	return nil
 }
+
+func gradLRN(g *gradient) { g.give(0, g.do(&LRNGrad{*g.Node.Op.(*LRN)}, g.Of(0), g.In(0))) }

@@ -27,6 +27,7 @@ var matMul = &ir.Def{
 		return err
 	},
 	Eval: viaFloat32(evalMatMul),
+	Grad: backward(gradMatMul),
 	MACs: func(n *ir.Node) int64 { return matMulMACs(n.Out(0), n.In(0)) },
 }
 
@@ -158,4 +159,49 @@ func transposed[T tensor.Elem](a []T, rows, cols int) []T {
 		}
 	}
 	return out
+}
+
+// gradMatMul is dy·Bᵀ and Aᵀ·dy, summed over what the leading dimensions stretched. Where B is one matrix for all, those of
+// A are rows like the others.
+func gradMatMul(g *gradient) {
+	a, b, dy := g.In(0), g.In(1), g.Of(0)
+	rankA, rankB := g.rank(a), g.rank(b)
+	if g.err != nil {
+		return
+	}
+	if rankB == 1 {
+		b, dy = g.do(&Unsqueeze{}, b, g.ints(1)), g.do(&Unsqueeze{}, dy, g.ints(-1))
+	}
+	if rankA == 1 {
+		a, dy = g.do(&Unsqueeze{}, a, g.ints(0)), g.do(&Unsqueeze{}, dy, g.ints(-2))
+	}
+	if g.Wants(0) {
+		g.give(0, g.likewise(g.sumTo(g.do(&MatMul{}, dy, g.turned(b)), a), g.In(0)))
+	}
+	switch {
+	case g.Wants(1) && rankB <= 2:
+		rows := &Gemm{Alpha: 1, Beta: 1, TransA: true}
+		g.give(1, g.likewise(g.do(rows, g.rowsOf(a), g.rowsOf(dy)), g.In(1)))
+	case g.Wants(1):
+		g.give(1, g.sumTo(g.do(&MatMul{}, g.turned(a), dy), b))
+	}
+}
+
+// turned is v with its last two dimensions swapped.
+func (g *gradient) turned(v *ir.Value) *ir.Value {
+	perm := indexRange(make([]struct{}, g.rank(v)))
+	if g.err != nil {
+		return nil
+	}
+	last := len(perm) - 1
+	perm[last], perm[last-1] = last-1, last
+	return g.do(&Transpose{Perm: perm}, v)
+}
+
+// rowsOf is v as a matrix of its last dimension's rows.
+func (g *gradient) rowsOf(v *ir.Value) *ir.Value {
+	if g.rank(v) == 2 {
+		return v
+	}
+	return g.do(&Flatten{Axis: -1}, v)
 }

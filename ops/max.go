@@ -7,11 +7,11 @@ type Max struct{}
 
 func (*Max) Def() *ir.Def { return maxOp }
 
-var maxOp = variadic[Max]("Max", "greatest of tensors", numericTypes, inferArithmetic(maxDims), arithmetic{
+var maxOp = differentiable(variadic[Max]("Max", "greatest of tensors", numericTypes, inferArithmetic(maxDims), arithmetic{
 	float:    func(a, b float64) float64 { return max(a, b) },
 	signed:   func(a, b int64) int64 { return max(a, b) },
 	unsigned: func(a, b uint64) uint64 { return max(a, b) },
-}.fold)
+}.fold), gradExtreme)
 
 func maxDims(a, b ir.Dim) ir.Dim {
 	switch {

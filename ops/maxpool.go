@@ -47,6 +47,7 @@ var maxPool = &ir.Def{
 		return err
 	},
 	Eval: viaFloat32(evalMaxPool),
+	Grad: backward(gradMaxPool),
 }
 
 // Window resolves the window for the spatial sizes of X.
@@ -148,4 +149,8 @@ func (a *MaxPool) stored(at int, plane []int) int {
 		at /= plane[d]
 	}
 	return offset
+}
+
+func gradMaxPool(g *gradient) {
+	g.give(0, g.do(&MaxPoolGrad{*g.Node.Op.(*MaxPool)}, g.Of(0), g.In(0)))
 }

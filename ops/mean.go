@@ -10,7 +10,7 @@ type Mean struct{}
 
 func (*Mean) Def() *ir.Def { return meanOp }
 
-var meanOp = older(variadic[Mean]("Mean", "mean of tensors", floatTypes, inferBroadcast, evalMean), downgradeMean)
+var meanOp = differentiable(older(variadic[Mean]("Mean", "mean of tensors", floatTypes, inferBroadcast, evalMean), downgradeMean), gradMean)
 
 func evalMean(c *ir.EvalCtx) error {
 	if err := sumOp.Eval(c); err != nil || len(c.In) == 1 {
@@ -28,4 +28,9 @@ func downgradeMean(l *ir.Legacy) error {
 	}
 	s := steps{l: l}
 	return s.end(s.do(&Div{}, s.sum(l.Inputs), s.number(l.In(0), float64(len(l.Inputs)))))
+}
+
+func gradMean(g *gradient) {
+	share := g.div(g.Of(0), g.number(g.Of(0), float64(len(g.Node.Inputs()))))
+	g.eachSumTo(func(*ir.Value) *ir.Value { return share })
 }

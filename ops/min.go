@@ -7,11 +7,11 @@ type Min struct{}
 
 func (*Min) Def() *ir.Def { return minOp }
 
-var minOp = variadic[Min]("Min", "least of tensors", numericTypes, inferArithmetic(minDims), arithmetic{
+var minOp = differentiable(variadic[Min]("Min", "least of tensors", numericTypes, inferArithmetic(minDims), arithmetic{
 	float:    func(a, b float64) float64 { return min(a, b) },
 	signed:   func(a, b int64) int64 { return min(a, b) },
 	unsigned: func(a, b uint64) uint64 { return min(a, b) },
-}.fold)
+}.fold), gradExtreme)
 
 func minDims(a, b ir.Dim) ir.Dim {
 	switch {

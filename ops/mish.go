@@ -25,3 +25,10 @@ func downgradeMish(l *ir.Legacy) error {
 	s, x := steps{l: l}, l.In(0)
 	return s.end(s.do(&Mul{}, x, s.do(&Tanh{}, s.do(&Softplus{}, x))))
 }
+
+func (*Mish) derivative() func(float64) float64 {
+	return func(x float64) float64 {
+		t := math.Tanh(softPlus(x))
+		return t + x*logistic(x)*(1-t*t)
+	}
+}

@@ -19,4 +19,5 @@ var negOp = &ir.Def{
 		float:  func(x float64) float64 { return -x },
 		signed: func(x int64) int64 { return -x },
 	}.eval),
+	Grad: backward(func(g *gradient) { g.give(0, g.do(&Neg{}, g.Of(0))) }),
 }

@@ -28,4 +28,13 @@ var negativeLogLikelihoodLoss = &ir.Def{
 		a := c.Op.(*NegativeLogLikelihoodLoss)
 		return classLoss{a.IgnoreIndex, a.Reduction}.eval(c, asFloat64(c.In[0]))
 	},
+	Grad: backward(gradNegativeLogLikelihoodLoss),
+}
+
+func gradNegativeLogLikelihoodLoss(g *gradient) {
+	a := g.Node.Op.(*NegativeLogLikelihoodLoss)
+	if g.Wants(2) {
+		g.fail("input 2 (weight) has no gradient")
+	}
+	g.give(0, g.do(&ClassLossGrad{a.IgnoreIndex, a.Reduction}, g.Of(0), g.shape(g.In(0)), g.In(1), g.In(2)))
 }

@@ -27,6 +27,7 @@ var pad = &ir.Def{
 	Widened:   []ir.Widening{{Opset: 11, Var: "T", Types: integerTypes}, {Opset: 13, Var: "T", Types: anyType &^ numericTypes}},
 	Infer:     inferPad,
 	Eval:      evalPad,
+	Grad:      backward(gradPad),
 }
 
 // Before opset 11 pads (in opset 1 paddings) and value were attributes.
@@ -247,4 +248,33 @@ func padAllAxes(l *ir.Legacy) error {
 		l.Inputs = l.Inputs[:3]
 	}
 	return err
+}
+
+// gradPad cuts off what was added, and adds zeros for what was cut off; other modes than constant add to where they took
+// from.
+func gradPad(g *gradient) {
+	if g.Node.Op.(*Pad).Mode != "constant" {
+		moved(g)
+		return
+	}
+	in := g.others(g.Of(0))
+	if len(in) > 2 {
+		in[2] = nil
+	}
+	if pads := in[1].Const(); pads != nil {
+		ints, _ := pads.AsInts()
+		ints = slices.Clone(ints)
+		for i := range ints {
+			ints[i] = -ints[i]
+		}
+		in[1] = g.ints(ints...)
+	} else {
+		in[1] = g.do(&Neg{}, in[1])
+	}
+	dx := g.do(ir.New[Pad](), in...)
+	g.give(0, dx)
+	if g.Wants(2) {
+		all, kept := g.do(ir.New[ReduceSum](), g.Of(0)), g.do(ir.New[ReduceSum](), dx)
+		g.give(2, g.likewise(g.sub(g.likewise(all, g.In(2)), g.likewise(kept, g.In(2))), g.In(2)))
+	}
 }

@@ -29,6 +29,7 @@ var powOp = &ir.Def{
 	Widened: []ir.Widening{{Opset: 12, Var: "T", Types: indexTypes}},
 	Infer:   inferBroadcast,
 	Eval:    viaFloat32(evalPow),
+	Grad:    backward(gradPow),
 }
 
 func evalPow(c *ir.EvalCtx) error {
@@ -98,4 +99,25 @@ func powInt[T int32 | int64](x T, y int64) T {
 		x *= x
 	}
 	return result
+}
+
+func gradPow(g *gradient) {
+	x, dy := g.In(0), g.Of(0)
+	y := g.In(1)
+	if y.Type().DType != x.Type().DType {
+		y = g.cast(y, x)
+	}
+	if g.Wants(0) {
+		slope := g.mul(y, g.do(&Pow{}, x, g.sub(y, g.number(x, 1))))
+		g.give(0, g.sumTo(g.mul(dy, slope), x))
+	}
+	if g.Wants(1) { // 0 where x is, whose logarithm is infinite
+		positive := g.do(&Greater{}, x, g.number(x, 0))
+		log := g.do(ir.New[Log](), g.do(&Where{}, positive, x, g.number(x, 1)))
+		sum := g.sumTo(g.mul(g.mul(dy, g.Out(0)), log), g.In(1))
+		if g.In(1).Type().DType != x.Type().DType {
+			sum = g.cast(sum, g.In(1))
+		}
+		g.give(1, sum)
+	}
 }

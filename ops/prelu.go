@@ -27,6 +27,7 @@ var pRelu = &ir.Def{
 		return sameShape(c)
 	},
 	Eval: viaFloat32(evalPRelu),
+	Grad: backward(gradPRelu),
 }
 
 // Before opset 7 a slope of one dimension had an element for each channel, dimension 1.
@@ -84,4 +85,15 @@ func evalPRelu(c *ir.EvalCtx) error {
 		},
 		unsigned: func(x, slope uint64) uint64 { return x },
 	}.eval(c)
+}
+
+func gradPRelu(g *gradient) {
+	x, dy := g.In(0), g.Of(0)
+	negative := g.do(&Less{}, x, g.number(x, 0))
+	if g.Wants(0) {
+		g.give(0, g.do(&Where{}, negative, g.mul(dy, g.In(1)), dy))
+	}
+	if g.Wants(1) {
+		g.give(1, g.sumTo(g.where(negative, g.mul(dy, x)), g.In(1)))
+	}
 }

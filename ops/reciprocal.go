@@ -12,3 +12,7 @@ var reciprocal = pointwise("Reciprocal", "1/x", []int{1, 6, 13}, (*Reciprocal).f
 func (*Reciprocal) function() func(float64) float64 {
 	return func(x float64) float64 { return 1 / x }
 }
+
+func (*Reciprocal) derivative() func(float64) float64 {
+	return func(x float64) float64 { return -1 / (x * x) }
+}

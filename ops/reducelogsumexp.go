@@ -13,7 +13,7 @@ type ReduceLogSumExp struct{ Reducing }
 
 func (*ReduceLogSumExp) Def() *ir.Def { return reduceLogSumExp }
 
-var reduceLogSumExp = reduction("ReduceLogSumExp", "the logarithm of the sum of the exponentials over axes", reduceSince, 18, reduceTypes,
+var reduceLogSumExp = differentiable(reduction("ReduceLogSumExp", "the logarithm of the sum of the exponentials over axes", reduceSince, 18, reduceTypes,
 	func() ir.Op { return ir.New[ReduceLogSumExp]() }, func(op ir.Op) Reducing { return op.(*ReduceLogSumExp).Reducing },
 	func(c *ir.EvalCtx, r reducer) error {
 		switch r.x.DType() {
@@ -31,7 +31,7 @@ var reduceLogSumExp = reduction("ReduceLogSumExp", "the logarithm of the sum of 
 			return logSumExp[uint64](c, r)
 		}
 		return fmt.Errorf("element type %s is not supported", r.x.DType())
-	})
+	}), gradReduce(gradReduceLogSumExp))
 
 // expSum is e^top × sum, with top the greatest exponent so far, so that no exponential overflows.
 type expSum struct{ top, sum float64 }
@@ -49,4 +49,8 @@ func logSumExp[T tensor.Real](c *ir.EvalCtx, r reducer) error {
 			return expSum{acc.top, acc.sum + math.Exp(x-acc.top)}
 		}
 	}, func(acc expSum, _ int) T { return T(acc.top + math.Log(acc.sum)) })
+}
+
+func gradReduceLogSumExp(g *gradient, x, dy *ir.Value) *ir.Value {
+	return g.mul(dy, g.do(ir.New[Exp](), g.sub(x, g.result())))
 }

@@ -10,7 +10,7 @@ type ReduceMax struct{ Reducing }
 
 func (*ReduceMax) Def() *ir.Def { return reduceMax }
 
-var reduceMax = late(reduction("ReduceMax", "the greatest element over axes", []int{1, 11, 12, 13, 18, 20}, 18, extremeTypes,
+var reduceMax = differentiable(late(reduction("ReduceMax", "the greatest element over axes", []int{1, 11, 12, 13, 18, 20}, 18, extremeTypes,
 	func() ir.Op { return ir.New[ReduceMax]() }, func(op ir.Op) Reducing { return op.(*ReduceMax).Reducing },
 	func(c *ir.EvalCtx, r reducer) error { return reduceExtreme(c, r, true) }),
-	ir.Widening{Opset: 12, Var: "T", Types: ir.TypesOf(tensor.Int8, tensor.Uint8)}, ir.Widening{Opset: 20, Var: "T", Types: boolType})
+	ir.Widening{Opset: 12, Var: "T", Types: ir.TypesOf(tensor.Int8, tensor.Uint8)}, ir.Widening{Opset: 20, Var: "T", Types: boolType}), gradReduce(gradReduceExtreme))

@@ -90,6 +90,11 @@ func (a Reducing) reduced(axes []int, rank int) ([]bool, error) {
 	return marks, err
 }
 
+func (a Reducing) attributes() Reducing { return a }
+
+// reducing is the attributes of a reduction.
+func reducing(op ir.Op) Reducing { return op.(interface{ attributes() Reducing }).attributes() }
+
 // Reduced marks the dimensions of a tensor of a rank that are reduced, given the node's axes.
 func (a Reducing) Reduced(axes []int, rank int) ([]bool, error) { return a.reduced(axes, rank) }
 
@@ -225,4 +230,42 @@ func (a Reducing) downgrade(l *ir.Legacy, axesInput int) error {
 		l.Replace(x)
 	}
 	return nil
+}
+
+// gradReduce makes the Grad of a reduction: of is the gradient of the input x from that of the output, dy, which stretches
+// to x; result is the output in that form.
+func gradReduce(of func(g *gradient, x, dy *ir.Value) *ir.Value) func(g *gradient) {
+	return func(g *gradient) { g.give(0, g.stretch(of(g, g.In(0), g.unreduced(g.Of(0))), g.In(0))) }
+}
+
+// result is the output of a reduction in a form that stretches to the input.
+func (g *gradient) result() *ir.Value { return g.unreduced(g.Out(0)) }
+
+// unreduced is a result of the node with size 1 where dimensions have been reduced.
+func (g *gradient) unreduced(v *ir.Value) *ir.Value {
+	a := reducing(g.Node.Op)
+	if a.KeepDims {
+		return v
+	}
+	if axes := g.In(1); axes != nil {
+		if shape := axes.Type().Shape; len(shape) == 1 && shape[0].IsKnown() && shape[0].N > 0 {
+			return g.do(&Unsqueeze{}, v, axes)
+		}
+	}
+	rank := g.rank(g.In(0))
+	if a.NoopWithEmptyAxes && g.In(1) == nil {
+		return v
+	}
+	if g.In(1) != nil && g.In(1).Const() == nil {
+		g.fail("input 1 (axes) is computed, of a number that is not known")
+		return nil
+	}
+	return g.do(ir.New[Reshape](), v, g.ints(orOnes(nil, rank)...))
+}
+
+// gradReduceExtreme lets elements that are equal share the gradient.
+func gradReduceExtreme(g *gradient, x, dy *ir.Value) *ir.Value {
+	won := g.cast(g.do(&Equal{}, x, g.result()), x)
+	ties := &ReduceSum{Reducing{KeepDims: true, NoopWithEmptyAxes: reducing(g.Node.Op).NoopWithEmptyAxes}}
+	return g.mul(won, g.div(dy, g.do(ties, won, g.In(1))))
 }

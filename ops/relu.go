@@ -20,6 +20,7 @@ var relu = &ir.Def{
 	Widened: []ir.Widening{{Opset: 14, Var: "T", Types: integerTypes}},
 	Infer:   sameShape,
 	Eval:    viaFloat32(evalRelu),
+	Grad:    backward(func(g *gradient) { g.give(0, g.pointwise(g.Of(0), g.Out(0))) }), // X need not be kept
 }
 
 func evalRelu(c *ir.EvalCtx) error {
@@ -44,4 +45,13 @@ func reluOf[T tensor.Real](x T) T {
 		return 0
 	}
 	return x
+}
+
+func (*Relu) derivative() func(float64) float64 {
+	return func(x float64) float64 {
+		if x > 0 {
+			return 1
+		}
+		return 0
+	}
 }

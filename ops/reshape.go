@@ -33,6 +33,7 @@ var reshape = &ir.Def{
 	},
 	Infer: inferReshape,
 	Eval:  evalReshape,
+	Grad:  backward(reshaped),
 }
 
 // Before opset 5 the shape was an attribute.

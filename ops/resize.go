@@ -37,6 +37,7 @@ var resize = &ir.Def{
 	Downgrade: downgradeResize,
 	Infer:     inferResize,
 	Eval:      evalResize,
+	Grad:      backward(gradResize),
 }
 
 // Opset 10 had the inputs X and scales, and what Upsample computes.
@@ -198,22 +199,27 @@ func (a *Resize) planSizes(plan []resizeAxis, axes, sizes []int) error {
 	return nil
 }
 
+// planOf is plan for the node's other inputs, nil where absent.
+func (a *Resize) planOf(shape []int, roi, scales, sizes *tensor.Tensor) ([]resizeAxis, error) {
+	var r []float64
+	if a.CoordinateTransformationMode == "tf_crop_and_resize" {
+		r = asFloat64(roi)
+	}
+	var factors []float32
+	if scales != nil {
+		factors = tensor.Data[float32](scales)
+	}
+	var ints []int
+	if sizes != nil {
+		ints, _ = sizes.AsInts()
+	}
+	return a.plan(shape, r, factors, ints)
+}
+
 func evalResize(c *ir.EvalCtx) error {
 	a := c.Op.(*Resize)
 	x := c.In[0]
-	var scales []float32
-	var sizes []int
-	var roi []float64
-	if c.Has(1) && a.CoordinateTransformationMode == "tf_crop_and_resize" {
-		roi = asFloat64(c.In[1])
-	}
-	if c.Has(2) {
-		scales = tensor.Data[float32](c.In[2])
-	}
-	if c.Has(3) {
-		sizes, _ = c.In[3].AsInts()
-	}
-	plan, err := a.plan(x.Shape(), roi, scales, sizes)
+	plan, err := a.planOf(x.Shape(), c.Input(1), c.Input(2), c.Input(3))
 	if err != nil {
 		return err
 	}
@@ -392,4 +398,9 @@ func (a *Resize) constantScales(l *ir.Legacy) []float32 {
 		}
 	}
 	return scales
+}
+
+func gradResize(g *gradient) {
+	in := slices.Insert(g.others(g.Of(0)), 1, g.shape(g.In(0)))
+	g.give(0, g.do(&ResizeGrad{*g.Node.Op.(*Resize)}, in...))
 }

@@ -42,3 +42,13 @@ func (a *Selu) function() func(float64) float64 {
 		return gamma * x
 	}
 }
+
+func (a *Selu) derivative() func(float64) float64 {
+	alpha, gamma := float64(a.Alpha), float64(a.Gamma)
+	return func(x float64) float64 {
+		if x < 0 {
+			return gamma * alpha * math.Exp(x)
+		}
+		return gamma
+	}
+}

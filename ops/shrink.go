@@ -1,6 +1,10 @@
 package ops
 
-import "github.com/onnxrun/onnxrun/ir"
+import (
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
 
 // Shrink is x + Bias below -Lambd, x - Bias above Lambd and 0 between; of integers computed as floats and truncated.
 type Shrink struct {
@@ -25,6 +29,7 @@ var shrink = &ir.Def{
 			unsigned: func(x uint64) uint64 { return uint64(f(float64(x))) },
 		}.eval(c)
 	}),
+	Grad: backward(gradPointwise),
 }
 
 func (a *Shrink) function() func(float64) float64 {
@@ -35,6 +40,16 @@ func (a *Shrink) function() func(float64) float64 {
 			return x + bias
 		case x > lambd:
 			return x - bias
+		}
+		return 0
+	}
+}
+
+func (a *Shrink) derivative() func(float64) float64 {
+	lambd := float64(a.Lambd)
+	return func(x float64) float64 {
+		if math.Abs(x) > lambd {
+			return 1
 		}
 		return 0
 	}

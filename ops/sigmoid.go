@@ -18,3 +18,7 @@ func (*Sigmoid) function() func(float64) float64 {
 }
 
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func (*Sigmoid) derivative() func(float64) float64 {
+	return func(x float64) float64 { return logistic(x) * logistic(-x) }
+}

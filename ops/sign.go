@@ -28,4 +28,5 @@ var signOp = &ir.Def{
 		signed:   func(x int64) int64 { return int64(cmp.Compare(x, 0)) },
 		unsigned: func(x uint64) uint64 { return min(x, 1) },
 	}.eval),
+	Grad: backward(flat),
 }

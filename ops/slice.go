@@ -25,6 +25,7 @@ var slice = &ir.Def{
 	Downgrade: downgradeSlice,
 	Infer:     inferSlice,
 	Eval:      evalSlice,
+	Grad:      backward(moved),
 }
 
 // Before opset 10 starts, ends and axes were attributes.

@@ -15,8 +15,8 @@ type Softmax struct {
 
 func (*Softmax) Def() *ir.Def { return softmax }
 
-var softmax = lanewise("Softmax", "exp(x)/sum(exp(x))", func(a *Softmax) int { return a.Axis },
-	softmaxLane[float32], softmaxLane[float64])
+var softmax = differentiable(lanewise("Softmax", "exp(x)/sum(exp(x))", func(a *Softmax) int { return a.Axis },
+	softmaxLane[float32], softmaxLane[float64]), gradSoftmax)
 
 func softmaxLane[T tensor.Float](dst, src []T) {
 	greatest := float64(slices.Max(src))
@@ -29,4 +29,9 @@ func softmaxLane[T tensor.Float](dst, src []T) {
 	for i := range dst {
 		dst[i] = T(float64(dst[i]) / sum)
 	}
+}
+
+func gradSoftmax(g *gradient) {
+	product := g.mul(g.Of(0), g.Out(0))
+	g.give(0, g.sub(product, g.mul(g.Out(0), g.sum(product, true, g.Node.Op.(*Softmax).Axis))))
 }

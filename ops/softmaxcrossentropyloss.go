@@ -30,6 +30,7 @@ var softmaxCrossEntropyLoss = &ir.Def{
 		return err
 	},
 	Eval: evalSoftmaxCrossEntropyLoss,
+	Grad: backward(gradSoftmaxCrossEntropyLoss),
 }
 
 func evalSoftmaxCrossEntropyLoss(c *ir.EvalCtx) error {
@@ -66,4 +67,23 @@ func logSoftmaxChannels(x []float64, channels, plane int) []float64 {
 		}
 	}
 	return y
+}
+
+func gradSoftmaxCrossEntropyLoss(g *gradient) {
+	a, x := g.Node.Op.(*SoftmaxCrossEntropyLoss), g.In(0)
+	if g.Wants(2) {
+		g.fail("input 2 (weights) has no gradient")
+	}
+	dp, p := g.Of(1), g.Out(1)
+	if dl := g.Of(0); dl != nil {
+		loss := g.do(&ClassLossGrad{a.IgnoreIndex, a.Reduction}, dl, g.shape(x), g.In(1), g.In(2))
+		if dp != nil {
+			loss = g.do(&Add{}, loss, dp)
+		}
+		dp = loss
+	}
+	if p == nil {
+		p = g.do(&LogSoftmax{Axis: 1}, x)
+	}
+	g.give(0, g.throughLogSoftmax(dp, p, 1))
 }

@@ -19,3 +19,5 @@ func (*Softplus) function() func(float64) float64 {
 
 // softPlus is ln(1 + exp(x)) without overflow.
 func softPlus(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }
+
+func (*Softplus) derivative() func(float64) float64 { return logistic }

@@ -16,3 +16,7 @@ var softsign = pointwise("Softsign", "x/(1 + |x|)", []int{1, 22}, (*Softsign).fu
 func (*Softsign) function() func(float64) float64 {
 	return func(x float64) float64 { return x / (1 + math.Abs(x)) }
 }
+
+func (*Softsign) derivative() func(float64) float64 {
+	return func(x float64) float64 { return 1 / ((1 + math.Abs(x)) * (1 + math.Abs(x))) }
+}

@@ -26,6 +26,7 @@ var spaceToDepth = &ir.Def{
 		return err
 	},
 	Eval: evalSpaceToDepth,
+	Grad: backward(moved),
 }
 
 func (a *SpaceToDepth) shape(x ir.Shape) (ir.Shape, error) {

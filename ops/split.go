@@ -25,6 +25,7 @@ var split = &ir.Def{
 	Downgrade: downgradeSplit,
 	Infer:     inferSplit,
 	Eval:      evalSplit,
+	Grad:      backward(gradSplit),
 }
 
 // Before opset 13 the sizes were an attribute.
@@ -164,4 +165,18 @@ func downgradeSplit(l *ir.Legacy) error {
 		}
 	}
 	return downgradeAxis(l)
+}
+
+func gradSplit(g *gradient) {
+	pieces := make([]*ir.Value, len(g.Node.Outputs()))
+	for o := range pieces {
+		if pieces[o] = g.Of(o); pieces[o] == nil {
+			if g.Out(o) == nil {
+				g.fail("output %d is absent", o)
+				return
+			}
+			pieces[o] = g.zeros(g.Out(o))
+		}
+	}
+	g.give(0, g.do(&Concat{Axis: g.Node.Op.(*Split).Axis}, pieces...))
 }

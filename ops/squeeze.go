@@ -22,6 +22,7 @@ var squeeze = &ir.Def{
 	Downgrade: downgradeSqueeze,
 	Infer:     inferSqueeze,
 	Eval:      evalSqueeze,
+	Grad:      backward(reshaped),
 }
 
 // Before opset 13 the axes were an attribute.

@@ -7,12 +7,12 @@ type Sub struct{}
 
 func (*Sub) Def() *ir.Def { return subOp }
 
-var subOp = late(binary[Sub]("Sub", "a - b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Sub), arithmetic{
+var subOp = differentiable(late(binary[Sub]("Sub", "a - b", numericTypes, []int{1, 6, 7, 13, 14}, inferArithmetic(ir.Dim.Sub), arithmetic{
 	float:    func(a, b float64) float64 { return a - b },
 	signed:   func(a, b int64) int64 { return a - b },
 	unsigned: func(a, b uint64) uint64 { return a - b },
 	rows:     subRows,
-}.eval), ir.Widening{Opset: 14, Var: "T", Types: shortTypes})
+}.eval), ir.Widening{Opset: 14, Var: "T", Types: shortTypes}), gradSub)
 
 func subRows(dst, a, b []float32) {
 	switch {
@@ -30,5 +30,12 @@ func subRows(dst, a, b []float32) {
 		for i, x := range a {
 			dst[i] = x - b[i]
 		}
+	}
+}
+
+func gradSub(g *gradient) {
+	g.give(0, g.sumTo(g.Of(0), g.In(0)))
+	if g.Wants(1) {
+		g.give(1, g.do(&Neg{}, g.sumTo(g.Of(0), g.In(1))))
 	}
 }

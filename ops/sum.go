@@ -7,10 +7,10 @@ type Sum struct{}
 
 func (*Sum) Def() *ir.Def { return sumOp }
 
-var sumOp = older(variadic[Sum]("Sum", "sum of tensors", floatTypes, inferBroadcast, arithmetic{
+var sumOp = differentiable(older(variadic[Sum]("Sum", "sum of tensors", floatTypes, inferBroadcast, arithmetic{
 	float: func(a, b float64) float64 { return a + b },
 	rows:  addRows,
-}.fold), downgradeSum)
+}.fold), downgradeSum), gradAdd)
 
 // Before opset 8 it did not stretch its inputs, as Add does.
 func downgradeSum(l *ir.Legacy) error {

@@ -28,3 +28,11 @@ func downgradeSwish(l *ir.Legacy) error {
 	}
 	return s.end(s.do(&Mul{}, x, s.do(&Sigmoid{}, inner)))
 }
+
+func (a *Swish) derivative() func(float64) float64 {
+	alpha := float64(a.Alpha)
+	return func(x float64) float64 {
+		s := logistic(alpha * x)
+		return s + alpha*x*s*(1-s)
+	}
+}

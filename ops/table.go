@@ -195,9 +195,26 @@ func Lookup(domain, name string) *ir.Def {
 // fused lists the operators that passes make, which no file has.
 var fused = [...]*ir.Def{fusedAttention, fusedConv, fusedLinear}
 
-// LookupFused is Lookup with the fused operators.
+// taught lists the operators that graphs have while they are taught, for gradients above all; no file has them.
+var taught = [...]*ir.Def{
+	averagePoolGrad,
+	batchNormalizationGrad,
+	classLossGrad,
+	convGradInput,
+	convGradWeights,
+	dropoutMask,
+	lrnGrad,
+	lpPoolGrad,
+	maxPoolGrad,
+	pointwiseGrad,
+	resizeGrad,
+	standardizeGrad,
+	sumToOp,
+}
+
+// LookupFused is Lookup with the operators that no file has.
 func LookupFused(domain, name string) *ir.Def {
-	for _, d := range fused {
+	for _, d := range slices.Concat(fused[:], taught[:]) {
 		if domain == d.Domain && name == d.Name {
 			return d
 		}

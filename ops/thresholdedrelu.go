@@ -30,3 +30,13 @@ func downgradeThresholdedRelu(l *ir.Legacy) error {
 	above := s.do(&Greater{}, x, s.number(x, float64(l.Node.Op.(*ThresholdedRelu).Alpha)))
 	return s.end(s.do(&Where{}, s.do(&Or{}, above, s.do(&IsNaN{}, x)), x, s.number(x, 0)))
 }
+
+func (a *ThresholdedRelu) derivative() func(float64) float64 {
+	alpha := float64(a.Alpha)
+	return func(x float64) float64 {
+		if x > alpha {
+			return 1
+		}
+		return 0
+	}
+}

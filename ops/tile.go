@@ -52,6 +52,7 @@ var tile = &ir.Def{
 		copyMapped(out, x, offsets)
 		return nil
 	},
+	Grad: backward(moved),
 }
 
 // Opset 1 had a number of tiles and an axis, each a tensor of one element.

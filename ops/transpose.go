@@ -54,6 +54,7 @@ var transpose = &ir.Def{
 		copyStrided(out, x, shape, strides)
 		return nil
 	},
+	Grad: backward(gradTranspose),
 }
 
 // Permutation is Perm, resolved for a tensor of rank dimensions.
@@ -72,4 +73,17 @@ func (a *Transpose) Permutation(rank int) ([]int, error) {
 		return nil, &ir.AttrError{Attr: "perm", Msg: err.Error()}
 	}
 	return perm, nil
+}
+
+func gradTranspose(g *gradient) {
+	perm, err := g.Node.Op.(*Transpose).Permutation(g.rank(g.Of(0)))
+	if err != nil {
+		g.fail("%w", err)
+		return
+	}
+	inverse := make([]int, len(perm))
+	for i, p := range perm {
+		inverse[p] = i
+	}
+	g.give(0, g.do(&Transpose{Perm: inverse}, g.Of(0)))
 }

@@ -10,6 +10,7 @@ import (
 func pointwise[T any, P interface {
 	*T
 	ir.Op
+	sloped
 }](name, doc string, since []int, f func(P) func(float64) float64) *ir.Def {
 	return &ir.Def{
 		Name: name, Doc: doc + ", elementwise", Since: since,
@@ -22,6 +23,7 @@ func pointwise[T any, P interface {
 		Eval: viaFloat32(func(c *ir.EvalCtx) error {
 			return number{float: f(c.Op.(P))}.eval(c)
 		}),
+		Grad: backward(gradPointwise),
 	}
 }
 

@@ -47,6 +47,7 @@ var unsqueeze = &ir.Def{
 		c.SetOutput(0, c.In[0].Reshaped(shape...))
 		return nil
 	},
+	Grad: backward(reshaped),
 }
 
 func unsqueezed(x ir.Shape, axes []int) (ir.Shape, error) {

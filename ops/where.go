@@ -18,6 +18,7 @@ var whereOp = &ir.Def{
 	Types: map[string]ir.TypeSet{"T": anyType},
 	Infer: inferWhere,
 	Eval:  evalWhere,
+	Grad:  backward(gradWhere),
 }
 
 func inferWhere(c *ir.InferCtx) error {
@@ -88,4 +89,14 @@ func chooseRows[E any](t chooser, out, x, y []E) {
 			c, i, j = c+steps[0], i+steps[1], j+steps[2]
 		}
 	})
+}
+
+func gradWhere(g *gradient) {
+	zero := g.number(g.Of(0), 0)
+	if g.Wants(1) {
+		g.give(1, g.sumTo(g.do(&Where{}, g.In(0), g.Of(0), zero), g.In(1)))
+	}
+	if g.Wants(2) {
+		g.give(2, g.sumTo(g.do(&Where{}, g.In(0), zero, g.Of(0)), g.In(2)))
+	}
 }
