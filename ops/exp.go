@@ -14,3 +14,5 @@ func (*Exp) Def() *ir.Def { return expOp }
 var expOp = pointwise("Exp", "exponential function", []int{1, 6, 13}, func(*Exp) func(float64) float64 { return math.Exp })
 
 func (*Exp) derivative() func(float64) float64 { return math.Exp }
+
+func (*Exp) derivativeAt(y float64) float64 { return y }

@@ -13,9 +13,14 @@ func int64s(v ...int64) *tensor.Tensor { return tensor.FromSlice(v, len(v)) }
 
 func floats32(shape ...int) *tensor.Tensor { return tensor.New(tensor.Float32, shape...) }
 
-func pointwiseOf(name string, alpha *float32) ir.Op {
+func pointwiseOf(name string, alpha *float32) *PointwiseGrad {
 	op := ir.New[PointwiseGrad]()
 	op.Of, op.Alpha = name, alpha
+	return op
+}
+
+func set[T any](op *T, change func(*T)) *T {
+	change(op)
 	return op
 }
 
@@ -44,6 +49,7 @@ func TestGradientsRefuse(t *testing.T) {
 		"sum to more":       {&SumTo{}, 1, []*tensor.Tensor{floats32(2, 3), int64s(1, 2, 3)}, "does not broadcast"},
 		"pointwise unknown": {pointwiseOf("Conv", nil), 1, []*tensor.Tensor{floats32(2), floats32(2)}, `attribute "of"`},
 		"pointwise attr":    {pointwiseOf("Tanh", new(float32)), 1, []*tensor.Tensor{floats32(2), floats32(2)}, `attribute "alpha"`},
+		"pointwise result":  {set(pointwiseOf("Gelu", nil), func(a *PointwiseGrad) { a.Result = true }), 1, []*tensor.Tensor{floats32(2), floats32(2)}, `attribute "result"`},
 		"class":             {&ClassLossGrad{Reduction: "sum"}, 1, []*tensor.Tensor{floats32(), int64s(2, 3), int64s(0, 3)}, "class 3"},
 		"classes":           {&ClassLossGrad{Reduction: "sum"}, 1, []*tensor.Tensor{floats32(), int64s(2, 3), int64s(0)}, "do not fit"},
 		"resize":            {&ResizeGrad{*ir.New[Resize]()}, 1, []*tensor.Tensor{floats32(2, 3), int64s(2, 2), nil, nil, int64s(2, 4)}, "gradient of shape"},

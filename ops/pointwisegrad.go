@@ -4,8 +4,9 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// PointwiseGrad is dY·f'(X), where f is the operator Of with those of the attributes that it has. Of Relu, X may be its
-// result.
+// PointwiseGrad is dY·f'(X), where f is the operator Of with those of the attributes that it has. With Result, X is not
+// what f was applied to but what it gave, where the derivative follows from that: then the former need not be kept, and
+// the layer before can apply f itself.
 type PointwiseGrad struct {
 	Of          string   `attr:"of,required"`
 	Alpha       *float32 `attr:"alpha"`
@@ -13,6 +14,7 @@ type PointwiseGrad struct {
 	Gamma       *float32 `attr:"gamma"`
 	Bias        *float32 `attr:"bias"`
 	Lambd       *float32 `attr:"lambd"`
+	Result      bool     `attr:"result"`
 	Approximate string   `attr:"approximate,default=none,oneof=none|tanh"`
 }
 
@@ -49,7 +51,14 @@ type sloped interface {
 	derivative() func(float64) float64
 }
 
-// Derivative is f'.
+// resulting is a sloped operator whose derivative follows from its result.
+type resulting interface {
+	sloped
+	// derivativeAt is the derivative where the function gives y.
+	derivativeAt(y float64) float64
+}
+
+// Derivative is f', of what f gave with Result.
 func (a *PointwiseGrad) Derivative() (func(float64) float64, error) {
 	def := Lookup("", a.Of)
 	if def == nil {
@@ -60,26 +69,34 @@ func (a *PointwiseGrad) Derivative() (func(float64) float64, error) {
 	if !ok {
 		return nil, ir.Unsupported("of", a.Of)
 	}
+	at, ok := op.(resulting)
+	if a.Result && !ok {
+		return nil, ir.Unsupported("result", a.Result)
+	}
 	var attrs []ir.Attr
 	for _, attr := range ir.EncodeAttrs(a, false) {
-		if attr.Name != "of" {
+		if attr.Name != "of" && attr.Name != "result" {
 			attrs = append(attrs, attr)
 		}
 	}
 	if err := ir.DecodeAttrs(op, attrs, false); err != nil {
 		return nil, err
 	}
+	if a.Result {
+		return at.derivativeAt, nil
+	}
 	return f.derivative(), nil
 }
 
 // gradPointwise is the Grad of operators that are sloped.
-func gradPointwise(g *gradient) { g.give(0, g.pointwise(g.Of(0), g.In(0))) }
-
-func (g *gradient) pointwise(dy, x *ir.Value) *ir.Value {
-	op := ir.New[PointwiseGrad]()
+func gradPointwise(g *gradient) {
+	op, x := ir.New[PointwiseGrad](), g.In(0)
 	attrs := append(ir.EncodeAttrs(g.Node.Op, false), ir.Attr{Name: "of", Value: g.Node.Op.Def().Name})
 	if err := ir.DecodeAttrs(op, attrs, false); err != nil {
 		g.fail("%w", err)
 	}
-	return g.do(op, dy, x)
+	if _, ok := g.Node.Op.(resulting); ok {
+		op.Result, x = true, g.Out(0)
+	}
+	g.give(0, g.do(op, g.Of(0), x))
 }

@@ -20,7 +20,7 @@ var relu = &ir.Def{
 	Widened: []ir.Widening{{Opset: 14, Var: "T", Types: integerTypes}},
 	Infer:   sameShape,
 	Eval:    viaFloat32(evalRelu),
-	Grad:    backward(func(g *gradient) { g.give(0, g.pointwise(g.Of(0), g.Out(0))) }), // X need not be kept
+	Grad:    backward(gradPointwise),
 }
 
 func evalRelu(c *ir.EvalCtx) error {
@@ -55,3 +55,5 @@ func (*Relu) derivative() func(float64) float64 {
 		return 0
 	}
 }
+
+func (a *Relu) derivativeAt(y float64) float64 { return a.derivative()(y) }

@@ -22,3 +22,5 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 func (*Sigmoid) derivative() func(float64) float64 {
 	return func(x float64) float64 { return logistic(x) * logistic(-x) }
 }
+
+func (*Sigmoid) derivativeAt(y float64) float64 { return y * (1 - y) }

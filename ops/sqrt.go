@@ -16,3 +16,5 @@ var sqrt = pointwise("Sqrt", "square root", []int{1, 6, 13}, func(*Sqrt) func(fl
 func (*Sqrt) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 0.5 / math.Sqrt(x) }
 }
+
+func (*Sqrt) derivativeAt(y float64) float64 { return 0.5 / y }

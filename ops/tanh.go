@@ -16,3 +16,5 @@ var tanh = pointwise("Tanh", "hyperbolic tangent", []int{1, 6, 13}, func(*Tanh) 
 func (*Tanh) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 1 - math.Tanh(x)*math.Tanh(x) }
 }
+
+func (*Tanh) derivativeAt(y float64) float64 { return 1 - y*y }

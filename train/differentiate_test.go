@@ -54,7 +54,7 @@ func TestDifferentiateInText(t *testing.T) {
   %mean/Div_1: float32[1,1] = Div(%mean/Reshape, %mean/Cast) "mean/Div_1"
   %mean/Shape: int64[2] = Shape(%z) "mean/Shape"
   %mean/Expand: float32[N,2] = Expand(%mean/Div_1, %mean/Shape) "mean/Expand"
-  %relu/PointwiseGrad: float32[N,2] = onnxrun.PointwiseGrad{of="Relu"}(%mean/Expand, %z) "relu/PointwiseGrad"
+  %relu/PointwiseGrad: float32[N,2] = onnxrun.PointwiseGrad{of="Relu", result=true}(%mean/Expand, %z) "relu/PointwiseGrad"
   %fc/Gemm: float32[2,3] = Gemm{transA=true}(%relu/PointwiseGrad, %x) "fc/Gemm"
   %fc/const: int64[1] = const [0]
   %fc/ReduceSum: float32[2] = ReduceSum{keepdims=false}(%relu/PointwiseGrad, %fc/const) "fc/ReduceSum"
