@@ -18,7 +18,12 @@ func (p *plan) isBlockable(v *ir.Value) bool {
 // swells reports whether an array is so large that its channels, filled up to whole blocks, might not fit in the memory
 // that a Run may take.
 func (p *plan) swells(shape []int) bool {
-	size := 4.0 * kernel.Block * float64(shape[0]) * float64(kernel.Blocks(shape[1])) * float64(product(shape[2:]))
+	size := 4.0 * kernel.Block * float64(kernel.Blocks(shape[1]))
+	for d, n := range shape {
+		if d != 1 {
+			size *= float64(n)
+		}
+	}
 	return size > float64(p.session.opts.MaxMemory)/4
 }
 

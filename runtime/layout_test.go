@@ -104,3 +104,15 @@ func TestActivationsOfPaddedChannels(t *testing.T) {
 		}, steps, act)
 	}
 }
+
+// What lies between taps that are far apart is not copied, however far a file says that they are.
+func TestConvOfFarTaps(t *testing.T) {
+	for _, channels := range []int{1, 17} {
+		for _, far := range []int{1 << 20, 1 << 28} {
+			requireImplsAgree(t, fmt.Sprintf(`graph "g" opset 21 (%%x: float32[1,%d,4,4]) -> (%%y) {
+  %%w: float32[16,%d,2,2] = const splat(0.5)
+  %%y = Conv{dilations=[%d, %d], pads=[%d, %d, %d, %d]}(%%x, %%w) "c"
+}`, channels, channels, far, far, far/2, far/2, far/2, far/2))
+		}
+	}
+}

@@ -135,6 +135,10 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	if err != nil {
 		return false, err
 	}
+	rows, cols := (w.Kernel[0]-1)*w.Dilation[0]+1, (w.Out[1]-1)*w.Stride[1]+(w.Kernel[1]-1)*w.Dilation[1]+1
+	if p.swells([]int{p.session.opts.Threads, spec.C, rows, cols}) { // a copy with borders, for one row of outputs
+		return false, nil
+	}
 	spec.Spatial = spatial(w)
 	spec.Plain = spec.C < kernel.Block/2 && spec.Group == 1 && !p.hasBlocked(n.In(0))
 	k, err := p.chooseConv(spec)

@@ -59,8 +59,8 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	p.liveness()
 	p.discard()
 	p.arena = packArena(p.slots)
-	if p.arena > s.opts.MaxMemory {
-		return nil, fmt.Errorf("runtime: %w", &MemoryError{p.arena, s.opts.MaxMemory})
+	if need := p.arena + 4*p.scratch*s.opts.Threads; need > s.opts.MaxMemory {
+		return nil, fmt.Errorf("runtime: %w", &MemoryError{need, s.opts.MaxMemory})
 	}
 	return p, nil
 }
