@@ -2,7 +2,6 @@ package runtime
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
 )
@@ -13,7 +12,7 @@ func (p *plan) chooseConv(spec kernel.BlockedConvSpec) (convKernel, error) {
 	if len(candidates) == 1 {
 		return candidates[0].make()
 	}
-	if t := p.session.tuner; t != nil {
+	if t := p.session.tuner; t != nil && measurable(spec) {
 		return t.choose(p, convKey(spec, p.session.opts.Threads), candidates)
 	}
 	best := candidates[0]
@@ -62,11 +61,13 @@ func convKey(s kernel.BlockedConvSpec, threads int) string {
 		s.In, s.Kernel, s.Strides, s.Dilations, s.Pads, s.Out, s.Residual, threads)
 }
 
-// inputSize and outputSize are the elements of a convolution's arrays, math.MaxInt where they are too many to measure.
+// blockedSize is the elements of an array in the blocked layout.
 func blockedSize(n, c int, plane []int) int {
-	size := float64(n*kernel.Blocks(c)*kernel.Block) * float64(product(plane))
-	if size > 1<<28 {
-		return math.MaxInt
-	}
-	return int(size)
+	return n * kernel.Blocks(c) * kernel.Block * product(plane)
+}
+
+// measurable reports whether a convolution, whose arrays do not swell, is small enough to be measured on some of its own.
+func measurable(s kernel.BlockedConvSpec) bool {
+	const most = 1 << 28 // elements: the estimate is good for those that take seconds
+	return blockedSize(s.N, s.C, s.In)+blockedSize(s.N, s.OutC, s.Out) <= most
 }
