@@ -82,7 +82,11 @@ func averageConv(n *ir.Node) (conv *ops.Conv, why string) {
 		return nil, why
 	}
 	conv.KernelShape, conv.Strides, conv.Dilations, conv.Pads = pool.KernelShape, pool.Strides, pool.Dilations, pool.Pads
-	if pool.AutoPad != "NOTSET" {
+	switch pool.AutoPad {
+	case "NOTSET":
+	case "VALID":
+		conv.Pads = nil
+	default:
 		win, err := pool.Window(size)
 		if err != nil {
 			return nil, err.Error()

@@ -16,6 +16,7 @@ func TestAverageToConv(t *testing.T) {
 	for name, c := range map[string]struct{ shape, pool, left string }{
 		"plain":                  {"N,3,8,6", "AveragePool{kernel_shape=[2, 2], strides=[2, 2]}(%x)", "%y = Conv{group=3, kernel_shape=[2, 2], strides=[2, 2]}(%x, %pool.weight)"},
 		"unknown size":           {"N,3,H,W", "AveragePool{kernel_shape=[2, 3]}(%x)", "%y = Conv{group=3, kernel_shape=[2, 3]}(%x, %pool.weight)"},
+		"valid, of unknown size": {"N,3,H,W", `AveragePool{auto_pad="VALID", kernel_shape=[2, 3]}(%x)`, "%y = Conv{group=3, kernel_shape=[2, 3]}(%x, %pool.weight)"},
 		"padded and counted":     {"N,3,8,6", "AveragePool{count_include_pad=1, kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%x)", "%y = Conv{group=3, kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%x, %pool.weight)"},
 		"dilated":                {"N,3,8,6", "AveragePool{dilations=[2, 1], kernel_shape=[2, 3]}(%x)", "%y = Conv{dilations=[2, 1], group=3, kernel_shape=[2, 3]}(%x, %pool.weight)"},
 		"pads that are not used": {"N,3,8,5", "AveragePool{kernel_shape=[2, 2], pads=[0, 0, 1, 0], strides=[2, 2]}(%x)", "%y = Conv{group=3, kernel_shape=[2, 2], pads=[0, 0, 1, 0], strides=[2, 2]}(%x, %pool.weight)"},
