@@ -176,7 +176,10 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	opts.Progress = doing
 	out, r, err := onnxrun.Optimize(cmd.Context(), g, opts)
 	if r != nil {
-		r.Model, r.VerifiedOn, r.CalibratedOn, r.Before.FileBytes = cmp.Or(modelTitle(path), g.Name), on, calibratedOn, fileBytes(path, g)
+		r.Model, r.VerifiedOn, r.Before.FileBytes = cmp.Or(modelTitle(path), g.Name), on, fileBytes(path, g)
+		if slices.ContainsFunc(r.Passes, isFitted) {
+			r.CalibratedOn = calibratedOn
+		}
 	}
 	if err == nil {
 		doing("writing")
@@ -184,6 +187,11 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	}
 	done()
 	return f.finish(a, r, err)
+}
+
+// isFitted reports whether a pass has fitted a layer to images.
+func isFitted(s passes.Stat) bool {
+	return slices.ContainsFunc(s.Rewrites, func(r passes.Rewrite) bool { return r.Calibration > 0 })
 }
 
 // finish prints the report and writes it to where it is wanted, and says what went wrong.

@@ -158,6 +158,7 @@ func TestPoolToConv(t *testing.T) {
 	require.False(t, r.Approximate)
 	require.Less(t, r.Verification.Error, 1e-5)
 	require.NotContains(t, ok(t, "info", out), "AveragePool")
+	require.NotContains(t, ok(t, "optimize", lenet, "-o", out, "--force", "--pass", "pool-to-conv", "--calibrate", "../../testdata", "--time", "0"), "fitted to")
 	maximum := model(t, `graph "max" opset 17 (%image: float32[N,1,16,16]) -> (%y) {
   %w: float32[2,1,3,3] = const splat(0.1)
   %a = Conv(%image, %w) "conv"
