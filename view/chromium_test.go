@@ -207,6 +207,32 @@ func TestPairInBrowser(t *testing.T) {
 	require.True(t, got.Linked && got.Apart)
 }
 
+// Two graphs that are wider than the window begin where their inputs are.
+func TestWidePairInBrowser(t *testing.T) {
+	g := ir.NewGraph("wide")
+	typ := ir.Type{DType: 1, Shape: ir.Dims(2, 3)}
+	x, err := g.AddInput("x", typ)
+	require.NoError(t, err)
+	n, err := g.Append("relu", &ops.Relu{}, []*ir.Value{x}, []string{"y"})
+	require.NoError(t, err)
+	outputs := []*ir.Value{n.Out(0)}
+	for i := range 30 {
+		z, err := g.AddInput("z"+strconv.Itoa(i), typ)
+		require.NoError(t, err)
+		n, err := g.Append("", &ops.Tanh{}, []*ir.Value{z}, []string{g.FreshName("t")})
+		require.NoError(t, err)
+		outputs = append(outputs, n.Out(0))
+	}
+	g.SetOutputs(outputs...)
+	var got [2]bool
+	ask(t, page(t, g, g.Clone()), "", `
+  return [...document.querySelectorAll(".canvas")].map((canvas, i) => {
+    const pane = canvas.getBoundingClientRect(), box = node("x", i).getBoundingClientRect();
+    return box.left >= pane.left && box.right <= pane.right;
+  });`, &got)
+	require.Equal(t, [2]bool{true, true}, got)
+}
+
 // A name is text, whatever it says.
 func TestHostileNamesInBrowser(t *testing.T) {
 	name := `</script><script>document.title="bad"</script><img src=x onerror=document.title="bad">`

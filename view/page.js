@@ -267,13 +267,13 @@ class Stage {
 
   pan(dx, dy) { this.move(this.view.k, this.view.x + dx, this.view.y + dy); }
 
-  /** Shows all of the graph, or, to start with, as much of its beginning as can be read. */
-  fit(readable) {
+  /** Shows all of the graph, or, to start with, as much of its beginning as can be read, or as a scale allows. */
+  fit(readable, scale) {
     const [w, h] = this.size(), m = this.model, room = w - 100;
     const whole = Math.min(1.25, room / m.width, (h - 40) / m.height);
-    const k = readable && whole < 0.5 ? Math.min(1, Math.max(0.65, room / m.width)) : whole;
+    const k = scale || (readable && whole < 0.5 ? Math.min(1, Math.max(0.65, room / m.width)) : whole);
     let x = 20 + (room - k * m.width) / 2, y = Math.max(20, (h - k * m.height) / 2);
-    if (k > whole) {
+    if (scale || k > whole) {
       const first = m.boxes[0] || [0, 0, 0, 0];
       if (k * m.width > room) x = w / 2 - k * (first[0] + first[2] / 2);
       y = 20;

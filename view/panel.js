@@ -42,7 +42,7 @@ function fitAll(readable) {
   for (const s of stages) s.fit(readable);
   if (pair && readable) { // both begin alike
     const k = Math.min(...stages.map((s) => s.view.k));
-    for (const s of stages) s.move(k, (s.size()[0] - 80 - k * s.model.width) / 2 + 10, 20, true);
+    for (const s of stages) s.fit(readable, k);
   }
 }
 
