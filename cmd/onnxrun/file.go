@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,12 @@ import (
 
 // mayWrite refuses a model's file that exists, or that of its weights, and one in a folder that does not.
 func mayWrite(path string, external, force bool) error {
+	if path == "-" {
+		return errors.New("-o -: a model is written to a file only")
+	}
+	if isFolder(path) {
+		return fmt.Errorf("%s is a folder", path)
+	}
 	files := []string{path}
 	if external {
 		files = append(files, path+".data")

@@ -113,6 +113,11 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 	if err := f.checkApproximation(cmd); err != nil {
 		return err
 	}
+	if f.report != "" {
+		if err := mayWrite(f.report, false, f.force); err != nil {
+			return err
+		}
+	}
 	return mayWrite(f.out, f.format.ExternalData, f.force)
 }
 

@@ -193,6 +193,8 @@ func TestBadOptimize(t *testing.T) {
 	empty, broken := filepath.Join(dir, "empty"), filepath.Join(dir, "broken")
 	require.NoError(t, os.MkdirAll(empty, 0o777))
 	require.NoError(t, os.MkdirAll(broken, 0o777))
+	page := filepath.Join(dir, "page.html")
+	require.NoError(t, os.WriteFile(page, nil, 0o666))
 	require.NoError(t, os.WriteFile(filepath.Join(broken, "a.png"), nil, 0o666))
 	for want, args := range map[string][]string{
 		"usage: onnxrun optimize MODEL -o OUT":                                       {},
@@ -202,6 +204,10 @@ func TestBadOptimize(t *testing.T) {
 		`pass "simplify": is both asked for and excluded`:                            {"--pass", "simplify", "--no-pass", "simplify"},
 		"-O3: expects -O0, -O1 or -O2":                                               {"-O3"},
 		`--report r.txt: unknown kind of file ".txt", expects .html or .json`:        {"--report", "r.txt"},
+		"-o -: a model is written to a file only":                                    {"-o", "-"},
+		"testdata is a folder":                                                       {"-o", "../../testdata", "--force"},
+		"none/r.html: there is no folder none":                                       {"--report", "none/r.html"},
+		"page.html exists; --force overwrites it":                                    {"--report", page},
 		"there is no folder none":                                                    {"-o", "none/out.onnx"},
 		"--rank is for --pass bottleneck":                                            {"--rank", "4"},
 		"--pool is for --pass pool-to-conv":                                          {"--pool", "stride"},
