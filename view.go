@@ -18,6 +18,7 @@ func Draw(g *ir.Graph, title string, steps []runtime.StepProfile, all bool) (*vi
 		costs[n.Name] = view.Cost{Parameters: n.Parameters, MACs: n.MACs}
 	}
 	m := view.Describe(g, title, costs, !all)
+	m.Uncounted = info.Uncounted
 	list := make([]view.Step, 0, len(steps))
 	for _, s := range steps {
 		step := view.Step{Node: s.Node.Name, Op: s.Node.OpName(), Algorithm: s.Algorithm, Micros: s.Time.Seconds() * 1e6}

@@ -233,6 +233,19 @@ func TestWidePairInBrowser(t *testing.T) {
 	require.Equal(t, [2]bool{true, true}, got)
 }
 
+// Multiplications that cannot be counted are not compared.
+func TestUncountedInBrowser(t *testing.T) {
+	g, err := ir.Parse(`graph "g" opset 17 (%x: float32[N,3,H,W]) -> (%y) {
+  %w: float32[4,3,1,1] = const splat(0.5)
+  %y = Conv(%x, %w) "conv"
+}`, ops.Lookup)
+	require.NoError(t, err)
+	var got [2]string
+	ask(t, page(t, g, g.Clone()), "", `return [panel(), document.querySelector(".caption").innerText]`, &got)
+	require.NotContains(t, got[0], "MACs")
+	require.Contains(t, got[1], "≥ 0 MACs")
+}
+
 // A name is text, whatever it says.
 func TestHostileNamesInBrowser(t *testing.T) {
 	name := `</script><script>document.title="bad"</script><img src=x onerror=document.title="bad">`

@@ -19,9 +19,10 @@ type Model struct {
 	Opset      int        `json:"opset"`
 	Parameters int64      `json:"parameters"`
 	MACs       int64      `json:"macs"`
-	Operators  int        `json:"operators"`        // nodes of the graph
-	Hidden     int        `json:"hidden,omitempty"` // of these, what depends on no input and is not drawn
-	Micros     float64    `json:"us,omitempty"`     // of one run; 0: not measured
+	Uncounted  int        `json:"uncounted,omitempty"` // multiplying nodes whose shapes are not known
+	Operators  int        `json:"operators"`           // nodes of the graph
+	Hidden     int        `json:"hidden,omitempty"`    // of these, what depends on no input and is not drawn
+	Micros     float64    `json:"us,omitempty"`        // of one run; 0: not measured
 	Elsewhere  float64    `json:"us_elsewhere,omitempty"`
 	Nodes      []Node     `json:"nodes"` // inputs, nodes in order, outputs
 	Metadata   []Metadata `json:"metadata,omitempty"`

@@ -124,7 +124,7 @@ class Stage {
 
   caption() {
     const m = this.model, hidden = m.hidden ? ` (${grouped(m.hidden)} constant, not drawn)` : "";
-    const words = [`${grouped(m.operators)} nodes${hidden}`, `${brief(m.parameters)} parameters`, `${brief(m.macs)} MACs`];
+    const words = [`${grouped(m.operators)} nodes${hidden}`, `${brief(m.parameters)} parameters`, `${m.uncounted ? "≥ " : ""}${brief(m.macs)} MACs`];
     if (m.us) words.push(duration(m.us) + " a run");
     const e = html("div", { class: "caption" }, html("b", {}, m.title), ...words.map((w) => html("span", {}, w)));
     e.title = `${grouped(m.parameters)} parameters, ${grouped(m.macs)} multiply-accumulates`;

@@ -192,7 +192,7 @@ const difference = (x, y) => (x && x !== y ? (y > x ? "+" : "−") + ((100 * Mat
 function changesSummary() {
   const c = data.comparison, [a, b] = data.models, out = [html("h2", {}, "Before and after")];
   const short = (n) => (n < 1e5 ? grouped(n) : brief(n));
-  const rows = [["Nodes", a.operators, b.operators], ["Parameters", a.parameters, b.parameters], ["MACs", a.macs, b.macs]];
+  const rows = [["Nodes", a.operators, b.operators], ["Parameters", a.parameters, b.parameters], ...(a.uncounted || b.uncounted ? [] : [["MACs", a.macs, b.macs]])];
   out.push(table([...(a.us && b.us ? [["Time", `${duration(a.us)} → ${duration(b.us)}`, difference(a.us, b.us)]] : []), ...rows.map(([what, x, y]) => [what, `${short(x)} → ${short(y)}`, difference(x, y)])]));
   for (const [status, side, marks] of [["changed", 0, c.before], ["removed", 0, c.before], ["added", 1, c.after]]) {
     const list = marks.flatMap((m, i) => (m.status === status ? [i] : []));
@@ -205,7 +205,7 @@ function changesSummary() {
 
 function modelSummary(m, side) {
   const out = [html(pair ? "h3" : "h2", {}, m.title)];
-  const facts = pair ? [["Opset", m.opset]] : [["Graph", m.name], ["Opset", m.opset], ["Nodes", grouped(m.operators) + (m.hidden ? `, ${grouped(m.hidden)} of them constant and not drawn` : "")], ["Parameters", grouped(m.parameters)], ["MACs", grouped(m.macs)]];
+  const facts = pair ? [["Opset", m.opset]] : [["Graph", m.name], ["Opset", m.opset], ["Nodes", grouped(m.operators) + (m.hidden ? `, ${grouped(m.hidden)} of them constant and not drawn` : "")], ["Parameters", grouped(m.parameters)], ["MACs", grouped(m.macs) + (m.uncounted ? `, and those of ${m.uncounted} nodes of unknown shape` : "")]];
   if (m.us && !pair) facts.push(["Time of a run", duration(m.us)]);
   if (m.us_elsewhere) facts.push(["Time outside of what is drawn", duration(m.us_elsewhere)]);
   out.push(table(facts.map(([a, b]) => [a, html("span", {}, String(b))])));
