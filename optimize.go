@@ -159,9 +159,10 @@ func isApproximate(s passes.Stat) bool {
 
 // blame finds the pass that makes verification fail.
 func (opts OptimizeOptions) blame(ctx context.Context, g *ir.Graph, e *VerificationError) error {
-	v, err := Verify(ctx, g, opts.Verify[e.Output.set:][:1], VerifyOptions{
-		Level: opts.Level, Without: opts.Without, Tolerance: opts.Tolerance, Runtime: opts.Runtime, Progress: opts.Progress,
-	})
+	list := opts.passes(ctx)
+	list.Without, list.Debug = slices.Concat(list.Without, list.Debug.Off()), nil // it has printed already
+	v, err := verifyPasses(ctx, g, opts.Verify[e.Output.set:][:1],
+		VerifyOptions{Tolerance: opts.Tolerance, Runtime: opts.Runtime, Progress: opts.Progress}, list)
 	if err != nil {
 		return fmt.Errorf("%w; looking for the pass: %w", e, err)
 	}

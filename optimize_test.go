@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -130,6 +131,18 @@ func TestFailedVerification(t *testing.T) {
 	require.ErrorAs(t, err, &failed)
 	require.ErrorContains(t, err, "the tolerance is 0; the first pass to leave it is \"affine-into-weights\"")
 	require.Zero(t, r.Tolerance)
+
+	// Passes that were asked for by name, or left out for a look, are looked at as they ran.
+	pool := parse(t, `graph "pool" opset 21 (%x: float32[N,8,15,15]) -> (%y) { %y = AveragePool{kernel_shape=[3, 3]}(%x) "pool" }`)
+	_, _, err = Optimize(context.Background(), pool, OptimizeOptions{With: []string{"average-to-conv"}, Verify: randomSets(t, pool, 1), Tolerance: -1})
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, "average-to-conv", failed.Pass)
+	debug, err := passes.ParseDebug("affine-into-weights/off", io.Discard)
+	require.NoError(t, err)
+	between := parse(t, strings.Replace(normalized, "%d = Conv(%c, %v)", "%d = Conv(%b, %v)", 1))
+	_, _, err = Optimize(context.Background(), between, OptimizeOptions{Level: passes.O2, Debug: debug, Verify: randomSets(t, g, 1), Tolerance: -1})
+	require.ErrorAs(t, err, &failed)
+	require.Equal(t, "affine-into-next", failed.Pass)
 
 	out, r, err = Optimize(context.Background(), g, OptimizeOptions{Level: passes.O2})
 	require.NoError(t, err)

@@ -46,6 +46,11 @@ const AsRun = "as run"
 // Verify runs a model on the inputs, each a tensor for every input of it, as it stands and after each prefix of the table
 // of passes, and compares. It stops at the first pass that leaves the tolerance and names the node.
 func Verify(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts VerifyOptions) (*Verification, error) {
+	return verifyPasses(ctx, g, inputs, opts, passes.Options{Level: opts.Level, Without: opts.Without})
+}
+
+// verifyPasses is Verify for what list says of the passes, whatever opts does.
+func verifyPasses(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts VerifyOptions, list passes.Options) (*Verification, error) {
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("onnxrun: nothing to verify the model on")
 	}
@@ -65,10 +70,8 @@ func Verify(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts Ve
 	if v.want, err = results(ctx, g, ends.a, inputs, unoptimized(opts.Runtime)); err != nil {
 		return nil, err
 	}
-	_, err = passes.Optimize(g.Clone(), passes.Options{
-		Level: opts.Level, Without: opts.Without,
-		After: func(p passes.Pass, after *ir.Graph) error { return v.step(p.Name, after, unoptimized(opts.Runtime)) },
-	})
+	list.After = func(p passes.Pass, after *ir.Graph) error { return v.step(p.Name, after, unoptimized(opts.Runtime)) }
+	_, err = passes.Optimize(g.Clone(), list)
 	if err == nil && v.out.Failure == nil {
 		err = v.step(AsRun, v.before, opts.Runtime)
 	}

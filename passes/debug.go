@@ -18,6 +18,14 @@ type Debug struct {
 	check       bool
 }
 
+// Off is the names of the passes that are left out.
+func (d *Debug) Off() []string {
+	if d == nil {
+		return nil
+	}
+	return slices.Clone(d.off)
+}
+
 // all stands for every pass.
 const all = "all"
 

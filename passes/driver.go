@@ -158,10 +158,7 @@ func Selected(opts Options) ([]Pass, error) {
 	for i, p := range table {
 		names[i] = p.Name
 	}
-	without := slices.Clone(opts.Without)
-	if opts.Debug != nil {
-		without = append(without, opts.Debug.off...)
-	}
+	without := slices.Concat(opts.Without, opts.Debug.Off())
 	for _, name := range slices.Concat(opts.With, without) {
 		i := slices.Index(names, name)
 		switch {
