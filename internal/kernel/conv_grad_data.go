@@ -44,7 +44,7 @@ func (s *ConvGradDataSpec) exchanged(what string) (BlockedConvSpec, error) {
 		return b, err
 	}
 	cg, mg := s.C/s.Group, s.OutC/s.Group
-	if len(s.In) != 2 || s.Group > 1 && (cg%Block != 0 || mg%Block != 0) {
+	if len(s.In) != 2 || s.OutC == 0 || s.Group > 1 && (cg%Block != 0 || mg%Block != 0) {
 		return b, fmt.Errorf("kernel: %s: unsupported %d spatial axes, %d groups of %d to %d channels", what, len(s.In), s.Group, cg, mg)
 	}
 	b = BlockedConvSpec{N: s.N, C: s.OutC, OutC: s.C, Group: s.Group, Packed: true, Split: s.Split, Impl: s.Impl}

@@ -127,6 +127,9 @@ func TestConvGradDataErrors(t *testing.T) {
 	s.Group, s.Strides = 1, []int{2, 2}
 	_, err = NewWinogradGradData(s, 0)
 	require.ErrorContains(t, err, "does not fit")
+	s.OutC = 0
+	_, err = NewConvGradData(s)
+	require.ErrorContains(t, err, "1 groups of 6 to 0 channels")
 }
 
 func TestDepthwiseGradData(t *testing.T) {
