@@ -21,9 +21,6 @@ func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int
 	t := &tiled{kern: newTileKernel(impl), m: m, n: n, k: k, transA: transA, transB: transB}
 	p := t.kern.pixels
 	t.band = max(p, cacheBytes/max(1, k*floatBytes)/p*p)
-	if b == nil && n*floatBytes > pageBytes && k*n*floatBytes <= 4*cacheBytes { // a panel's rows of C lie far apart: few of them, as B stays in the cache
-		t.band = min(t.band, 16*p)
-	}
 	t.band = min(roundUp(ceilDiv(m, ceilDiv(m, t.band)), p), roundUp(m, p)) // bands of about one size
 	for b := 0; b < k; b += Block {
 		t.taps = append(t.taps, tileTap{b / Block * t.band * blockBytes, min(Block, k-b)})
