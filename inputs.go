@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -18,7 +19,10 @@ func RandomInputs(inputs []*ir.Value, batch int, shapes map[string][]int, seed u
 			return nil, fmt.Errorf("onnxrun: the model has no such input: %q", name)
 		}
 	}
-	rng := rand.New(rand.NewPCG(seed, 1))
+	if batch < 1 {
+		return nil, fmt.Errorf("onnxrun: a batch of %d images, expects at least 1", batch)
+	}
+	rng, size := rand.New(rand.NewPCG(seed, 1)), 0
 	var out []*tensor.Tensor
 	for _, v := range inputs {
 		shape, ok := shapes[v.Name()]
@@ -35,6 +39,15 @@ func RandomInputs(inputs []*ir.Value, batch int, shapes map[string][]int, seed u
 			default:
 				return nil, fmt.Errorf("onnxrun: input %q is %v: give its shape (--shape)", v.Name(), v.Type())
 			}
+		}
+		n, err := tensor.Count(v.Type().DType, shape)
+		if err == nil {
+			if size += n * max(1, v.Type().DType.Size()); size > runtime.DefaultMaxMemory {
+				err = fmt.Errorf("shape %v takes more than %d bytes", shape, runtime.DefaultMaxMemory)
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("onnxrun: input %q: %w", v.Name(), err)
 		}
 		t, err := randomTensor(rng, v.Type().DType, shape)
 		if err != nil {

@@ -92,14 +92,15 @@ func inputsOf(l layer) intake {
 }
 
 // absorb makes the layer read x and give for it what it gave for scale·x + shift. It does nothing where float32 would
-// overflow.
+// over- or underflow.
 func (l *intake) absorb(c *Context, rw *ir.Rewriter, x *ir.Value, scale, shift []float64) error {
 	n := l.node
 	w := slices.Clone(floats(n.In(1)))
-	sum := make([]float64, l.layer.channels)
+	sum, vanish := make([]float64, l.layer.channels), false
 	for i, v := range w {
 		sum[l.layer.channel(i)] += float64(v) * shift[l.channel(i)]
 		w[i] = float32(float64(v) * scale[l.channel(i)])
+		vanish = vanish || w[i] == 0 && v != 0 && scale[l.channel(i)] != 0
 	}
 	b := make([]float32, len(sum))
 	for i := range b {
@@ -108,7 +109,7 @@ func (l *intake) absorb(c *Context, rw *ir.Rewriter, x *ir.Value, scale, shift [
 		}
 		b[i] = float32(sum[i])
 	}
-	if !finite(w) || !finite(b) {
+	if vanish || !finite(w) || !finite(b) {
 		c.miss(overflows)
 		return nil
 	}

@@ -46,6 +46,7 @@ func TestAffineIntoWeights(t *testing.T) {
 		"stretched":    {"Conv(%x, %single)", `  %y = Mul(%a, %along) "y"`, []string{"%a = Conv(%x, %single)", "%y = Mul(%a, %along)"}},
 		"another rank": {"Conv(%x, %w)", `  %y = Mul(%a, %deep) "y"`, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %deep)"}},
 		"overflow":     {"Conv(%x, %one)", `  %y = Mul(%a, %huge) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %huge)"}},
+		"underflow":    {"Conv(%x, %one)", `  %y = Mul(%a, %tiny) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %tiny)"}},
 		"infinity":     {"Conv(%x, %one)", `  %y = Mul(%a, %inf) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %inf)"}},
 		"not constant": {"Conv(%x, %x2)", `  %y = Mul(%a, %two) "y"`, []string{"%x2 = Reshape(%x, %shape)", "%a = Conv(%x, %x2)", "%y = Mul(%a, %two)"}},
 		"shared weights": {"Conv(%x, %w)", "  %b = Mul(%a, %along) \"b\"\n  %c = Conv(%x, %w) \"c\"\n  %y = Add(%b, %c) \"y\"",
@@ -77,6 +78,7 @@ func TestAffineIntoWeights(t *testing.T) {
   %two: float32[] = const 2
   %huge: float32[] = const 3.0e38
   %inf: float32[] = const inf
+  %tiny: float32[] = const 1.0e-45
   %shape: int64[4] = const [60, 4, 1, 1]
 `+pre+"  %a = "+c.layer+" \"a\"\n"+c.rest+"\n}", 1e-3, AffineIntoWeights)
 			require.Equal(t, c.left, left)

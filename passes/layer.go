@@ -76,8 +76,8 @@ func layerBehind(x *ir.Value) (l layer, axis int, why string) {
 	return l, slices.Index(perm, l.axis), why
 }
 
-// scale makes the layer give scale·y + shift for what it gave, per channel. It does nothing where float32 would overflow
-// or the weights are another node's too.
+// scale makes the layer give scale·y + shift for what it gave, per channel. It does nothing where float32 would over- or
+// underflow or the weights are another node's too.
 func (l *layer) scale(c *Context, rw *ir.Rewriter, scale, shift []float64) (done bool, err error) {
 	weights, bias := l.node.In(1), l.node.In(2)
 	if slices.ContainsFunc(scale, func(s float64) bool { return s != 1 }) {
@@ -86,10 +86,12 @@ func (l *layer) scale(c *Context, rw *ir.Rewriter, scale, shift []float64) (done
 			return false, nil
 		}
 		w := slices.Clone(floats(weights))
+		vanish := false
 		for i, v := range w {
 			w[i] = float32(float64(v) * scale[l.channel(i)])
+			vanish = vanish || w[i] == 0 && v != 0 && scale[l.channel(i)] != 0
 		}
-		if !finite(w) {
+		if vanish || !finite(w) {
 			c.miss(overflows)
 			return false, nil
 		}
