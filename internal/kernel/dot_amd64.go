@@ -4,6 +4,11 @@
 
 package kernel
 
+// multiplies a vector with n rows.
+//
+//go:noescape
+func dotLinesAVX512(y *float32, x *float32, w *float32, row int, rounds int, n int)
+
 // multiplies 1 vectors with 4 rows.
 //
 //go:noescape
@@ -33,6 +38,11 @@ func dot4x4AVX512(y *float32, x *float32, w *float32, xRow int, wRow int, rounds
 //
 //go:noescape
 func dot4x1AVX512(y *float32, x *float32, w *float32, xRow int, wRow int, rounds int)
+
+// multiplies a vector with n rows.
+//
+//go:noescape
+func dotLinesAVX2(y *float32, x *float32, w *float32, row int, rounds int, n int)
 
 // multiplies 1 vectors with 4 rows.
 //

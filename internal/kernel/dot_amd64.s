@@ -4,6 +4,68 @@
 
 #include "textflag.h"
 
+// func dotLinesAVX512(y *float32, x *float32, w *float32, row int, rounds int, n int)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL
+TEXT ·dotLinesAVX512(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ row+24(FP), BX
+	MOVQ rounds+32(FP), SI
+	MOVQ n+40(FP), DI
+
+line:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	XORQ   R8, R8
+	MOVQ   SI, R9
+
+rounds:
+	CMPQ        R9, $0x04
+	JLT         rest
+	VMOVUPS     (CX)(R8*1), Z4
+	VFMADD231PS (DX)(R8*1), Z4, Z0
+	VMOVUPS     64(CX)(R8*1), Z4
+	VFMADD231PS 64(DX)(R8*1), Z4, Z1
+	VMOVUPS     128(CX)(R8*1), Z4
+	VFMADD231PS 128(DX)(R8*1), Z4, Z2
+	VMOVUPS     192(CX)(R8*1), Z4
+	VFMADD231PS 192(DX)(R8*1), Z4, Z3
+	ADDQ        $0x00000100, R8
+	SUBQ        $0x04, R9
+	JMP         rounds
+
+rest:
+	TESTQ       R9, R9
+	JEQ         done
+	VMOVUPS     (CX)(R8*1), Z4
+	VFMADD231PS (DX)(R8*1), Z4, Z0
+	ADDQ        $0x40, R8
+	DECQ        R9
+	JMP         rest
+
+done:
+	VADDPS        Z1, Z0, Z0
+	VADDPS        Z3, Z2, Z2
+	VADDPS        Z2, Z0, Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF32X4 $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0x4e, X0, X1
+	VADDPS        X1, X0, X0
+	VPERMILPS     $0xb1, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSS        X0, (AX)
+	ADDQ          $0x04, AX
+	ADDQ          BX, DX
+	DECQ          DI
+	JNE           line
+	VZEROUPPER
+	RET
+
 // func dot1x4AVX512(y *float32, x *float32, w *float32, xRow int, wRow int, rounds int)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL
 TEXT ·dot1x4AVX512(SB), NOSPLIT, $0-48
@@ -559,6 +621,76 @@ done:
 	VPERMILPS     $0xb1, X3, X0
 	VADDPS        X0, X3, X3
 	VMOVSS        X3, 12(AX)
+	VZEROUPPER
+	RET
+
+// func dotLinesAVX2(y *float32, x *float32, w *float32, row int, rounds int, n int)
+// Requires: AVX, FMA3
+TEXT ·dotLinesAVX2(SB), NOSPLIT, $0-48
+	MOVQ y+0(FP), AX
+	MOVQ x+8(FP), CX
+	MOVQ w+16(FP), DX
+	MOVQ row+24(FP), BX
+	MOVQ rounds+32(FP), SI
+	MOVQ n+40(FP), DI
+
+line:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	XORQ   R8, R8
+	MOVQ   SI, R9
+
+rounds:
+	CMPQ        R9, $0x04
+	JLT         rest
+	VMOVUPS     (CX)(R8*1), Y4
+	VFMADD231PS (DX)(R8*1), Y4, Y0
+	VMOVUPS     32(CX)(R8*1), Y4
+	VFMADD231PS 32(DX)(R8*1), Y4, Y1
+	VMOVUPS     64(CX)(R8*1), Y4
+	VFMADD231PS 64(DX)(R8*1), Y4, Y2
+	VMOVUPS     96(CX)(R8*1), Y4
+	VFMADD231PS 96(DX)(R8*1), Y4, Y3
+	VMOVUPS     128(CX)(R8*1), Y4
+	VFMADD231PS 128(DX)(R8*1), Y4, Y0
+	VMOVUPS     160(CX)(R8*1), Y4
+	VFMADD231PS 160(DX)(R8*1), Y4, Y1
+	VMOVUPS     192(CX)(R8*1), Y4
+	VFMADD231PS 192(DX)(R8*1), Y4, Y2
+	VMOVUPS     224(CX)(R8*1), Y4
+	VFMADD231PS 224(DX)(R8*1), Y4, Y3
+	ADDQ        $0x00000100, R8
+	SUBQ        $0x04, R9
+	JMP         rounds
+
+rest:
+	TESTQ       R9, R9
+	JEQ         done
+	VMOVUPS     (CX)(R8*1), Y4
+	VFMADD231PS (DX)(R8*1), Y4, Y0
+	VMOVUPS     32(CX)(R8*1), Y4
+	VFMADD231PS 32(DX)(R8*1), Y4, Y1
+	ADDQ        $0x40, R8
+	DECQ        R9
+	JMP         rest
+
+done:
+	VADDPS       Y1, Y0, Y0
+	VADDPS       Y3, Y2, Y2
+	VADDPS       Y2, Y0, Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0x4e, X0, X1
+	VADDPS       X1, X0, X0
+	VPERMILPS    $0xb1, X0, X1
+	VADDPS       X1, X0, X0
+	VMOVSS       X0, (AX)
+	ADDQ         $0x04, AX
+	ADDQ         BX, DX
+	DECQ         DI
+	JNE          line
 	VZEROUPPER
 	RET
 

@@ -32,3 +32,18 @@ func dots(impl Impl, y, x, w []float32, rows, cols, k int) bool {
 	}
 	return true
 }
+
+// dotLines computes y[j] = x·w[j] over the first k/16·16 elements, for rows of w that follow each other, one for each
+// element of y. It reports false where impl has no such function.
+func dotLines(impl Impl, y, x, w []float32, k int) bool {
+	py, px, pw := &y[0], &x[:k][0], &w[:len(y)*k][0]
+	switch impl {
+	case AVX512:
+		dotLinesAVX512(py, px, pw, k*floatBytes, k/Block, len(y))
+	case AVX2:
+		dotLinesAVX2(py, px, pw, k*floatBytes, k/Block, len(y))
+	default:
+		return false
+	}
+	return true
+}

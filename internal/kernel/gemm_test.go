@@ -161,6 +161,7 @@ func TestGemmLargeConstant(t *testing.T) {
 	r := newRand()
 	for _, s := range []GemmSpec{
 		{M: 9, N: 1100, K: 1000, TransB: true, Alpha: 1},
+		{M: 1, N: 71, K: shortLine - 3, TransB: true, Alpha: 1}, {M: 1, N: 71, K: shortLine + 3, TransB: true, Alpha: 1},
 		{M: 1100, N: 5, K: 1000, Alpha: 1},
 		{M: 1, N: 1100, K: 1000, Alpha: 1},
 	} {

@@ -95,6 +95,10 @@ func gemvVector(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
 	if impl == AVX512 {
 		most = 4
 	}
+	if m == 1 && k <= shortLine {
+		gemvLines(impl, c, x, w, k, j0, j1)
+		return
+	}
 	var sums [16]float32
 	for j := j0; j < j1; {
 		cols := 4
@@ -120,6 +124,24 @@ func gemvVector(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
 			i += rows
 		}
 		j += cols
+	}
+}
+
+// shortLine is the greatest length of rows that are read one after the other: several streams at once are quicker only
+// where each is long.
+const shortLine = 2048
+
+// gemvLines is gemvVector for one vector and short rows.
+func gemvLines(impl Impl, c, x, w []float32, k, j0, j1 int) {
+	whole := k / Block * Block
+	dotLines(impl, c[j0:j1], x, w[j0*k:], k)
+	if whole == k {
+		return
+	}
+	for j := j0; j < j1; j++ {
+		for l, v := range w[j*k+whole : (j+1)*k] {
+			c[j] += v * x[whole+l]
+		}
 	}
 }
 
