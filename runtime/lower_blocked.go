@@ -23,6 +23,9 @@ func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
 	case *ops.FusedConv:
 		return p.blockedFusedConv(n, op)
 	}
+	if p.hasBlocked(n.Out(0)) { // computed with the node before it
+		return true, nil
+	}
 	if !p.anyBlocked(n) {
 		return false, nil
 	}
@@ -89,6 +92,16 @@ func (p *plan) blockedFusedConv(n *ir.Node, op *ops.FusedConv) (bool, error) {
 	return done, err
 }
 
+// finishes reports whether act is all that follows the convolution of a node.
+func finishes(n *ir.Node, act kernel.Activation) bool {
+	op, ok := n.Op.(*ops.FusedConv)
+	if !ok {
+		return true
+	}
+	whole, _ := activationOf(&op.Epilogue)
+	return act == whole
+}
+
 // activatePlain applies a function to the output of n in its plain layout, the only one that it has from then on.
 func (p *plan) activatePlain(n *ir.Node, act kernel.Activation) error {
 	if err := p.needPlain(n, n.Out(0)); err != nil {
@@ -152,6 +165,11 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 		}
 	} else if err := p.needPlain(n, n.In(0)); err != nil {
 		return false, err
+	}
+	if residual == nil && finishes(n, act) {
+		if done, err := p.convPool(n, k, x); done || err != nil {
+			return done, err
+		}
 	}
 	reads := []int{x}
 	if residual != nil {

@@ -9,20 +9,13 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-func (p *plan) blockedPool(n *ir.Node, spec kernel.BlockedPoolSpec, window func(in []int) (ops.Window, error)) (bool, error) {
-	in := sizes(n.In(0))
-	w, err := window(in[2:])
-	if err != nil {
+func (p *plan) blockedPool(n *ir.Node, spec kernel.BlockedPoolSpec, window windowOf) (bool, error) {
+	if ok, err := p.describePool(n, &spec, window); !ok || err != nil {
 		return false, err
 	}
-	spec.N, spec.C, spec.Spatial, spec.PadsEnd = in[0], in[1], spatial(w), w.PadEnd
-	spec.Split, spec.Impl = p.split(), p.impl()
 	k, err := kernel.NewBlockedPool(spec)
 	if err != nil {
 		return false, err
-	}
-	if in[1]%kernel.Block != 0 && meetsNothing(w) { // -Inf in the padding of the channels
-		return false, nil
 	}
 	x, err := p.needBlocked(n, n.In(0))
 	if err != nil {
@@ -30,6 +23,21 @@ func (p *plan) blockedPool(n *ir.Node, spec kernel.BlockedPoolSpec, window func(
 	}
 	y := p.setBlocked(n.Out(0))
 	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) })
+}
+
+// windowOf is the window of an operator over an input of the given spatial sizes.
+type windowOf func(in []int) (ops.Window, error)
+
+// describePool completes the description of a pooling, whose kind is known; ok is false where blocked data cannot have it.
+func (p *plan) describePool(n *ir.Node, spec *kernel.BlockedPoolSpec, window windowOf) (ok bool, err error) {
+	in := sizes(n.In(0))
+	w, err := window(in[2:])
+	if err != nil {
+		return false, err
+	}
+	spec.N, spec.C, spec.Spatial, spec.PadsEnd = in[0], in[1], spatial(w), w.PadEnd
+	spec.Split, spec.Impl = p.split(), p.impl()
+	return in[1]%kernel.Block == 0 || !meetsNothing(w), nil // -Inf in the padding of the channels
 }
 
 // meetsNothing reports whether a window may lie outside of the input as a whole.

@@ -257,22 +257,29 @@ func (c *BlockedConv) RunPacked(task int, y, x, packed, residual, scratch []floa
 	r0, r1 := c.rows.bounds(task % c.rows.tasks)
 	m0, m1 := c.channels.bounds(task / c.rows.tasks)
 
-	inSize, outSize := c.inPlanes*c.inPlane, c.outBlocks*c.place.plane/floatBytes
-	if !s.Plain {
-		inSize *= Block
-	}
-	x = x[image*inSize:][:inSize]
-	y = y[image*outSize:][:outSize]
+	outSize := c.outBlocks * c.place.plane / floatBytes
+	b := c.bandOf(image, x, packed)
+	b.y = y[image*outSize:][:outSize]
 	if residual != nil {
-		residual = residual[image*outSize:][:outSize]
+		b.residual = residual[image*outSize:][:outSize]
 	}
-	group, biases := image%s.Group, c.outBlocks*Block
-	b := bandRun{y: y, x: x, residual: residual}
-	b.weights = packed[group*c.groupWeights():][:c.groupWeights()]
-	b.bias = packed[s.Group*c.groupWeights()+group*biases:][:biases]
 	for b.r0 = r0; b.r0 < r1; b.r0 += c.band {
 		b.r1 = min(b.r0+c.band, r1)
 		c.runBand(&b, m0, m1, scratch)
+	}
+}
+
+// bandOf is what the bands of an image's group have in common but for the output; image counts groups.
+func (c *BlockedConv) bandOf(image int, x, packed []float32) bandRun {
+	size := c.inPlanes * c.inPlane
+	if !c.spec.Plain {
+		size *= Block
+	}
+	group, biases := image%c.spec.Group, c.outBlocks*Block
+	return bandRun{
+		x:       x[image*size:][:size],
+		weights: packed[group*c.groupWeights():][:c.groupWeights()],
+		bias:    packed[c.spec.Group*c.groupWeights()+group*biases:][:biases],
 	}
 }
 
@@ -292,6 +299,7 @@ func (c *BlockedConv) blockPixels(pixels, least int) {
 // bandRun is what the tiles of a band have in common.
 type bandRun struct {
 	r0, r1         int
+	y0             int            // the row that y begins with
 	base           unsafe.Pointer // the input of the first output
 	rowStep        int
 	y, x, residual []float32
@@ -339,7 +347,7 @@ func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 	if last {
 		a.setActivation(c.spec.Act)
 	}
-	lines, width, first := r.r1-r.r0, c.win[2].out, b*a.yb+c.place.first+r.r0*c.place.row
+	lines, width, first := r.r1-r.r0, c.win[2].out, b*a.yb+c.place.first+(r.r0-r.y0)*c.place.row
 	if c.flat {
 		lines, width, first = 1, r.r1-r.r0, b*a.yb+r.r0*blockBytes
 	}

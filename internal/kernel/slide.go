@@ -142,6 +142,11 @@ func (l *slide) run(op slideOp, task int, y, x []float32, weights, init []float3
 
 // plane computes rows r0…r1-1 of a plane.
 func (l *slide) plane(op slideOp, y, x []float32, r0, r1 int, a *windowArgs) {
+	l.planeBand(op, y, x, 0, r0, r1, a)
+}
+
+// planeBand is plane for an input of which x begins with row x0.
+func (l *slide) planeBand(op slideOp, y, x []float32, x0, r0, r1 int, a *windowArgs) {
 	h, w := &l.win[1], &l.win[2]
 	for i := range l.regions {
 		r := &l.regions[i]
@@ -154,7 +159,7 @@ func (l *slide) plane(op slideOp, y, x []float32, r0, r1 int, a *windowArgs) {
 		a.taps = unsafe.SliceData(r.taps)
 		a.x = unsafe.Pointer(unsafe.SliceData(x))
 		if len(r.taps) > 0 {
-			a.x = unsafe.Add(a.x, r.base+(y0-r.y0)*h.stride*w.in*blockBytes)
+			a.x = unsafe.Add(a.x, r.base+((y0-r.y0)*h.stride-x0)*w.in*blockBytes)
 		}
 		a.y = unsafe.Pointer(&y[(l.place.first+y0*l.place.row+r.x0*l.place.px)/floatBytes])
 		if a.cols < min(a.rows, 8) { // a narrow region goes by columns, so that there are several outputs at once
