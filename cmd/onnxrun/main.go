@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,11 +54,22 @@ func (a *app) options() (opts runtime.Options, err error) {
 	return opts, err
 }
 
+// longFlags gives -stop-after, which compilers write with one dash beside -d and -O, the two that long flags have here.
+func longFlags(args []string) []string {
+	args = slices.Clone(args)
+	for i, arg := range args {
+		if arg == "-stop-after" || strings.HasPrefix(arg, "-stop-after=") {
+			args[i] = "-" + arg
+		}
+	}
+	return args
+}
+
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	a := &app{in: in, out: out, err: errOut}
 	root := a.rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(longFlags(args))
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errOut)

@@ -118,6 +118,7 @@ func TestLevels(t *testing.T) {
 	}
 	stopped := filepath.Join(t.TempDir(), "out.onnx")
 	require.NotContains(t, ok(t, "optimize", in, "-o", stopped, "-O1", "--stop-after", "-1", "--time", "0"), "simplify")
+	require.NotContains(t, ok(t, "optimize", in, "-o", stopped, "-O1", "-stop-after=-1", "-d=check", "--force", "--time", "0"), "simplify")
 	code, _, debug := run(t, "optimize", in, "-o", stopped, "-O1", "--force", "--time", "0", "-d=simplify/stats,check", "-d", "fold/dump")
 	require.Zero(t, code, debug)
 	require.Regexp(t, `(?m)^simplify +2 hits +8 → 6 nodes$`, debug)
