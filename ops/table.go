@@ -197,15 +197,18 @@ var fused = [...]*ir.Def{fusedAttention, fusedConv, fusedLinear}
 
 // taught lists the operators that graphs have while they are taught, for gradients above all; no file has them.
 var taught = [...]*ir.Def{
+	adam,
 	averagePoolGrad,
 	batchNormalizationGrad,
 	classLossGrad,
+	clipScale,
 	convGradInput,
 	convGradWeights,
 	dropoutMask,
 	lrnGrad,
 	lpPoolGrad,
 	maxPoolGrad,
+	momentum,
 	pointwiseGrad,
 	resizeGrad,
 	standardizeGrad,
