@@ -1,0 +1,146 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// A checkpoint is an ONNX file: the model as it is, which runs like any other; further initializers that no node reads,
+// for what the optimizer keeps and for the best weights so far; and metadata that say where the run stands.
+
+// checkpointKey is the key of the metadata of a checkpoint.
+const checkpointKey = "onnxrun.checkpoint"
+
+// checkpointVersion is that of what the metadata and the initializers mean.
+const checkpointVersion = 1
+
+// bestPrefix stands before the names of the best weights.
+const bestPrefix = "best/"
+
+type checkpoint struct {
+	Version  int    `json:"version"`
+	Identity string `json:"identity"` // of data and settings
+	Model    string `json:"model"`    // of the step's graph, a digest
+	Steps    int64  `json:"steps"`
+	position
+}
+
+// CheckpointError is a checkpoint that a run cannot go on from.
+type CheckpointError struct {
+	Path, Why string
+}
+
+func (e *CheckpointError) Error() string {
+	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh (without --resume)", e.Path, e.Why)
+}
+
+// save writes the checkpoint; that of before stays whole until this one is.
+func (f *fit) save() error {
+	g, err := f.t.Model()
+	if err != nil {
+		return err
+	}
+	for _, s := range f.t.state {
+		if !s.Model {
+			if _, err := g.AddConst(s.Name, s.Tensor); err != nil {
+				return fmt.Errorf("train: checkpoint: %w", err)
+			}
+		}
+	}
+	for _, s := range f.t.state {
+		if x := f.best[s.Name]; x != nil {
+			if _, err := g.AddConst(bestPrefix+s.Name, x); err != nil {
+				return fmt.Errorf("train: checkpoint: %w", err)
+			}
+		}
+	}
+	digest, err := f.t.digest()
+	if err != nil {
+		return err
+	}
+	meta, err := json.Marshal(checkpoint{checkpointVersion, f.opts.Identity, digest, f.t.step, f.position})
+	if err != nil {
+		return fmt.Errorf("train: checkpoint: %w", err)
+	}
+	g.SetMeta(checkpointKey, string(meta))
+	if err := exporter.WriteFile(g, f.opts.Checkpoint, exporter.Options{}); err != nil {
+		return fmt.Errorf("train: checkpoint %q: %w", f.opts.Checkpoint, err)
+	}
+	f.saved = time.Now()
+	return nil
+}
+
+// load goes on from the checkpoint, if there is one.
+func (f *fit) load() error {
+	path := f.opts.Checkpoint
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	g, err := importer.Open(path)
+	if err != nil {
+		return fmt.Errorf("train: checkpoint %q: %w", path, err)
+	}
+	text, ok := g.Meta(checkpointKey)
+	if !ok {
+		return &CheckpointError{path, "it is a model, but no checkpoint"}
+	}
+	var c checkpoint
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return &CheckpointError{path, err.Error()}
+	}
+	digest, err := f.t.digest()
+	switch {
+	case err != nil:
+		return err
+	case c.Version != checkpointVersion:
+		return &CheckpointError{path, fmt.Sprintf("it is of version %d, this is version %d", c.Version, checkpointVersion)}
+	case c.Model != digest:
+		return &CheckpointError{path, "it is of another model, loss or optimizer"}
+	case c.Identity != f.opts.Identity:
+		return &CheckpointError{path, fmt.Sprintf("it is of a run with other data or settings: %s, now %s", c.Identity, f.opts.Identity)}
+	case c.BestAt < 0 || c.BestAt > len(c.History) || c.Epoch < 0 || c.Batch < 0 || c.Batch > f.src.Steps():
+		return &CheckpointError{path, "it is damaged"}
+	}
+	state, best := map[string]*tensor.Tensor{}, map[string]*tensor.Tensor{}
+	for _, v := range g.Values() {
+		if name, ok := strings.CutPrefix(v.Name(), bestPrefix); ok && v.Const() != nil {
+			best[name] = v.Const().Clone()
+		} else if v.Const() != nil {
+			state[v.Name()] = v.Const()
+		}
+	}
+	if err := f.t.Restore(c.Steps, state); err != nil {
+		return &CheckpointError{path, err.Error()}
+	}
+	f.position = c.position
+	if len(best) > 0 {
+		f.best = best
+	}
+	return nil
+}
+
+// digest tells what a step computes: its graph, and the numbers in it that do not change.
+func (t *Trainer) digest() (string, error) {
+	h := sha256.New()
+	if err := ir.Print(h, t.graph, ir.PrintOptions{Elide: 8}); err != nil {
+		return "", fmt.Errorf("train: %w", err)
+	}
+	for _, v := range t.graph.Values() {
+		if v.Const() != nil && v.Const().DType() != tensor.String {
+			h.Write(v.Const().Bytes())
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}

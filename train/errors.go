@@ -1,0 +1,94 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/onnxrun/onnxrun/internal/suggest"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/passes"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// UnknownError is a name that there is not.
+type UnknownError struct {
+	What, Name string
+	Known      []string
+}
+
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("train: %s %q: not found%s", e.What, e.Name, suggest.Nearest(e.Name, e.Known))
+}
+
+// NonFiniteError is a loss that became infinite or not a number.
+type NonFiniteError struct {
+	Step int64 // the first is 1
+	Rate float64
+	// Node and Op compute the first value that is not finite; where a parameter or an input of the step is the first,
+	// there is no Op and Node is its name.
+	Node, Op string
+}
+
+func (e *NonFiniteError) Error() string {
+	at := fmt.Sprintf("value %q", e.Node)
+	if e.Op != "" {
+		at = fmt.Sprintf("node %q (%s)", e.Node, e.Op)
+	}
+	return fmt.Sprintf("train: step %d: the loss is not finite; the first such numbers are those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
+}
+
+// blame finds the first value that is not finite in a step.
+func (t *Trainer) blame(ctx context.Context, rate float64, batch map[string]*tensor.Tensor) error {
+	e := &NonFiniteError{Step: t.step + 1, Rate: rate, Node: "loss"}
+	in := make([]*tensor.Tensor, 0, len(t.inputs))
+	for _, v := range t.forward.Inputs() {
+		x := t.inputs[t.places[v.Name()]]
+		if !finite(x) {
+			e.Node = v.Name()
+			return e
+		}
+		in = append(in, x)
+	}
+	var outputs []string
+	var nodes []*ir.Node
+	for _, n := range t.forward.Nodes() {
+		for _, v := range n.Outputs() {
+			if v != nil && floating(v) {
+				outputs, nodes = append(outputs, v.Name()), append(nodes, n)
+			}
+		}
+	}
+	opts := t.opts.Runtime
+	opts.Outputs, opts.Passes = outputs, &passes.Options{Level: passes.O0}
+	session, err := runtime.Compile(t.forward, opts)
+	if err != nil {
+		return fmt.Errorf("%w (and looking for the node: %w)", e, err)
+	}
+	defer session.Close()
+	values, err := session.Run(context.WithoutCancel(ctx), in...)
+	if err != nil {
+		return fmt.Errorf("%w (and looking for the node: %w)", e, err)
+	}
+	for i, x := range values {
+		if !finite(x) {
+			e.Node, e.Op = nodes[i].Name, nodes[i].OpName()
+			return e
+		}
+	}
+	return e
+}
+
+// finite reports whether all elements of a float32 tensor are; other tensors are.
+func finite(t *tensor.Tensor) bool {
+	if t.DType() != tensor.Float32 {
+		return true
+	}
+	for _, v := range tensor.Data[float32](t) {
+		if d := float64(v); math.IsNaN(d) || math.IsInf(d, 0) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,64 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// Judge runs a model over the batches of a source's first epoch: the mean cross-entropy of its scores and the share of
+// images whose class has the greatest. The model is run as it is for inference.
+func Judge(ctx context.Context, model *ir.Graph, src Source, opts runtime.Options) (Metrics, error) {
+	scores, err := Scores(model)
+	if err != nil {
+		return Metrics{}, err
+	}
+	opts.Outputs, opts.Passes = []string{scores.Name()}, nil
+	session, err := runtime.Compile(model, opts)
+	if err != nil {
+		return Metrics{}, err
+	}
+	defer session.Close()
+	var m Metrics
+	hits, loss := 0, 0.0
+	for b, err := range src.Epoch(ctx, 0, 0) {
+		if err != nil {
+			return Metrics{}, err
+		}
+		out, err := session.Run(ctx, b.X)
+		if err != nil {
+			return Metrics{}, err
+		}
+		if out[0].DType() != tensor.Float32 || out[0].Rank() != 2 {
+			return Metrics{}, fmt.Errorf("train: value %q: %v is no rows of scores", scores.Name(), out[0])
+		}
+		hits += right(out[0], b.Classes)
+		loss += crossEntropy(out[0], b.Classes)
+		m.Images += len(b.Classes)
+	}
+	if m.Images > 0 {
+		m.Accuracy, m.Loss = float64(hits)/float64(m.Images), loss/float64(m.Images)
+	}
+	return m, nil
+}
+
+// crossEntropy is the sum of the losses of all rows.
+func crossEntropy(scores *tensor.Tensor, classes []int) float64 {
+	data, width, sum := tensor.Data[float32](scores), scores.Dim(1), 0.0
+	for i, c := range classes {
+		row := data[i*width : (i+1)*width]
+		if c < 0 || c >= width {
+			continue
+		}
+		top, total := float64(row[argmax(row)]), 0.0
+		for _, v := range row {
+			total += math.Exp(float64(v) - top)
+		}
+		sum += top + math.Log(total) - float64(row[c])
+	}
+	return sum
+}
