@@ -11,6 +11,9 @@ func (p *plan) impl() kernel.Impl { return p.session.impl }
 
 // lowerBlocked makes the steps of a node that is computed in the blocked layout; done is false for others.
 func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
+	if done, err := p.lowerConvGrad(n); done || err != nil {
+		return done, err
+	}
 	if op, ok := n.Op.(*ops.Split); ok {
 		return p.blockedSplit(n, op), nil
 	}
@@ -133,10 +136,12 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	if p.swells(in) || p.swells(sizes(n.Out(0))) || p.swells([]int{1, weights[0], product(weights[1:]), 1}) {
 		return false, nil
 	}
-	if spec.C == 0 || spec.Weights == nil || n.In(2) != nil && constFloat32(n.In(2)) == nil {
+	if spec.C == 0 {
 		return false, nil
 	}
-	spec.Bias = constFloat32(n.In(2))
+	if spec.Bias = constFloat32(n.In(2)); !known(n) {
+		spec.Packed, spec.Weights, spec.Bias = true, nil, nil
+	}
 	if spec.Group > 1 && spec.Group == spec.C && spec.OutC == spec.C && residual == nil {
 		return p.blockedDepthwise(n, op, spec)
 	}
@@ -158,7 +163,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	if err != nil {
 		return false, err
 	}
-	x, y, r := n.In(0).ID(), -1, -1
+	x, r := n.In(0).ID(), -1
 	if !spec.Plain {
 		if x, err = p.needBlocked(n, n.In(0)); err != nil {
 			return false, err
@@ -166,24 +171,17 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	} else if err := p.needPlain(n, n.In(0)); err != nil {
 		return false, err
 	}
-	if residual == nil && finishes(n, act) {
+	if residual == nil && !spec.Packed && finishes(n, act) {
 		if done, err := p.convPool(n, k, x); done || err != nil {
 			return done, err
 		}
 	}
-	reads := []int{x}
 	if residual != nil {
 		if r, err = p.needBlocked(n, residual); err != nil {
 			return false, err
 		}
-		reads = append(reads, r)
 	}
-	y = p.setBlocked(n.Out(0))
-	step := p.kernelStep(k, func(f *frame, task, worker int) {
-		k.Run(task, f.float32s(y), f.float32s(x), f.float32s(r), f.scratch[worker])
-	})
-	p.emit(n, step.algorithm, step.run, reads, []int{y})
-	return true, nil
+	return true, p.convStep(n, k, x, r, p.setBlocked(n.Out(0)))
 }
 
 // blockedDepthwise computes a convolution of each channel by itself.
@@ -193,7 +191,7 @@ func (p *plan) blockedDepthwise(n *ir.Node, op *ops.Conv, c kernel.BlockedConvSp
 		return false, err
 	}
 	k, err := kernel.NewDepthwise(kernel.DepthwiseSpec{
-		N: c.N, C: c.C, Spatial: spatial(w), Weights: c.Weights, Bias: c.Bias, Act: c.Act, Split: c.Split, Impl: c.Impl,
+		N: c.N, C: c.C, Spatial: spatial(w), Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Impl: c.Impl,
 	})
 	if err != nil {
 		return false, err
@@ -202,13 +200,14 @@ func (p *plan) blockedDepthwise(n *ir.Node, op *ops.Conv, c kernel.BlockedConvSp
 	if err != nil {
 		return false, err
 	}
-	y := p.setBlocked(n.Out(0))
-	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) })
+	return true, p.depthwiseStep(n, k, x, p.setBlocked(n.Out(0)))
 }
 
 // convKernel is one of the algorithms of a convolution on blocked data.
 type convKernel interface {
 	tasked
+	packer
 	Algorithm() string
 	Run(task int, y, x, residual, scratch []float32)
+	RunPacked(task int, y, x, packed, residual, scratch []float32)
 }

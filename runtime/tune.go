@@ -87,6 +87,11 @@ func (t *tuner) choose(p *plan, key string, candidates []candidate) (convKernel,
 func (p *plan) timeConv(k convKernel, s kernel.BlockedConvSpec) (time.Duration, error) {
 	f := &frame{plan: p}
 	x, y := make([]float32, blockedSize(s.N, s.C, s.In)), make([]float32, blockedSize(s.N, s.OutC, s.Out))
+	run := func(f *frame, task, worker int) { k.Run(task, y, x, nil, f.scratch[worker]) }
+	if s.Packed {
+		packed := make([]float32, k.PackedSize())
+		run = func(f *frame, task, worker int) { k.RunPacked(task, y, x, packed, nil, f.scratch[worker]) }
+	}
 	for i := range x {
 		x[i] = float32(i%17)/16 - 0.5
 	}
@@ -98,7 +103,7 @@ func (p *plan) timeConv(k convKernel, s kernel.BlockedConvSpec) (time.Duration, 
 	least := time.Duration(1<<63 - 1)
 	for start, runs := time.Now(), 0; runs < 3 || time.Since(start) < 10*time.Millisecond; runs++ {
 		begin := time.Now()
-		err := f.parallel(k.Tasks(), func(f *frame, task, worker int) { k.Run(task, y, x, nil, f.scratch[worker]) })
+		err := f.parallel(k.Tasks(), run)
 		if err != nil {
 			return 0, err
 		}

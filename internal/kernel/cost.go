@@ -40,6 +40,21 @@ func WinogradCost(s BlockedConvSpec, form int) (cost Cost, ok bool) {
 	return Cost{2*weights*tiles/efficiency + transforms, weights * floatBytes}, true
 }
 
+// Cost estimates the direct gradient by the input, packing left out.
+func (s ConvGradDataSpec) Cost() Cost {
+	return DirectCost(BlockedConvSpec{N: s.N, C: s.OutC, OutC: s.C, Group: s.Group, Spatial: Spatial{Kernel: s.Kernel, Out: s.Out}})
+}
+
+// WinogradCost estimates the gradient by form number form; ok is false where that does not fit.
+func (s ConvGradDataSpec) WinogradCost(form int) (cost Cost, ok bool) {
+	b, err := s.exchanged("gradient by data")
+	if err != nil {
+		return Cost{}, false
+	}
+	b.Strides, b.Dilations = s.Strides, s.Dilations
+	return WinogradCost(b, form)
+}
+
 // NarrowCost estimates a convolution with pixels in the lanes; ok is false where that does not fit.
 func NarrowCost(s BlockedConvSpec) (cost Cost, ok bool) {
 	if s.complete("conv") != nil || !fitsNarrow(&s) {
