@@ -69,6 +69,9 @@ func (p *plan) convGradInput(n *ir.Node, op *ops.Conv) (bool, error) {
 	if isDepthwise(s) {
 		return p.depthwiseGradInput(n, s)
 	}
+	if s.Group == 1 && coversInput(s) {
+		return p.gradInputProduct(n, s)
+	}
 	k, err := p.chooseGradData(s)
 	if err != nil { // strides beyond what the kernel takes
 		return false, nil
@@ -84,6 +87,28 @@ func (p *plan) convGradInput(n *ir.Node, op *ops.Conv) (bool, error) {
 	dx := p.setBlocked(n.Out(0))
 	return p.blockedStep(n, k, []int{dy, packed}, dx, func(f *frame, task, worker int) {
 		k.RunPacked(task, f.float32s(dx), f.float32s(dy), f.float32s(packed), nil, f.scratch[worker])
+	})
+}
+
+// coversInput reports whether a window is as large as the input, so that there is one output pixel.
+func coversInput(s kernel.ConvGradDataSpec) bool {
+	return slices.Equal(s.In, s.Kernel) && product(s.Out) == 1 && product(s.In) > 1 && !slices.ContainsFunc(s.Pads, func(p int) bool { return p != 0 })
+}
+
+// gradInputProduct computes the gradient where the window covers the input: a product of matrices, N×M by M×(C·kernel).
+func (p *plan) gradInputProduct(n *ir.Node, s kernel.ConvGradDataSpec) (bool, error) {
+	k, err := kernel.NewGemm(kernel.GemmSpec{M: s.N, N: s.C * product(s.In), K: s.OutC, Alpha: 1, Split: s.Split, Impl: s.Impl})
+	if err != nil {
+		return false, err
+	}
+	for _, v := range []*ir.Value{n.In(0), n.In(1)} {
+		if err := p.needPlain(n, v); err != nil {
+			return false, err
+		}
+	}
+	dy, w, dx := n.In(0).ID(), n.In(1).ID(), n.Out(0).ID()
+	return p.blockedStep(n, k, []int{dy, w}, dx, func(f *frame, task, worker int) {
+		k.Run(task, f.float32s(dx), f.float32s(dy), f.float32s(w), nil, nil, f.scratch[worker])
 	})
 }
 

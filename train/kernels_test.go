@@ -161,6 +161,7 @@ func TestKernelsOfTraining(t *testing.T) {
 		"pointwise": {[]int{2, 40, 9, 9}, []int{32, 40, 1, 1}, func(*ops.Conv) {}, "pointwise grad-data grad-weights channel-sum"},
 		"groups":    {[]int{2, 32, 9, 9}, []int{64, 16, 3, 3}, func(a *ops.Conv) { a.Group, a.Dilations = 2, []int{2, 2} }, "direct grad-data grad-weights channel-sum"},
 		"depthwise": {[]int{2, 40, 9, 9}, []int{40, 1, 3, 3}, func(a *ops.Conv) { a.Group = 40 }, "depthwise grad-data-depthwise grad-weights-depthwise channel-sum"},
+		"whole":     {[]int{5, 20, 4, 5}, []int{30, 20, 4, 5}, func(*ops.Conv) {}, "direct gemm grad-weights channel-sum"},
 		"odd":       {[]int{2, 6, 9, 9}, []int{4, 3, 3, 3}, func(a *ops.Conv) { a.Group = 2 }, "kernel reference"},
 	} {
 		t.Run(name, func(t *testing.T) {
