@@ -29,7 +29,8 @@ const (
 	input
 	planned
 	aliased
-	absent // not computed: the value is needed in another layout only
+	replaced // an output that lies where an input lies
+	absent   // not computed: the value is needed in another layout only
 )
 
 // makeSlots says of every value what kind of slot it has.
@@ -63,8 +64,11 @@ func (p *plan) makeSlots() {
 }
 
 // newSlot adds a place for n float32.
-func (p *plan) newSlot(n int) int {
-	p.slots = append(p.slots, slot{kind: planned, dtype: tensor.Float32, shape: []int{n}, size: 4 * n})
+func (p *plan) newSlot(n int) int { return p.newSlotOf(tensor.Float32, n) }
+
+// newSlotOf adds a place for n elements.
+func (p *plan) newSlotOf(dt tensor.DType, n int) int {
+	p.slots = append(p.slots, slot{kind: planned, dtype: dt, shape: []int{n}, size: n * dt.Size()})
 	return len(p.slots) - 1
 }
 

@@ -20,7 +20,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 			}
 		}
 		c.Host.Alloc = func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
-			if t := f.vals[out[o]]; t != nil && t.DType() == dt && slices.Equal(t.Shape(), shape) {
+			if t := f.vals[out[o]]; t != nil && p.slots[out[o]].kind != replaced && t.DType() == dt && slices.Equal(t.Shape(), shape) {
 				clear(t.Bytes())
 				return t, nil
 			}
@@ -51,7 +51,7 @@ func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor) error {
 		return fmt.Errorf("output %q: inferred %v, computed %v", v.Name(), v.Type(), t)
 	}
 	switch f.plan.slots[id].kind {
-	case planned:
+	case planned, replaced:
 		if place := f.vals[id]; place != t {
 			place.CopyFrom(t)
 		}

@@ -49,6 +49,9 @@ func (f *frame) setInputs(inputs []*tensor.Tensor) {
 	for i, v := range f.plan.graph.Inputs() {
 		f.vals[v.ID()] = inputs[i]
 	}
+	for _, r := range f.plan.inPlace {
+		f.vals[r.id] = inputs[r.in]
+	}
 }
 
 // runSteps runs all steps; done, unless nil, is told how long each took.
@@ -83,7 +86,9 @@ func (f *frame) runSteps(done func(step int, d time.Duration)) error {
 func (f *frame) copyOutputs(outputs []*tensor.Tensor) {
 	for i, v := range f.plan.graph.Outputs() {
 		t, o := f.vals[v.ID()], outputs[i]
-		if o != nil && o.DType() == t.DType() && slices.Equal(o.Shape(), t.Shape()) {
+		if f.plan.slots[v.ID()].kind == replaced {
+			outputs[i] = t
+		} else if o != nil && o.DType() == t.DType() && slices.Equal(o.Shape(), t.Shape()) {
 			o.CopyFrom(t)
 		} else {
 			outputs[i] = t.Clone()
@@ -109,7 +114,7 @@ const maxFrames = 16
 func (p *plan) release(f *frame) {
 	f.ctx = nil
 	for id, s := range p.slots {
-		if s.kind == input || s.kind == dynamic {
+		if s.kind == input || s.kind == dynamic || s.kind == replaced {
 			f.vals[id] = nil
 		}
 	}

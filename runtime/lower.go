@@ -29,7 +29,7 @@ func (p *plan) lowerNode(n *ir.Node) error {
 			return err
 		}
 		if k.run != nil {
-			p.emit(n, k.algorithm, k.run, reads, writes)
+			p.emit(n, k.algorithm, k.run, reads, append(writes, k.temporary...))
 			return nil
 		}
 	}

@@ -71,6 +71,10 @@ func (p *plan) lowering(n *ir.Node) (lowered, error) {
 		return p.lowerSlice(n, op)
 	case *ops.Concat:
 		return p.lowerConcat(n, op)
+	case *ops.Momentum, *ops.Adam:
+		return p.lowerUpdate(n)
+	case *ops.ClipScale:
+		return p.lowerClipScale(n, op)
 	}
 	return p.lowerUnary(n)
 }
@@ -85,6 +89,7 @@ type tasked interface {
 type lowered struct {
 	algorithm string
 	run       func(f *frame) error
+	temporary []int // slots that it uses beside those of the node
 }
 
 // kernelStep makes a step of a prepared kernel.
@@ -95,7 +100,7 @@ func (p *plan) kernelStep(k tasked, task func(f *frame, task, worker int)) lower
 	if named, ok := k.(interface{ Algorithm() string }); ok {
 		algorithm = named.Algorithm()
 	}
-	return lowered{algorithm, func(f *frame) error { return f.parallel(tasks, task) }}
+	return lowered{algorithm: algorithm, run: func(f *frame) error { return f.parallel(tasks, task) }}
 }
 
 // split is how many tasks to ask a kernel for: some more than workers, so that a slow one does not hold up the others.

@@ -17,8 +17,9 @@ type plan struct {
 	slots   []slot
 	blocked map[int]int // value id → slot in the blocked layout
 	rows    map[int]int // value id → slot in the blocked layout of values whose channels are the last dimension
-	arena   int         // bytes
-	scratch int         // float32s for each worker
+	inPlace []replacement
+	arena   int // bytes
+	scratch int // float32s for each worker
 
 	mu     sync.Mutex
 	free   []*frame
@@ -50,6 +51,13 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	}
 	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{}}
 	p.makeSlots()
+	var err error
+	if p.inPlace, err = replacements(g, s.opts.InPlace); err != nil {
+		return nil, err
+	}
+	for _, r := range p.inPlace {
+		p.slots[r.id].kind = replaced
+	}
 	if err := p.lower(); err != nil {
 		return nil, err
 	}
@@ -126,7 +134,7 @@ func (p *plan) body(g *ir.Graph) (*Session, error) {
 		return s, nil
 	}
 	opts := p.session.opts
-	opts.Outputs = nil
+	opts.Outputs, opts.InPlace = nil, nil
 	s, err := compile(g, opts, p.session.pool)
 	if err == nil {
 		p.bodies[g] = s

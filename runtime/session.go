@@ -36,6 +36,12 @@ type Options struct {
 	// Tune measures the algorithms of each convolution when a plan is made, in place of estimating them, and keeps the
 	// results in this folder, created if needed; see TuneDir. Empty: they are estimated.
 	Tune string
+	// InPlace names outputs, and for each of them the input whose tensor it overwrites: parameters and the optimizer's state.
+	// A Run then changes the tensors handed in for these inputs, which must be writable and no one else's meanwhile, and
+	// returns them as the outputs. Only for what an update operator (ops.Momentum, ops.Adam) or the running statistics of a
+	// ops.BatchNormalization make of that input, where no node after it reads the input: anything else is an error.
+	// After a Run that fails they may be changed in part.
+	InPlace map[string]string
 	// Passes say how the graph is optimized, by an evaluator of the session's own; nil stands for all that is good for
 	// running, passes.O2.
 	Passes *passes.Options
@@ -108,6 +114,9 @@ func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 		s.tuner = newTuner(opts.Tune, g, s.impl)
 	}
 	if err := s.optimize(g); err != nil {
+		return nil, err
+	}
+	if _, err := replacements(g, opts.InPlace); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -267,7 +276,7 @@ func (s *Session) evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, e
 // runOnce runs a body without keeping its session.
 func (s *Session) runOnce(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	opts := s.opts
-	opts.Outputs = nil
+	opts.Outputs, opts.InPlace = nil, nil
 	sub, err := compile(body, opts, s.pool)
 	if err != nil {
 		return nil, err

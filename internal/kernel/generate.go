@@ -13,3 +13,4 @@ package kernel
 //go:generate go run -C _gen ./narrow -out ../narrow_amd64.s -stubs ../narrow_amd64.go -pkg kernel
 //go:generate go run -C _gen ./grad -out ../grad_amd64.s -stubs ../grad_amd64.go -pkg kernel
 //go:generate go run -C _gen ./train -out ../train_amd64.s -stubs ../train_amd64.go -pkg kernel
+//go:generate go run -C _gen ./update -out ../update_amd64.s -stubs ../update_amd64.go -pkg kernel
