@@ -26,6 +26,7 @@ type stepBuilder struct {
 	held     map[string]*tensor.Tensor // what state begins with, by name
 	next     []*ir.Value               // by state
 	forward  *ir.Graph
+	inPlace  map[string]string // outputs and inputs
 }
 
 func newStepBuilder(base *ir.Graph, opts Options) (*stepBuilder, error) {
@@ -34,7 +35,7 @@ func newStepBuilder(base *ir.Graph, opts Options) (*stepBuilder, error) {
 		return nil, err
 	}
 	g := base.Extract(scores)
-	b := &stepBuilder{Builder: Builder{g: g, prefix: "train/"}, base: base, opts: opts, held: map[string]*tensor.Tensor{}}
+	b := &stepBuilder{Builder: Builder{g: g, prefix: "train/"}, base: base, opts: opts, held: map[string]*tensor.Tensor{}, inPlace: map[string]string{}}
 	b.model = names(g.Inputs())
 	b.scores = g.Outputs()[0]
 	return b, nil
@@ -146,30 +147,37 @@ func (b *stepBuilder) update(gradients []*ir.Value) error {
 			return b.err
 		}
 		for k, v := range append([]*ir.Value{p}, states...) {
-			b.keep(v, out[k], k == 0)
+			b.keep(v, out[k], k == 0, true)
 		}
 	}
 	for _, s := range b.prepared.Statistics {
-		b.keep(s.Given, s.Next, true)
+		b.keep(s.Given, s.Next, true, false)
 	}
 	return b.err
 }
 
-// keep lets next take the place of an input from step to step.
-func (b *stepBuilder) keep(in, next *ir.Value, model bool) {
+// keep lets next take the place of an input from step to step; in place, a step overwrites the tensor. Statistics are not
+// written in place, so that a step whose loss is not finite changes nothing.
+func (b *stepBuilder) keep(in, next *ir.Value, model, inPlace bool) {
 	now := b.held[in.Name()]
 	if now == nil {
 		shape, _ := in.Type().Shape.Ints()
 		now = tensor.New(tensor.Float32, shape...)
 	}
-	b.state = append(b.state, &State{Name: in.Name(), Model: model, Tensor: now.Clone(), next: now.Clone()})
+	s := &State{Name: in.Name(), Model: model, Tensor: now.Clone()}
+	if s.next = s.Tensor; !inPlace {
+		s.next = now.Clone()
+	} else {
+		b.inPlace[next.Name()] = in.Name()
+	}
+	b.state = append(b.state, s)
 	b.next = append(b.next, next)
 }
 
 // compile makes the trainer.
 func (b *stepBuilder) compile() (*Trainer, error) {
 	opts := b.opts.Runtime
-	opts.Outputs, opts.Passes = nil, &passes.Options{Level: passes.O2}
+	opts.Outputs, opts.InPlace, opts.Passes = nil, b.inPlace, &passes.Options{Level: passes.O2}
 	session, err := runtime.Compile(b.g, opts)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
