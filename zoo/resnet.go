@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // He, Zhang, Ren, Sun 2016, "Deep residual learning for image recognition", table 1. As is commonly done, the stride of
@@ -31,6 +33,34 @@ func resnet(b *builder, block func(name string, x *ir.Value, width, stride int) 
 		}
 	}
 	return b.classifier("fc", b.globalAveragePool("pool5", x))
+}
+
+// resnet20 is the same paper's network for CIFAR-10 with n = 3 (section 4.2): three groups of basic blocks, of 16, 32 and 64
+// channels, whose shortcuts take every second pixel and have zeros for the channels beyond (option A).
+func resnet20(b *builder) *ir.Value {
+	x := b.relu("relu1", b.convNorm("", "1", b.input(3, 32), conv{out: 16, kernel: 3, pad: 1}))
+	for group := range 3 {
+		width := 16 << group
+		for i := range 3 {
+			name, stride := fmt.Sprintf("conv%d_%d", group+2, i+1), 1
+			if group > 0 && i == 0 {
+				stride = 2
+			}
+			y := b.basicBlock(name+"/", x, width, stride)
+			if stride > 1 {
+				x = b.averagePool(name+"/subsample", x, pool{kernel: 1, stride: stride})
+				x = b.padChannels(name+"/pad", x, width-b.dim(x, 1))
+			}
+			x = b.relu(name+"/relu", b.add(name+"/add", y, x))
+		}
+	}
+	return b.classifier("fc", b.globalAveragePool("pool", x))
+}
+
+// padChannels appends channels of zeros.
+func (b *builder) padChannels(name string, x *ir.Value, channels int) *ir.Value {
+	pads := tensor.FromSlice([]int64{0, 0, 0, 0, 0, int64(channels), 0, 0}, 8)
+	return b.node(name, ir.New[ops.Pad](), x, b.constant(name+".pads", pads))
 }
 
 func (b *builder) basicBlock(name string, x *ir.Value, width, stride int) *ir.Value {

@@ -41,6 +41,7 @@ var architectures = [...]architecture{
 	{"googlenet", "GoogLeNet, Inception v1 (2014)", imagenet, googlenet},
 	{"all-cnn-c", "All-CNN-C (2014): convolutions alone, for CIFAR-10", cifar10, allCNNC},
 	{"resnet18", "ResNet-18 (2015)", imagenet, resnet18},
+	{"resnet20", "ResNet-20 (2015), for CIFAR-10", cifar10, resnet20},
 	{"resnet50", "ResNet-50 (2015)", imagenet, resnet50},
 	{"squeezenet1_1", "SqueezeNet 1.1 (2016)", imagenet, squeezenet11},
 	{"densenet121", "DenseNet-121 (2017)", imagenet, densenet121},

@@ -33,6 +33,7 @@ var published = map[string]struct {
 	"googlenet":       {6998552, 1582671872, []int{3, 224, 224}, []string{"conv1/7x7_s2", "conv2/3x3", "inception_3a/output", "inception_4e/5x5_reduce", "inception_5b/output", "pool5/7x7_s1", "loss3/classifier", "prob"}},
 	"squeezenet1_1":   {1235496, 349151936, []int{3, 224, 224}, []string{"conv1", "fire2/squeeze1x1", "fire9/concat", "conv10", "pool10", "prob"}},
 	"resnet18":        {11689512, 1814073344, []int{3, 224, 224}, []string{"conv1", "bn1", "conv2_1/conv1", "conv3_1/conv_shortcut", "conv5_2/add", "pool5", "fc", "prob"}},
+	"resnet20":        {269722, 40551040, []int{3, 32, 32}, []string{"conv1", "bn1", "conv2_1/conv1", "conv3_1/pad", "conv4_3/add", "pool", "fc", "prob"}},
 	"resnet50":        {25557032, 4089184256, []int{3, 224, 224}, []string{"conv1", "bn1", "conv2_1/conv3", "conv3_4/add", "conv5_3/bn3", "pool5", "fc", "prob"}},
 	"densenet121":     {7978856, 2834161664, []int{3, 224, 224}, []string{"conv0", "denseblock1/denselayer1/conv2", "transition1/pool", "denseblock4/concat", "norm5", "classifier", "prob"}},
 	"shufflenet_v2":   {2278604, 144907992, []int{3, 224, 224}, []string{"conv1", "stage2_1/conv_left", "stage2_2/shuffle", "stage4_4/conv_right2", "conv5", "fc", "prob"}},
