@@ -80,6 +80,9 @@ func (b *stepBuilder) build() error {
 		return fmt.Errorf("train: %w", err)
 	}
 	outputs := append([]*ir.Value{b.loss, b.scores}, b.next...)
+	if b.opts.Gradients {
+		outputs = append(outputs, gradients...)
+	}
 	b.g.SetOutputs(outputs...)
 	return nil
 }
@@ -182,7 +185,7 @@ func (b *stepBuilder) compile() (*Trainer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	t := &Trainer{base: b.base, graph: b.g, image: b.model[0], forward: b.forward, session: session, opts: b.opts, state: b.state, places: map[string]int{}}
+	t := &Trainer{base: b.base, graph: b.g, image: b.model[0], params: names(b.params), forward: b.forward, session: session, opts: b.opts, state: b.state, places: map[string]int{}}
 	for i, v := range session.Inputs() {
 		t.places[v.Name()] = i
 	}

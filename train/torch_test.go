@@ -17,7 +17,17 @@ import (
 	"github.com/onnxrun/onnxrun/zoo"
 )
 
-// wave is the sines that testdata/torch_gradients.py makes its numbers of.
+// scatter is what testdata/torch_gradients.py makes its numbers of.
+func scatter(scale, phase float64, shape ...int) *tensor.Tensor {
+	x := tensor.New(tensor.Float32, shape...)
+	for i := range tensor.Data[float32](x) {
+		_, part := math.Modf(43758.5453 * (2 + math.Sin(12.9898*float64(i)+phase)))
+		tensor.Data[float32](x)[i] = float32(2 * scale * (part - 0.5))
+	}
+	return x
+}
+
+// wave is sines.
 func wave(scale, frequency, phase float64, shape ...int) *tensor.Tensor {
 	x := tensor.New(tensor.Float32, shape...)
 	for i := range tensor.Data[float32](x) {
@@ -50,7 +60,7 @@ func (l *layers) relu(x *ir.Value) *ir.Value   { return appendNode(l.t, l.g, &op
 func (l *layers) add(x, y *ir.Value) *ir.Value { return appendNode(l.t, l.g, &ops.Add{}, x, y) }
 
 // resnet is ResNet of testdata/torch_gradients.py.
-func resnet(t *testing.T) (*ir.Graph, *ir.Value) {
+func resnet(t *testing.T) *ir.Graph {
 	l := &layers{t, ir.NewGraph("resnet")}
 	x, err := l.g.AddInput("image", ir.Type{DType: tensor.Float32, Shape: ir.Shape{ir.Symbol("N"), ir.Known(3), ir.Known(16), ir.Known(16)}})
 	require.NoError(t, err)
@@ -63,74 +73,131 @@ func resnet(t *testing.T) (*ir.Graph, *ir.Value) {
 	x = l.relu(l.add(l.norm(l.conv(x, 16, 1, 2, 0)), y))
 	x = appendNode(t, l.g, ir.New[ops.Flatten](), appendNode(t, l.g, &ops.GlobalAveragePool{}, x))
 	w, b := constant(t, l.g, tensor.New(tensor.Float32, 10, 16)), constant(t, l.g, tensor.New(tensor.Float32, 10))
-	return l.g, appendNode(t, l.g, &ops.Gemm{Alpha: 1, Beta: 1, TransB: true}, x, w, b)
+	l.g.SetOutputs(appendNode(t, l.g, &ops.Gemm{Alpha: 1, Beta: 1, TransB: true}, x, w, b))
+	return l.g
 }
 
-func lenet5(t *testing.T) (*ir.Graph, *ir.Value) {
+func lenet5(t *testing.T) *ir.Graph {
 	g, err := zoo.Build("lenet5", zoo.Options{})
 	require.NoError(t, err)
-	return g, g.Value("prob").Def().In(0)
+	return g
 }
 
-// Loss and every gradient are PyTorch's, by the references and by the kernels, for a batch of unknown size.
-func TestGradientsArePyTorchs(t *testing.T) {
-	var want map[string]struct {
-		Loss      float64
-		Gradients []struct {
-			Shape []int
-			Norm  float64
-			Dots  []float64
-		}
+// alexnet is AlexNet of testdata/torch_gradients.py.
+func alexnet(t *testing.T) *ir.Graph {
+	l := &layers{t, ir.NewGraph("alexnet")}
+	x, err := l.g.AddInput("image", ir.Type{DType: tensor.Float32, Shape: ir.Shape{ir.Symbol("N"), ir.Known(3), ir.Known(67), ir.Known(67)}})
+	require.NoError(t, err)
+	zeros := func(shape ...int) *ir.Value { return constant(t, l.g, tensor.New(tensor.Float32, shape...)) }
+	conv := func(x *ir.Value, out, kernel, stride, pad, group int) *ir.Value {
+		op := set(func(a *ops.Conv) {
+			a.Strides, a.Pads, a.Group = []int{stride, stride}, []int{pad, pad, pad, pad}, group
+		})
+		return l.relu(appendNode(t, l.g, op, x, zeros(out, x.Type().Shape[1].N/group, kernel, kernel), zeros(out)))
 	}
+	pool := func(x *ir.Value) *ir.Value {
+		return appendNode(t, l.g, set(func(a *ops.MaxPool) { a.KernelShape, a.Strides = []int{3, 3}, []int{2, 2} }), x)
+	}
+	lrn := func(x *ir.Value) *ir.Value { return appendNode(t, l.g, set(func(a *ops.LRN) { a.Size = 5 }), x) }
+	linear := func(x *ir.Value, in, out int) *ir.Value {
+		return appendNode(t, l.g, &ops.Gemm{Alpha: 1, Beta: 1, TransB: true}, x, zeros(out, in), zeros(out))
+	}
+	x = pool(lrn(conv(x, 10, 11, 4, 0, 1)))
+	x = pool(lrn(conv(x, 26, 5, 1, 2, 2)))
+	x = pool(conv(conv(conv(x, 38, 3, 1, 1, 1), 38, 3, 1, 1, 2), 26, 3, 1, 1, 2))
+	x = appendNode(t, l.g, ir.New[ops.Flatten](), x)
+	l.g.SetOutputs(linear(l.relu(linear(l.relu(linear(x, 26, 40)), 40, 40)), 40, 10))
+	return l.g
+}
+
+// Losses and every gradient are PyTorch's over ten steps of gradient descent with momentum, and of Adam, both with weight
+// decay.
+func TestStepsArePyTorchs(t *testing.T) {
+	type step struct {
+		Loss      float64
+		Gradients [][]float64 // the norm, then products with directions
+	}
+	var want map[string]map[string][]step
 	data, err := os.ReadFile("testdata/torch_gradients.json")
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &want))
-	for name, build := range map[string]func(*testing.T) (*ir.Graph, *ir.Value){"lenet5": lenet5, "resnet": resnet} {
-		t.Run(name, func(t *testing.T) {
-			g, scores := build(t)
-			labels, err := g.AddInput("labels", ir.Type{DType: tensor.Int64, Shape: ir.Shape{ir.Symbol("N")}})
-			require.NoError(t, err)
-			loss := appendNode(t, g, ir.New[ops.SoftmaxCrossEntropyLoss](), scores, labels)
-			g.SetOutputs(loss)
-			_, err = train.Prepare(g, nil)
-			require.NoError(t, err)
-			loss = g.Outputs()[0]
-			params := train.Parameters(g)
-			_, err = train.Free(g, params...)
-			require.NoError(t, err)
-			gradients, err := train.Differentiate(g, loss, params)
-			require.NoError(t, err)
-			require.NoError(t, ir.Verify(g))
-
-			require.Len(t, params, len(want[name].Gradients))
-			inputs := map[string]*tensor.Tensor{}
-			for k, p := range params {
-				inputs[p.Name()] = parameter(k, p)
-			}
-			shape, _ := g.Inputs()[0].Type().Shape[1:].Ints()
-			inputs["image"] = wave(1, 0.0137, 0.5, append([]int{4}, shape...)...)
-			inputs["labels"] = tensor.FromSlice([]int64{0, 3, 6, 9}, 4)
-			byReference, err := interpret(g, inputs, append([]*ir.Value{loss}, gradients...)...)
-			require.NoError(t, err)
-			for kind, got := range map[string][]*tensor.Tensor{"references": byReference, "kernels": byKernels(t, g, inputs, append([]*ir.Value{loss}, gradients...))} {
-				value, _ := got[0].AsFloat32()
-				require.InEpsilon(t, want[name].Loss, float64(value[0]), 1e-5, kind)
-				for k, w := range want[name].Gradients {
-					require.Equal(t, w.Shape, got[1+k].Shape())
-					x := tensor.Data[float32](got[1+k])
-					require.InDelta(t, w.Norm, norm(x), 1e-4*w.Norm, "%s: gradient of %s", kind, params[k].Name())
-					for d, dot := range w.Dots {
-						direction := wave(1, 0.7+0.3*float64(d), float64(d), len(x))
-						sum := 0.0
-						for i, v := range tensor.Data[float32](direction) {
-							sum += float64(v) * float64(x[i])
+	models := map[string]func(*testing.T) *ir.Graph{"alexnet": alexnet, "lenet5": lenet5, "resnet": resnet}
+	optimizers := map[string]struct {
+		train.Optimizer
+		rate float64
+	}{"sgd": {train.Optimizer{Momentum: 0.9, Decay: 1e-3}, 0.01}, "adam": {train.Optimizer{Kind: train.Adam, Decay: 1e-3}, 1e-3}}
+	for name, build := range models {
+		for method, optimizer := range optimizers {
+			for _, kernels := range runtime.Kernels() {
+				t.Run(name+"/"+method+"/"+kernels, func(t *testing.T) {
+					g := build(t)
+					begin(t, g)
+					tr, err := train.New(g, train.Options{Optimizer: optimizer.Optimizer, Gradients: true, Runtime: runtime.Options{Kernels: kernels, Threads: 2}})
+					require.NoError(t, err)
+					defer tr.Close()
+					order := names(train.Parameters(g))
+					require.Len(t, want[name][method], 10)
+					for i, w := range want[name][method] {
+						got, err := tr.Step(t.Context(), optimizer.rate, batch(tr, g, i))
+						require.NoError(t, err)
+						require.InEpsilon(t, w.Loss, got.Loss, 1e-4)
+						require.Len(t, w.Gradients, len(order))
+						for k, figures := range w.Gradients {
+							x := tensor.Data[float32](got.Gradients[order[k]])
+							require.InDelta(t, figures[0], norm(x), 1e-4*figures[0], "step %d: gradient of %s", i, order[k])
+							for d, dot := range figures[1:] {
+								require.InDelta(t, dot, along(x, d), 1e-4*figures[0], "step %d: gradient of %s", i, order[k])
+							}
 						}
-						require.InDelta(t, dot, sum, 1e-4*w.Norm, "%s: gradient of %s", kind, params[k].Name())
 					}
-				}
+				})
 			}
-		})
+		}
 	}
+}
+
+// begin sets the parameters to what they are in the script.
+func begin(t *testing.T, g *ir.Graph) {
+	rw := ir.NewRewriter(g)
+	for k, p := range train.Parameters(g) {
+		require.NoError(t, rw.Become(p, rw.Const(p.Name(), parameter(k, p))))
+	}
+	for _, n := range g.Nodes() {
+		if _, ok := n.Op.(*ops.BatchNormalization); ok {
+			ones := tensor.New(tensor.Float32, n.In(4).Const().Len())
+			for i := range tensor.Data[float32](ones) {
+				tensor.Data[float32](ones)[i] = 1
+			}
+			require.NoError(t, rw.Become(n.In(4), rw.Const(n.In(4).Name(), ones)))
+		}
+	}
+	require.NoError(t, rw.Done())
+}
+
+// batch is the script's batch of a step.
+func batch(tr *train.Trainer, g *ir.Graph, step int) map[string]*tensor.Tensor {
+	shape, _ := g.Inputs()[0].Type().Shape[1:].Ints()
+	targets := tensor.New(tensor.Float32, 4, 10)
+	for i := range 4 {
+		tensor.Data[float32](targets)[10*i+(3*i+step)%10] = 1
+	}
+	return map[string]*tensor.Tensor{tr.Image(): scatter(1.7, 0.5+float64(step), append([]int{4}, shape...)...), train.Targets: targets}
+}
+
+// along is the product of x with direction d.
+func along(x []float32, d int) (sum float64) {
+	for i, v := range x {
+		sum += math.Sin((0.7+0.3*float64(d))*float64(i)+float64(d)) * float64(v)
+	}
+	return sum
+}
+
+func names(values []*ir.Value) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.Name()
+	}
+	return out
 }
 
 // parameter is what the script gives parameter k.
@@ -142,12 +209,12 @@ func parameter(k int, p *ir.Value) *tensor.Tensor {
 		for _, n := range shape[1:] {
 			fan *= n
 		}
-		scale = 1 / math.Sqrt(float64(fan))
+		scale = 1.7 / math.Sqrt(float64(fan))
 	}
-	x := wave(scale, 1.7+0.01*float64(k), float64(k), shape...)
+	x := scatter(scale, float64(k), shape...)
 	if u := p.Uses()[0]; u.Index == 1 && u.Node.Op.Def().Name == "BatchNormalization" {
-		for i := range shape[0] {
-			tensor.Data[float32](x)[i] = float32(1 + scale*math.Sin((1.7+0.01*float64(k))*float64(i)+float64(k)))
+		for i := range tensor.Data[float32](x) {
+			tensor.Data[float32](x)[i]++
 		}
 	}
 	return x

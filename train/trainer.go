@@ -25,6 +25,8 @@ type Options struct {
 	Rate func(parameter string) float64
 	// Seed is of Dropout.
 	Seed uint64
+	// Gradients lets each Result have the gradients of the parameters.
+	Gradients bool
 	// Runtime is how steps are run; its Outputs and Passes are the trainer's affair.
 	Runtime runtime.Options
 }
@@ -43,6 +45,7 @@ type Trainer struct {
 	inputs  []*tensor.Tensor // of the session
 	outputs []*tensor.Tensor // of the session: loss, scores, state
 	image   string           // the name of the model's input
+	params  []string         // names of those that learn
 	feeds   []string         // names of inputs that a Step is given
 	dropout string           // the name of the input that counts steps for Dropout, empty without
 	step    int64
@@ -60,6 +63,8 @@ type State struct {
 type Result struct {
 	Loss   float64
 	Scores *tensor.Tensor // float32 N×classes, good until the next step
+	// Gradients is by parameter, good until the next step; nil unless Options.Gradients.
+	Gradients map[string]*tensor.Tensor
 }
 
 // Names of the step's own inputs.
@@ -132,7 +137,14 @@ func (t *Trainer) Step(ctx context.Context, rate float64, batch map[string]*tens
 		return nil, t.blame(ctx, rate, batch)
 	}
 	t.advance()
-	return &Result{loss, t.outputs[1]}, nil
+	r := &Result{Loss: loss, Scores: t.outputs[1]}
+	if t.opts.Gradients {
+		r.Gradients = map[string]*tensor.Tensor{}
+		for i, name := range t.params {
+			r.Gradients[name] = t.outputs[2+len(t.state)+i]
+		}
+	}
+	return r, nil
 }
 
 // number sets a scalar input of the step's own, if it has that.

@@ -1,9 +1,10 @@
-"""Loss and gradients of two networks by PyTorch: writes torch_gradients.json, which torch_test.go compares with.
+"""Losses and gradients of three networks over ten steps by PyTorch: writes torch_gradients.json, which torch_test.go
+compares with.
 
     python3 torch_gradients.py
 
-Parameters, images and directions are made of sines, so that both sides have the same. Of each gradient the file has its
-norm and its products with four directions. Written with PyTorch 1.13.
+Parameters, images and directions are functions of sines, so that both sides have the same. Of each gradient the file has its
+norm and its products with four directions, one after another. Written with PyTorch 1.13.
 """
 import json
 import math
@@ -17,6 +18,11 @@ import torch.nn.functional as F
 def wave(n, scale, frequency, phase):
     i = torch.arange(n, dtype=torch.float64)
     return scale * torch.sin(frequency * i + phase)
+
+
+def scatter(n, scale, phase):
+    """Numbers between -scale and scale that follow no pattern."""
+    return 2 * scale * (torch.frac(43758.5453 * (2 + torch.sin(12.9898 * torch.arange(n, dtype=torch.float64) + phase))) - 0.5)
 
 
 class LeNet5(nn.Module):
@@ -52,22 +58,55 @@ class ResNet(nn.Module):
         return self.fc(x.mean((2, 3)))
 
 
-def gradients(net, shape):
+class AlexNet(nn.Module):
+    """AlexNet's layers, a tenth as wide, of images of 67 by 67 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1, self.conv2 = nn.Conv2d(3, 10, 11, stride=4), nn.Conv2d(10, 26, 5, padding=2, groups=2)
+        self.conv3, self.conv4 = nn.Conv2d(26, 38, 3, padding=1), nn.Conv2d(38, 38, 3, padding=1, groups=2)
+        self.conv5 = nn.Conv2d(38, 26, 3, padding=1, groups=2)
+        self.fc6, self.fc7, self.fc8 = nn.Linear(26, 40), nn.Linear(40, 40), nn.Linear(40, 10)
+
+    def forward(self, x):
+        x = F.max_pool2d(F.local_response_norm(F.relu(self.conv1(x)), 5, 1e-4, 0.75, 1), 3, 2)
+        x = F.max_pool2d(F.local_response_norm(F.relu(self.conv2(x)), 5, 1e-4, 0.75, 1), 3, 2)
+        x = F.relu(self.conv5(F.relu(self.conv4(F.relu(self.conv3(x))))))
+        x = F.max_pool2d(x, 3, 2).flatten(1)
+        return self.fc8(F.relu(self.fc7(F.relu(self.fc6(x)))))
+
+
+def sgd(decayed, others):
+    return torch.optim.SGD([{"params": decayed, "weight_decay": 1e-3}, {"params": others}], lr=0.01, momentum=0.9)
+
+
+def adam(decayed, others):
+    return torch.optim.Adam([{"params": decayed, "weight_decay": 1e-3}, {"params": others}], lr=1e-3)
+
+
+def steps(net, shape, optimizer):
     net.double().train()
     with torch.no_grad():
         for k, p in enumerate(net.parameters()):
             fan = p[0].numel() if p.dim() > 1 else 1
-            value = wave(p.numel(), 1 / math.sqrt(fan) if p.dim() > 1 else 0.1, 1.7 + 0.01 * k, k).reshape(p.shape)
+            value = scatter(p.numel(), 1.7 / math.sqrt(fan) if p.dim() > 1 else 0.1, k).reshape(p.shape)
             p.copy_((value + (1 if isinstance_norm_weight(net, p) else 0)).float())
-    x = wave(math.prod(shape), 1, 0.0137, 0.5).reshape(shape).float().double()
-    loss = F.cross_entropy(net(x), torch.arange(shape[0]) * 3 % 10)
-    loss.backward()
+    params = list(net.parameters())
+    o = optimizer([p for p in params if p.dim() > 1], [p for p in params if p.dim() == 1])
     found = []
-    for p in net.parameters():
-        g = p.grad.flatten()
-        dots = [float(g @ wave(g.numel(), 1, 0.7 + 0.3 * d, d)) for d in range(4)]
-        found.append({"shape": list(p.shape), "norm": float(g.norm()), "dots": dots})
-    return {"loss": float(loss), "gradients": found}
+    for step in range(10):
+        x = scatter(math.prod(shape), 1.7, 0.5 + step).reshape(shape).float().double()
+        o.zero_grad()
+        loss = F.cross_entropy(net(x), (torch.arange(shape[0]) * 3 + step) % 10)
+        loss.backward()
+        gradients = []
+        for p in params:
+            g = p.grad.flatten()
+            dots = [g @ wave(g.numel(), 1, 0.7 + 0.3 * d, d) for d in range(4)]
+            gradients.append([float("%.7g" % v) for v in [g.norm()] + dots])
+        found.append({"loss": float(loss), "gradients": gradients})
+        o.step()
+    return found
 
 
 def isinstance_norm_weight(net, p):
@@ -75,7 +114,9 @@ def isinstance_norm_weight(net, p):
 
 
 if __name__ == "__main__":
-    result = {"lenet5": gradients(LeNet5(), (4, 1, 28, 28)), "resnet": gradients(ResNet(), (4, 3, 16, 16))}
+    result = {}
+    for name, net, shape in (("lenet5", LeNet5, (4, 1, 28, 28)), ("resnet", ResNet, (4, 3, 16, 16)), ("alexnet", AlexNet, (4, 3, 67, 67))):
+        result[name] = {o.__name__: steps(net(), shape, o) for o in (sgd, adam)}
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_gradients.json"), "w") as f:
-        json.dump(result, f, indent=1)
+        json.dump(result, f)
         f.write("\n")
