@@ -58,20 +58,15 @@ type resulting interface {
 	derivativeAt(y float64) float64
 }
 
-// Derivative is f', of what f gave with Result.
-func (a *PointwiseGrad) Derivative() (func(float64) float64, error) {
+// Function is f, with its attributes.
+func (a *PointwiseGrad) Function() (ir.Op, error) {
 	def := Lookup("", a.Of)
 	if def == nil {
 		return nil, ir.Unsupported("of", a.Of)
 	}
 	op := def.New()
-	f, ok := op.(sloped)
-	if !ok {
+	if _, ok := op.(sloped); !ok {
 		return nil, ir.Unsupported("of", a.Of)
-	}
-	at, ok := op.(resulting)
-	if a.Result && !ok {
-		return nil, ir.Unsupported("result", a.Result)
 	}
 	var attrs []ir.Attr
 	for _, attr := range ir.EncodeAttrs(a, false) {
@@ -79,13 +74,23 @@ func (a *PointwiseGrad) Derivative() (func(float64) float64, error) {
 			attrs = append(attrs, attr)
 		}
 	}
-	if err := ir.DecodeAttrs(op, attrs, false); err != nil {
+	return op, ir.DecodeAttrs(op, attrs, false)
+}
+
+// Derivative is f', of what f gave with Result.
+func (a *PointwiseGrad) Derivative() (func(float64) float64, error) {
+	op, err := a.Function()
+	if err != nil {
 		return nil, err
 	}
-	if a.Result {
-		return at.derivativeAt, nil
+	if !a.Result {
+		return op.(sloped).derivative(), nil
 	}
-	return f.derivative(), nil
+	at, ok := op.(resulting)
+	if !ok {
+		return nil, ir.Unsupported("result", a.Result)
+	}
+	return at.derivativeAt, nil
 }
 
 // gradPointwise is the Grad of operators that are sloped.

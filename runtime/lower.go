@@ -7,6 +7,9 @@ import "github.com/onnxrun/onnxrun/ir"
 func (p *plan) lowerNode(n *ir.Node) error {
 	static := p.static(n)
 	if static {
+		if done, err := p.lowerTraining(n); done || err != nil {
+			return err
+		}
 		if done, err := p.lowerBlocked(n); done || err != nil {
 			return err
 		}

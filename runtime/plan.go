@@ -18,8 +18,11 @@ type plan struct {
 	blocked map[int]int // value id → slot in the blocked layout
 	rows    map[int]int // value id → slot in the blocked layout of values whose channels are the last dimension
 	inPlace []replacement
-	arena   int // bytes
-	scratch int // float32s for each worker
+	// of training: value id → moments of its channels, → gradient that the reader has to take through a rectifier
+	moments   map[int]moments
+	rectified map[int]rectified
+	arena     int // bytes
+	scratch   int // float32s for each worker
 
 	mu     sync.Mutex
 	free   []*frame
@@ -49,7 +52,8 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	if err := s.optimize(g); err != nil {
 		return nil, err
 	}
-	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{}}
+	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{},
+		moments: map[int]moments{}, rectified: map[int]rectified{}}
 	p.makeSlots()
 	var err error
 	if p.inPlace, err = replacements(g, s.opts.InPlace); err != nil {

@@ -169,3 +169,77 @@ func TestInPlace(t *testing.T) {
 	require.NoError(t, err)
 	require.InDeltaSlice(t, []float64{0, 0}, tensor.Data[float64](w), 1e-6)
 }
+
+func TestTrainingLowerings(t *testing.T) {
+	for _, c := range []struct{ name, inputs, outputs, nodes string }{
+		{"norm", "%x: float32[3,20,4,5], %s: float32[20], %b: float32[20], %m: float32[20], %v: float32[20], %d: float32[3,20,4,5]",
+			"%y, %mean, %var, %dx, %ds, %db", `
+  %y, %mean, %var = BatchNormalization{training_mode=1, momentum=0.7}(%x, %s, %b, %m, %v) "norm"
+  %dx, %ds, %db = onnxrun.BatchNormalizationGrad(%d, %x, %s) "back"`},
+		{"norm and rectifier", "%x: float32[2,16,3,3], %s: float32[16], %b: float32[16], %m: float32[16], %v: float32[16], %d: float32[2,16,3,3]",
+			"%y, %dx, %ds, %db", `
+  %n, _, %var = BatchNormalization{training_mode=1}(%x, %s, %b, %m, %v) "norm"
+  %y = Relu(%n) "relu"
+  %r = onnxrun.PointwiseGrad{of="Relu", result=true}(%d, %y) "relu/back"
+  %dx, %ds, %db = onnxrun.BatchNormalizationGrad(%r, %x, %s) "back"`},
+		{"norm, sum and rectifier", "%x: float32[2,17,3,3], %s: float32[17], %b: float32[17], %m: float32[17], %v: float32[17], %d: float32[2,17,3,3]",
+			"%y, %dx, %dz", `
+  %n = BatchNormalization{training_mode=1}(%x, %s, %b, %m, %v) "norm"
+  %z = Add(%n, %x) "sum"
+  %y = Relu(%z) "relu"
+  %r = onnxrun.PointwiseGrad{of="Relu", result=true}(%d, %y) "relu/back"
+  %dn, %ds, %db = onnxrun.BatchNormalizationGrad(%r, %x, %s) "back"
+  %dx = Add(%r, %dn) "dx"
+  %dz, %us, %ub = onnxrun.BatchNormalizationGrad(%dx, %x, %s) "unread"`},
+		{"pool", "%x: float32[2,20,7,8], %d: float32[2,20,4,4]", "%y, %dx", `
+  %y = MaxPool{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0]}(%x) "pool"
+  %dx = onnxrun.MaxPoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0]}(%d, %x) "back"`},
+		{"pool after a rectifier", "%x: float32[2,20,7,8], %d: float32[2,20,3,4]", "%dx, %p", `
+  %n, %mean = BatchNormalization{training_mode=1}(%x, %s, %b, %s, %s) "norm"
+  %y = MaxPool{kernel_shape=[2,2], strides=[2,2]}(%n) "pool"
+  %r = onnxrun.MaxPoolGrad{kernel_shape=[2,2], strides=[2,2]}(%d, %n) "back"
+  %p = Transpose{perm=[0,2,3,1]}(%y) "other layout"
+  %dx = onnxrun.PointwiseGrad{of="Tanh"}(%r, %x) "tanh"`},
+		{"overhanging pool", "%x: float32[1,16,5,5], %d: float32[1,16,3,3]", "%dx", `
+  %dx = onnxrun.MaxPoolGrad{kernel_shape=[2,2], strides=[2,2], ceil_mode=1}(%d, %x) "back"`},
+		{"average", "%d: float32[2,20,4,4]", "%a, %b", `
+  %a = onnxrun.AveragePoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0]}(%d, %shape) "part"
+  %b = onnxrun.AveragePoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0], count_include_pad=1}(%d, %shape) "whole"`},
+		{"mean", "%d: float32[2,20]", "%y", `
+  %e = Neg(%d) "neg"
+  %r = Reshape(%e, %column) "column"
+  %y = Expand(%r, %shape) "spread"`},
+		{"response", "%x: float32[2,20,3,3], %d: float32[2,20,3,3]", "%a, %b", `
+  %a = onnxrun.LRNGrad{size=5, alpha=0.5, beta=0.75, bias=2.0}(%d, %x) "common"
+  %b = onnxrun.LRNGrad{size=4, alpha=0.5, beta=0.5, bias=1.0}(%d, %x) "rare"`},
+		{"functions", "%d: float32[3,37], %x: float32[3,37]", "%a, %b, %c, %e, %f, %g, %h, %i, %j, %k, %l, %m", `
+  %y = Tanh(%x) "tanh"
+  %s = Sigmoid(%x) "sigmoid"
+  %a = onnxrun.PointwiseGrad{of="Tanh", result=true}(%d, %y) "a"
+  %b = onnxrun.PointwiseGrad{of="Sigmoid", result=true}(%d, %s) "b"
+  %c = onnxrun.PointwiseGrad{of="LeakyRelu", alpha=0.3}(%d, %x) "c"
+  %e = onnxrun.PointwiseGrad{of="HardSwish"}(%d, %x) "e"
+  %f = onnxrun.PointwiseGrad{of="HardSigmoid"}(%d, %x) "f"
+  %g = onnxrun.PointwiseGrad{of="Swish", alpha=1.5}(%d, %x) "g"
+  %h = onnxrun.PointwiseGrad{of="Gelu"}(%d, %x) "h"
+  %i = onnxrun.PointwiseGrad{of="Gelu", approximate="tanh"}(%d, %x) "i"
+  %j = onnxrun.PointwiseGrad{of="Elu", alpha=0.5}(%d, %x) "j"
+  %k = onnxrun.PointwiseGrad{of="Exp", result=true}(%d, %s) "k"
+  %l = onnxrun.PointwiseGrad{of="Relu", result=true}(%d, %x) "l"
+  %m = onnxrun.PointwiseGrad{of="Softplus"}(%d, %x) "m"`},
+		{"gradients of one value", "%x: float32[2,20,3,3], %d: float32[2,20,3,3], %s: float32[20]", "%y, %z", `
+  %a, %as, %ab = onnxrun.BatchNormalizationGrad(%d, %x, %s) "a"
+  %b = onnxrun.PointwiseGrad{of="Tanh", result=true}(%a, %x) "b"
+  %c = Reshape(%b, %flat) "flat"
+  %z = onnxrun.PointwiseGrad{of="Tanh", result=true}(%c, %c) "c"
+  %y = Add(%a, %b) "sum"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			consts := "  %shape: int64[4] = const [2, 20, 7, 8]\n  %column: int64[4] = const [2, 20, 1, 1]\n  %flat: int64[2] = const [2, 180]\n"
+			if c.name == "pool after a rectifier" {
+				consts += "  %s: float32[20] = const splat(0.5)\n  %b: float32[20] = const splat(0.25)\n"
+			}
+			compareTraining(t, `graph "g" opset 21 (`+c.inputs+") -> ("+c.outputs+") {\n"+consts+c.nodes+"\n}")
+		})
+	}
+}

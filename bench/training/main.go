@@ -5,8 +5,8 @@ import (
 	"flag"
 	"fmt"
 	"log"
-	"runtime/pprof"
 	"os"
+	"runtime/pprof"
 	"time"
 )
 

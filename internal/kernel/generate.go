@@ -14,3 +14,4 @@ package kernel
 //go:generate go run -C _gen ./grad -out ../grad_amd64.s -stubs ../grad_amd64.go -pkg kernel
 //go:generate go run -C _gen ./train -out ../train_amd64.s -stubs ../train_amd64.go -pkg kernel
 //go:generate go run -C _gen ./update -out ../update_amd64.s -stubs ../update_amd64.go -pkg kernel
+//go:generate go run -C _gen ./back -out ../back_amd64.s -stubs ../back_amd64.go -pkg kernel

@@ -219,7 +219,7 @@ func BenchmarkTrainingPasses(b *testing.B) {
 		must(err)
 		measure(name+"pool-grad", g, func(task int, _ []float32) { g.Run(task, dx, dy, x, y) })
 	}
-	lrn, err := NewBlockedLRNGrad(LRNSpec{N: n, C: c, Inner: size * size, Size: 5, Alpha: 1e-4, Beta: 0.75, Bias: 1})
+	lrn, err := NewBlockedLRNGrad(LRNSpec{N: n, C: c, Inner: size * size, Size: 5, Alpha: 1e-4, Beta: 0.75, Bias: 1}, Auto)
 	must(err)
 	measure("lrn-grad", lrn, func(task int, scratch []float32) { lrn.Run(task, dx, dy, x, scratch) })
 }

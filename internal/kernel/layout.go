@@ -37,7 +37,7 @@ func (l *Layout) Run(task int, dst, src []float32) {
 	for u := lo; u < hi; u++ {
 		image, b := u/blocks, u%blocks
 		channels := min(Block, l.spec.C-b*Block)
-		if l.spec.Last {
+		if l.spec.Last || plane == 1 {
 			l.rows(dst, src, u*plane*Block, image*plane*l.spec.C+b*Block, channels)
 			continue
 		}

@@ -5,7 +5,8 @@ import (
 	"math"
 )
 
-// BlockedLRNGrad is a prepared gradient of local response normalization of blocked data, of any exponent, in plain Go.
+// BlockedLRNGrad is a prepared gradient of local response normalization of blocked data, of any exponent; of
+// 3/4 with vector registers.
 // With s = Bias + Alpha/Size · Σ x² over the window of each channel,
 //
 //	dx[i] = dy[i]·s[i]^-Beta - 2·Alpha·Beta/Size · x[i] · Σ dy[j]·x[j]·s[j]^(-Beta-1)
@@ -13,18 +14,34 @@ import (
 // summed over the channels j whose window holds i.
 type BlockedLRNGrad struct {
 	spec LRNSpec
+	impl Impl // Generic for other exponents than 3/4
+	pad  int
 	chunks
 }
 
+// lrnGradArgs describes one pixel, with distances in bytes; squares and terms have pad bytes of zeros before and behind.
+// _gen/back knows the offsets of the fields.
+type lrnGradArgs struct {
+	dx, dy, x             *float32
+	step, blocks          int
+	squares, terms, power *float32
+	pad, before, after    int
+	size                  int // elements
+	bias, scale, back     float32
+}
+
 // NewBlockedLRNGrad prepares a gradient.
-func NewBlockedLRNGrad(spec LRNSpec) (*BlockedLRNGrad, error) {
+func NewBlockedLRNGrad(spec LRNSpec, impl Impl) (*BlockedLRNGrad, error) {
 	if spec.Size < 1 || spec.Size > maxTaps {
 		return nil, fmt.Errorf("kernel: gradient of lrn: unsupported size %d", spec.Size)
 	}
 	if _, err := count("gradient of lrn", spec.N, spec.Inner, roundUp(spec.C, Block)); err != nil {
 		return nil, err
 	}
-	l := &BlockedLRNGrad{spec: spec}
+	l := &BlockedLRNGrad{spec: spec, impl: impl.Resolve(), pad: roundUp(spec.Size, Block)}
+	if spec.Beta != 0.75 {
+		l.impl = Generic
+	}
 	if spec.C > 0 {
 		l.chunks = newChunks(spec.N*spec.Inner, spec.Split, max(1, grain/max(1, spec.C*16)))
 	}
@@ -35,17 +52,48 @@ func NewBlockedLRNGrad(spec LRNSpec) (*BlockedLRNGrad, error) {
 func (l *BlockedLRNGrad) Algorithm() string { return "grad-lrn" }
 
 // ScratchSize returns the number of float32 of scratch that Run needs.
-func (l *BlockedLRNGrad) ScratchSize() int { return 4 * l.spec.C }
+func (l *BlockedLRNGrad) ScratchSize() int {
+	if l.impl == Generic {
+		return 4 * l.spec.C
+	}
+	return 3*Blocks(l.spec.C)*Block + 4*l.pad
+}
 
 // Run computes the gradient at some positions.
 func (l *BlockedLRNGrad) Run(task int, dx, dy, x, scratch []float32) {
 	s := &l.spec
 	step, size := s.Inner*Block, Blocks(s.C)*s.Inner*Block
 	lo, hi := l.bounds(task)
+	if l.impl != Generic {
+		l.vector(dx, dy, x, scratch, lo, hi)
+		return
+	}
 	for p := lo; p < hi; p++ {
 		at := p/s.Inner*size + p%s.Inner*Block
 		end := at + size - step + Block
 		l.pixel(dx[at:end], dy[at:end], x[at:end], step, scratch)
+	}
+}
+
+// vector computes positions lo…hi-1 with vector registers.
+func (l *BlockedLRNGrad) vector(dx, dy, x, scratch []float32, lo, hi int) {
+	s := &l.spec
+	blocks, size := Blocks(s.C), Blocks(s.C)*s.Inner*Block
+	padded := blocks*Block + 2*l.pad
+	scratch = scratch[:l.ScratchSize()]
+	clear(scratch)
+	before, after := (s.Size-1)/2, s.Size/2
+	scale := s.Alpha / float32(s.Size)
+	a := lrnGradArgs{
+		step: s.Inner * blockBytes, blocks: blocks, squares: &scratch[0], terms: &scratch[padded], power: &scratch[2*padded],
+		pad: l.pad * floatBytes, before: before * floatBytes, after: after * floatBytes, size: s.Size,
+		bias: s.Bias, scale: scale, back: -2 * s.Beta * scale,
+	}
+	for p := lo; p < hi; p++ {
+		at := p/s.Inner*size + p%s.Inner*Block
+		end := at + size - s.Inner*Block + Block
+		a.dx, a.dy, a.x = &dx[at:end][0], &dy[at:end][0], &x[at:end][0]
+		lrnGrad(l.impl, &a)
 	}
 }
 

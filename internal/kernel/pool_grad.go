@@ -103,8 +103,11 @@ func gradPoolGeneric(kind PoolKind, g *poolGrad) {
 	}
 }
 
-// BlockedMeanGrad is a prepared gradient of a BlockedMean.
-type BlockedMeanGrad struct{ BlockedMean }
+// BlockedMeanGrad is a prepared gradient of a BlockedMean, or of a sum in its place.
+type BlockedMeanGrad struct {
+	BlockedMean
+	factor float32
+}
 
 // NewBlockedMeanGrad prepares the gradient of the mean of the same arguments.
 func NewBlockedMeanGrad(n, c, plane, split int, impl Impl) (*BlockedMeanGrad, error) {
@@ -112,7 +115,16 @@ func NewBlockedMeanGrad(n, c, plane, split int, impl Impl) (*BlockedMeanGrad, er
 	if err != nil {
 		return nil, err
 	}
-	return &BlockedMeanGrad{*m}, nil
+	return &BlockedMeanGrad{*m, 1 / float32(max(1, plane))}, nil
+}
+
+// NewBlockedSpread prepares the spreading of one number for each plane.
+func NewBlockedSpread(n, c, plane, split int, impl Impl) (*BlockedMeanGrad, error) {
+	m, err := NewBlockedMean(n, c, plane, split, impl)
+	if err != nil {
+		return nil, err
+	}
+	return &BlockedMeanGrad{*m, 1}, nil
 }
 
 // Run computes one task of dx of dy, plain N×C.
@@ -123,7 +135,7 @@ func (m *BlockedMeanGrad) Run(task int, dx, dy []float32) {
 		var v [Block]float32
 		image, b := u/blocks, u%blocks
 		for i, d := range dy[image*m.c+b*Block : image*m.c+min(m.c, (b+1)*Block)] {
-			v[i] = d / float32(m.plane)
+			v[i] = d * m.factor
 		}
 		plane := dx[u*size : (u+1)*size]
 		for len(plane) > 0 {
