@@ -15,7 +15,7 @@ type Score struct {
 // TopK is the k most probable classes, the most probable first, equal ones by index. output is a model's scores for one
 // image: probabilities, or numbers that a softmax turns into such.
 func TopK(output []float32, labels []string, k int) []Score {
-	p := probabilities(output)
+	p := Probabilities(output)
 	order := make([]int, len(p))
 	for i := range order {
 		order[i] = i
@@ -41,8 +41,8 @@ func TopK(output []float32, labels []string, k int) []Score {
 	return top
 }
 
-// probabilities is output if it is a distribution, else its softmax.
-func probabilities(output []float32) []float64 {
+// Probabilities is a model's scores for one image as they are if they are a distribution, else their softmax.
+func Probabilities(output []float32) []float64 {
 	p := make([]float64, len(output))
 	sum, highest, distribution := 0.0, math.Inf(-1), true
 	for i, v := range output {

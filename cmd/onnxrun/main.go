@@ -94,7 +94,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVar(&a.strict, "strict", false, "no algorithm that reassociates sums more than a matrix product does")
 	flags.BoolVar(&a.tune, "tune", false, "measure the algorithms of each convolution once, and keep the result in the cache folder")
 	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand(), a.benchCommand(), a.profileCommand(),
-		a.optimizeCommand(), a.verifyCommand(), a.diffCommand(), a.labelCommand(), a.viewCommand())
+		a.evalCommand(), a.optimizeCommand(), a.verifyCommand(), a.diffCommand(), a.labelCommand(), a.viewCommand())
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.CompletionOptions.HiddenDefaultCmd = true
