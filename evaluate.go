@@ -251,7 +251,7 @@ func (e *evaluator) finish(took time.Duration) (*Evaluation, error) {
 		e.Classes[i].Precision = right / float64(max(1, taken))
 	}
 	if e.unnamed > 0 {
-		e.Notes = append(e.Notes, fmt.Sprintf("%d images have no class and are left out", e.unnamed))
+		e.Notes = append(e.Notes, fmt.Sprintf("images without a class, which are left out: %d", e.unnamed))
 	}
 	return &e.Evaluation, nil
 }

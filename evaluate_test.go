@@ -119,6 +119,16 @@ func TestEvaluateElsewhere(t *testing.T) {
 	}
 }
 
+func TestEvaluateUnnamed(t *testing.T) {
+	data := dataset(t, map[string][]byte{"a.png": twoPixels(t, 9, 1), "b.png": twoPixels(t, 9, 1), "list.csv": []byte("a.png,cat\nb.png\n")})
+	data, err := vision.OpenDataset(filepath.Join(data.Name(), "list.csv"))
+	require.NoError(t, err)
+	e, err := Evaluate(context.Background(), pixelModel(t, pixels, "cat", "dog"), data, EvaluateOptions{})
+	require.NoError(t, err)
+	require.Equal(t, 1, e.Images)
+	require.Equal(t, []string{"images without a class, which are left out: 1"}, e.Notes)
+}
+
 func TestEvaluateErrors(t *testing.T) {
 	ctx := context.Background()
 	cancelled, cancel := context.WithCancel(ctx)

@@ -120,3 +120,21 @@ func ExampleModel_Prepare() {
 	fmt.Println(batches, len(broken))
 	// Output: [float32[10 1 28 28]] 0
 }
+
+// A data set is folders of images by class, a .tar of the same, IDX files, or a .csv of paths and labels.
+func ExampleEvaluate() {
+	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	if err != nil {
+		log.Fatal(err)
+	}
+	data, err := vision.OpenDataset("testdata/digits.csv")
+	if err != nil {
+		log.Fatal(err)
+	}
+	e, err := onnxrun.Evaluate(context.Background(), m, data, onnxrun.EvaluateOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d images, %.0f %% right\n", e.Images, 100*e.Top1)
+	// Output: 10 images, 100 % right
+}

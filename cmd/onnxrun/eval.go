@@ -47,7 +47,7 @@ split it.
 Classes are the model's labels of the same names, whatever their case; else, where
 there are as many, they are matched by their order, which is told. Images that
 cannot be read are left out and named; --strict-data makes them an error.`,
-		Example: `  onnxrun eval lenet5.onnx mnist/
+		Example: `  onnxrun eval testdata/lenet5.onnx testdata/digits.csv
   onnxrun eval resnet18.onnx flowers/ --split val --confusion confusion.png
   onnxrun eval model.onnx flowers.tar --worst worst.png --worst-count 36
   onnxrun eval model.onnx labels.csv --json | jq .top1`,

@@ -119,6 +119,14 @@ func TestGrid(t *testing.T) {
 	require.Error(t, Grid(io.Discard, make([]Tile, 401)))
 }
 
+func TestUsual(t *testing.T) {
+	of := func(y ...float64) float64 { return usual([]Line{{X: make([]float64, len(y)), Y: y}}) }
+	require.Equal(t, 2.0, of(1e6, 2, 1, 0.5, 0.4))
+	for _, healthy := range [][]float64{{2.3, 0.5, 0.2, 0.1}, {0, 0, 5}, {math.NaN()}, {}} {
+		require.True(t, math.IsNaN(of(healthy...)), healthy)
+	}
+}
+
 func TestTicks(t *testing.T) {
 	labels := func(m plot.Ticker, lo, hi float64) (out []string) {
 		for _, tick := range m.Ticks(lo, hi) {

@@ -53,7 +53,7 @@ type Epoch struct {
 }
 
 // Curves draws the loss and, where one was measured, the accuracy by epoch, for training and validation, 1800×700 pixels.
-// The last values stand beside the lines.
+// The last values stand beside the lines; losses far beyond the others are cut off.
 func Curves(w io.Writer, epochs []Epoch) error {
 	line := func(name string, scale float64, of func(e Epoch) float64) Line {
 		l := Line{Name: name}
@@ -65,6 +65,7 @@ func Curves(w io.Writer, epochs []Epoch) error {
 	loss := &panel{y: "Loss", x: "epoch", whole: true, lo: 0, hi: math.NaN(), last: "%.3g", lines: []Line{
 		line("train", 1, func(e Epoch) float64 { return e.TrainLoss }), line("val", 1, func(e Epoch) float64 { return e.ValLoss }),
 	}}
+	loss.hi = usual(loss.lines)
 	accuracy := &panel{y: "Accuracy, %", x: "epoch", whole: true, lo: math.NaN(), hi: math.NaN(), most: 100, last: "%.2f %%", lines: []Line{
 		line("train", 100, func(e Epoch) float64 { return e.TrainAccuracy }), line("val", 100, func(e Epoch) float64 { return e.ValAccuracy }),
 	}}
@@ -90,6 +91,26 @@ func Curves(w io.Writer, epochs []Epoch) error {
 		return err
 	}
 	return s.write(w)
+}
+
+// usual is the greatest value of lines that is at most 30 times the median, NaN where that is all of them.
+func usual(lines []Line) float64 {
+	var values []float64
+	for _, l := range finite(lines) {
+		values = append(values, l.Y...)
+	}
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	slices.Sort(values)
+	limit, last := 30*values[len(values)/2], len(values)-1
+	if values[last] <= limit || limit <= 0 {
+		return math.NaN()
+	}
+	for values[last] > limit {
+		last--
+	}
+	return values[last]
 }
 
 // Rates draws what a learning-rate finder saw: the loss at each rate, on a logarithmic axis, and the rate picked (0:
