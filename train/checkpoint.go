@@ -128,6 +128,9 @@ func (f *fit) load() error {
 	if len(best) > 0 {
 		f.best = best
 	}
+	if f.opts.Resumed != nil {
+		f.opts.Resumed(f.History, f.Batch)
+	}
 	return nil
 }
 

@@ -21,6 +21,26 @@ type Source interface {
 	Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error]
 }
 
+// Feed makes further inputs of a step, by name, from a batch.
+type Feed func(ctx context.Context, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error)
+
+// feedsOf is all inputs of a step with a batch.
+func (t *Trainer) feedsOf(ctx context.Context, feed Feed, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error) {
+	var more map[string]*tensor.Tensor
+	if feed != nil {
+		var err error
+		if more, err = feed(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	feeds := clone(more)
+	feeds[t.image] = b.X
+	if _, ok := t.places[Targets]; ok {
+		feeds[Targets] = b.Targets
+	}
+	return feeds, nil
+}
+
 // FitOptions say how a Trainer goes through a Source.
 type FitOptions struct {
 	Epochs   int
@@ -34,7 +54,7 @@ type FitOptions struct {
 	Patience int
 	Best     bool
 	// Feed makes more inputs of the step from a batch, such as a teacher's scores; nil: none.
-	Feed func(ctx context.Context, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error)
+	Feed Feed
 	// Checkpoint is the file that all that a run needs to go on is written to, after each epoch, every Every, and when ctx
 	// is done; empty: none. Resume goes on from it if it is there.
 	Checkpoint string
@@ -45,6 +65,8 @@ type FitOptions struct {
 	// Step and Epoch, if not nil, are called after each step and each epoch.
 	Step  func(Progress)
 	Epoch func(Record)
+	// Resumed, if not nil, is called before the first step of a run that goes on from a checkpoint, with the epochs behind it.
+	Resumed func(done []Record, batch int)
 }
 
 // Metrics is how well a model does.
@@ -191,17 +213,9 @@ func (f *fit) epoch(ctx context.Context) error {
 
 // step makes one step.
 func (f *fit) step(ctx context.Context, b *vision.LoadedBatch, steps int) error {
-	feeds := map[string]*tensor.Tensor{}
-	if f.opts.Feed != nil {
-		more, err := f.opts.Feed(ctx, b)
-		if err != nil {
-			return err
-		}
-		feeds = more
-	}
-	feeds[f.t.Image()] = b.X
-	if _, ok := f.t.places[Targets]; ok {
-		feeds[Targets] = b.Targets
+	feeds, err := f.t.feedsOf(ctx, f.opts.Feed, b)
+	if err != nil {
+		return err
 	}
 	total := f.opts.Epochs * steps
 	at := f.Epoch*steps + f.Batch

@@ -228,3 +228,20 @@ func TestNonFiniteLoss(t *testing.T) {
 	require.Equal(t, "Conv", at.Op)
 	require.Equal(t, before, weights(tr))
 }
+
+// The rate that is found is one that learns, and finding it leaves the trainer as it was.
+func TestFindRate(t *testing.T) {
+	tr := trainer(t, train.Options{Optimizer: train.Optimizer{Momentum: 0.9}, Seed: 1})
+	before := weights(tr)
+	c, err := tr.FindRate(t.Context(), bars{20, 16}, nil, 1e-5, 10, 60)
+	require.NoError(t, err)
+	require.Equal(t, before, weights(tr))
+	require.Zero(t, tr.Steps())
+	require.InDelta(t, 1e-5, c.Rates[0], 1e-12)
+	require.Equal(t, len(c.Rates), len(c.Losses))
+	h, err := tr.Fit(t.Context(), bars{20, 16}, train.FitOptions{Epochs: 3, Rate: c.Pick})
+	require.NoError(t, err)
+	require.Greater(t, h.Epochs[2].Train.Accuracy, 0.95, "at a rate of %v", c.Pick)
+	_, err = tr.FindRate(t.Context(), bars{20, 16}, nil, 0, 10, 60)
+	require.EqualError(t, err, "train: rates from 0 to 10 in 60 steps: expects 0 < low < high and at least 2 steps")
+}
