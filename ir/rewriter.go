@@ -17,11 +17,21 @@ type Rewriter struct {
 	added  map[*Node]bool
 	loose  []*Value // lost a use: dead if that was the last
 	edits  int
+	retype bool // types may change
 }
 
 // NewRewriter begins a change of g, which Done ends.
 func NewRewriter(g *Graph) *Rewriter {
 	return &Rewriter{g: g, before: map[*Node][]*Node{}, added: map[*Node]bool{}}
+}
+
+// NewRetyper is NewRewriter for a change after which values may have other types: replacements need not be of a
+// compatible type, and SetNode gives a node's outputs the types that follow from its inputs. It is for the caller to make
+// what stands behind fit, before Done infers all types.
+func NewRetyper(g *Graph) *Rewriter {
+	r := NewRewriter(g)
+	r.retype = true
+	return r
 }
 
 // Changed reports whether an edit has been made.
@@ -53,6 +63,20 @@ func (r *Rewriter) Free(v *Value) (*tensor.Tensor, error) {
 	r.g.inputs = append(r.g.inputs, v)
 	r.edits++
 	return t, nil
+}
+
+// SetConst gives a constant another tensor, of the same type unless r is a retyper.
+func (r *Rewriter) SetConst(v *Value, t *tensor.Tensor) error {
+	typ := TensorType(t)
+	switch {
+	case !r.g.owns(v) || v.konst == nil:
+		return fmt.Errorf("ir: value %q: is not a constant of the graph", v.name)
+	case !r.retype && !v.typ.Accepts(typ):
+		return fmt.Errorf("ir: value %q: its type is %v, not %v", v.name, v.typ, typ)
+	}
+	v.konst, v.typ, v.dims = t, typ, constDims(t)
+	r.edits++
+	return nil
 }
 
 // Insert adds a node of one output before another one, at the end if that is nil, and returns the output, which is
@@ -93,7 +117,7 @@ func (r *Rewriter) CanReplace(old, new *Value) error {
 	switch {
 	case !r.g.owns(old) || !r.g.owns(new):
 		return refuse("both must be of the graph")
-	case !old.typ.Accepts(new.typ):
+	case !r.retype && !old.typ.Accepts(new.typ):
 		return refuse(fmt.Sprintf("its type is %v, not %v", new.typ, old.typ))
 	case !slices.Contains(r.g.outputs, old):
 	case slices.Contains(r.g.inputs, old):
@@ -200,7 +224,7 @@ func (r *Rewriter) SetNode(n *Node, op Op, inputs ...*Value) error {
 		return err
 	}
 	for i, v := range n.outputs {
-		if v != nil && !v.typ.Accepts(types[i]) {
+		if v != nil && !r.retype && !v.typ.Accepts(types[i]) {
 			return fail(fmt.Errorf("output %d: as %s its type is %v, not %v", i, op.Def().FullName(), types[i], v.typ))
 		}
 	}
@@ -285,6 +309,6 @@ func (r *Rewriter) Done() error {
 		}
 	}
 	r.g.compact()
-	*r = *NewRewriter(r.g)
+	*r = Rewriter{g: r.g, before: map[*Node][]*Node{}, added: map[*Node]bool{}, retype: r.retype}
 	return nil
 }

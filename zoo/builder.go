@@ -3,6 +3,7 @@ package zoo
 import (
 	"fmt"
 
+	"github.com/onnxrun/onnxrun/internal/initial"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -18,7 +19,7 @@ type builder struct {
 }
 
 func newBuilder(name string, opt Options) *builder {
-	b := &builder{g: ir.NewGraph(name), opt: opt, init: he}
+	b := &builder{g: ir.NewGraph(name), opt: opt, init: initial.He}
 	b.g.Opset = opset
 	return b
 }
@@ -79,7 +80,7 @@ func (b *builder) weights(name string, init func(inputs, outputs int) float64, i
 		return nil
 	}
 	t := tensor.New(tensor.Float32, shape...)
-	fillUniform(tensor.Data[float32](t), b.opt.Seed, name, float32(init(inputs, outputs)))
+	initial.Uniform(tensor.Data[float32](t), b.opt.Seed, name, float32(init(inputs, outputs)))
 	return b.constant(name, t)
 }
 
@@ -125,7 +126,7 @@ func (b *builder) fc(name string, x *ir.Value, out int) *ir.Value {
 
 // classifier is the fully connected layer that gives the classes' scores.
 func (b *builder) classifier(name string, x *ir.Value) *ir.Value {
-	return b.linear(name, x, b.opt.Classes, glorot)
+	return b.linear(name, x, b.opt.Classes, initial.Glorot)
 }
 
 func (b *builder) linear(name string, x *ir.Value, out int, init func(inputs, outputs int) float64) *ir.Value {

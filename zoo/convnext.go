@@ -3,6 +3,7 @@ package zoo
 import (
 	"fmt"
 
+	"github.com/onnxrun/onnxrun/internal/initial"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -65,7 +66,7 @@ func (b *builder) layerNorm(name string, x *ir.Value) *ir.Value {
 // dense is a fully connected layer over the last dimension.
 func (b *builder) dense(name string, x *ir.Value, out int) *ir.Value {
 	in := b.last(x)
-	y := b.node(name+"/matmul", ir.New[ops.MatMul](), x, b.weights(name+".weight", glorot, in, out, in, out))
+	y := b.node(name+"/matmul", ir.New[ops.MatMul](), x, b.weights(name+".weight", initial.Glorot, in, out, in, out))
 	return b.add(name, y, b.filled(name+".bias", out, 0))
 }
 

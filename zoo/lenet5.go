@@ -1,13 +1,16 @@
 package zoo
 
-import "github.com/onnxrun/onnxrun/ir"
+import (
+	"github.com/onnxrun/onnxrun/internal/initial"
+	"github.com/onnxrun/onnxrun/ir"
+)
 
 // LeCun, Bottou, Bengio, Haffner 1998, "Gradient-based learning applied to document recognition", figure 2. As is
 // commonly done, C3 sees all maps of S2, averages have no weights of their own, the sigmoid is a plain tanh, and OUTPUT is
 // fully connected rather than a distance to drawings of the digits. Images of 28×28 with two pixels of padding stand
 // for the 32×32 of the paper.
 func lenet5(b *builder) *ir.Value {
-	b.init = glorot
+	b.init = initial.Glorot
 	return lenet(b, b.tanh, b.averagePool, "tanh")
 }
 

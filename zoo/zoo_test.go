@@ -3,12 +3,12 @@ package zoo
 import (
 	"context"
 	"math"
-	"slices"
 	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/onnxrun/onnxrun/internal/initial"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -134,25 +134,6 @@ func TestClassesAndSeed(t *testing.T) {
 	require.ErrorContains(t, err, `zoo: unknown architecture "lenet", expects one of lenet5, lenet5-relu, `)
 }
 
-// The first numbers are the same on every machine, and the distribution is uniform.
-func TestFillUniform(t *testing.T) {
-	x := make([]float32, 100000)
-	fillUniform(x, 0, "conv1.weight", 2)
-	require.Equal(t, []float32{-0.39074302, 1.8017492, 0.8775432, 0.39743423}, x[:4])
-	var sum, squares float64
-	for _, v := range x {
-		sum += float64(v)
-		squares += float64(v) * float64(v)
-	}
-	require.InDelta(t, 0, sum/float64(len(x)), 0.02)
-	require.InDelta(t, 4./3, squares/float64(len(x)), 0.02)
-	require.GreaterOrEqual(t, slices.Min(x), float32(-2))
-	require.Less(t, slices.Max(x), float32(2))
-	y := make([]float32, 1)
-	fillUniform(y, 0, "conv2.weight", 2)
-	require.NotEqual(t, x[0], y[0])
-}
-
 // Fresh weights keep the scale of the signal: the scores of an image of noise neither vanish nor explode, and the
 // probabilities add up to 1.
 func TestFreshWeightsKeepTheScale(t *testing.T) {
@@ -160,7 +141,7 @@ func TestFreshWeightsKeepTheScale(t *testing.T) {
 		g, err := Build(name, Options{})
 		require.NoError(t, err)
 		x := tensor.New(tensor.Float32, append([]int{2}, published[name].image...)...)
-		fillUniform(tensor.Data[float32](x), 1, "image", float32(math.Sqrt(3)))
+		initial.Uniform(tensor.Data[float32](x), 1, "image", float32(math.Sqrt(3)))
 		s, err := runtime.Compile(g, runtime.Options{Outputs: []string{"prob", g.Value("prob").Def().In(0).Name()}})
 		require.NoError(t, err)
 		out, err := s.Run(context.Background(), x)

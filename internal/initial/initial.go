@@ -1,21 +1,22 @@
-package zoo
+// Package initial has the numbers that weights begin with.
+package initial
 
 import (
 	"hash/fnv"
 	"math"
 )
 
-// he is the bound of the uniform distribution for layers with rectifiers behind them (He et al. 2015, "Delving deep
+// He is the bound of the uniform distribution for layers with rectifiers behind them (He et al. 2015, "Delving deep
 // into rectifiers", equation 10).
-func he(inputs, _ int) float64 { return math.Sqrt(6 / float64(inputs)) }
+func He(inputs, _ int) float64 { return math.Sqrt(6 / float64(inputs)) }
 
-// glorot is the bound for layers with tanh or a softmax behind them (Glorot and Bengio 2010, "Understanding the
+// Glorot is the bound for layers with tanh or a softmax behind them (Glorot and Bengio 2010, "Understanding the
 // difficulty of training deep feedforward neural networks", equation 16).
-func glorot(inputs, outputs int) float64 { return math.Sqrt(6 / float64(inputs+outputs)) }
+func Glorot(inputs, outputs int) float64 { return math.Sqrt(6 / float64(inputs+outputs)) }
 
-// fillUniform fills dst with numbers between ±bound. Element i depends on seed, name and i alone, on every machine: it is
+// Uniform fills dst with numbers between ±bound. Element i depends on seed, name and i alone, on every machine: it is
 // number i of SplitMix64 (Steele et al. 2014) begun at a hash of seed and name.
-func fillUniform(dst []float32, seed uint64, name string, bound float32) {
+func Uniform(dst []float32, seed uint64, name string, bound float32) {
 	const gamma = 0x9e3779b97f4a7c15
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(name))
