@@ -24,8 +24,7 @@ const (
 )
 
 // FindRate lets the rate grow from low to high over so many steps, and looks at the loss (Smith 2017, section 3.3). Pick is
-// a third of the rate at which the smoothed loss is least: the greatest, about, at which it still falls. What the trainer
-// learned meanwhile is forgotten.
+// the rate at which the loss falls fastest. What the trainer learned meanwhile is forgotten.
 func (t *Trainer) FindRate(ctx context.Context, src Source, feed Feed, low, high float64, steps int) (*RateCurve, error) {
 	if !(low > 0 && high > low) || steps < 2 {
 		return nil, fmt.Errorf("train: rates from %v to %v in %d steps: expects 0 < low < high and at least 2 steps", low, high, steps)
@@ -74,16 +73,14 @@ func (t *Trainer) sweep(ctx context.Context, src Source, feed Feed, low, high fl
 	return c.picked(), nil
 }
 
-// picked picks a rate.
+// picked picks the rate at which the smoothed loss falls fastest, by the logarithm of the rate.
 func (c *RateCurve) picked() *RateCurve {
-	best := -1
-	for i, loss := range c.Losses {
-		if best < 0 || loss < c.Losses[best] {
-			best = i
+	reach, steepest := max(1, len(c.Rates)/10), 0.0 // points on either side
+	for i := reach; i+reach < len(c.Rates); i++ {
+		slope := (c.Losses[i+reach] - c.Losses[i-reach]) / math.Log(c.Rates[i+reach]/c.Rates[i-reach])
+		if slope < steepest {
+			steepest, c.Pick = slope, c.Rates[i]
 		}
-	}
-	if best >= 0 {
-		c.Pick = c.Rates[best] / 3
 	}
 	return c
 }

@@ -233,7 +233,7 @@ func TestNonFiniteLoss(t *testing.T) {
 func TestFindRate(t *testing.T) {
 	tr := trainer(t, train.Options{Optimizer: train.Optimizer{Momentum: 0.9}, Seed: 1})
 	before := weights(tr)
-	c, err := tr.FindRate(t.Context(), bars{20, 16}, nil, 1e-5, 10, 60)
+	c, err := tr.FindRate(t.Context(), bars{20, 16}, nil, 1e-5, 10, 100)
 	require.NoError(t, err)
 	require.Equal(t, before, weights(tr))
 	require.Zero(t, tr.Steps())
