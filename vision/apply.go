@@ -27,49 +27,66 @@ func (s Spec) Apply(images ...*Image) (*tensor.Tensor, error) {
 	}
 	out := tensor.New(tensor.Float32, shape...)
 	size := s.Channels * s.Height * s.Width
+	tables := s.tables()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i, m := range images {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			s.write(tensor.Data[float32](out)[i*size:(i+1)*size], s.shape(m))
+			s.write(tensor.Data[float32](out)[i*size:(i+1)*size], s.shape(m), tables)
 		})
 	}
 	wg.Wait()
 	return out, nil
 }
 
-// shape brings an image to the channels and size of the Spec.
+// shape brings an image to the channels, the size and the ground of the Spec.
 func (s Spec) shape(m *Image) *Image {
-	if s.Channels == 1 {
-		m = m.Gray()
-	} else {
-		m = m.RGB()
-	}
-	switch s.Resize {
-	case "shorter":
-		m = limited(m)
-		w, h := s.ResizeTo, s.ResizeTo
-		if m.Width <= m.Height {
-			h = max(1, s.ResizeTo*m.Height/m.Width)
-		} else {
-			w = max(1, s.ResizeTo*m.Width/m.Height)
-		}
-		m = m.Resize(w, h, s.Filter).CenterCrop(s.Width, s.Height)
-	case "exact":
-		m = m.Resize(s.Width, s.Height, s.Filter)
-	default:
-		m = m.CenterCrop(s.Width, s.Height)
-	}
-	if s.Invert == "always" || s.Invert == "auto" && lightBorder(m) {
-		inverted := NewImage(m.Width, m.Height, m.Channels)
-		for i, v := range m.Pix {
-			inverted.Pix[i] = 255 - v
-		}
-		m = inverted
+	m = s.frame(s.channels(m))
+	if s.inverts(m) {
+		m = m.inverted()
 	}
 	return m
+}
+
+func (s Spec) channels(m *Image) *Image {
+	if s.Channels == 1 {
+		return m.Gray()
+	}
+	return m.RGB()
+}
+
+// frame resizes and cuts an image to Width×Height.
+func (s Spec) frame(m *Image) *Image {
+	switch s.Resize {
+	case "shorter":
+		return limited(m).shorter(s.ResizeTo, s.Filter).CenterCrop(s.Width, s.Height)
+	case "exact":
+		return m.Resize(s.Width, s.Height, s.Filter)
+	}
+	return m.CenterCrop(s.Width, s.Height)
+}
+
+// shorter is the image with a shorter side of n pixels.
+func (m *Image) shorter(n int, f Filter) *Image {
+	if m.Width <= m.Height {
+		return m.Resize(n, max(1, n*m.Height/m.Width), f)
+	}
+	return m.Resize(max(1, n*m.Width/m.Height), n, f)
+}
+
+// inverts reports whether an image in its frame is to be inverted.
+func (s Spec) inverts(m *Image) bool {
+	return s.Invert == "always" || s.Invert == "auto" && lightBorder(m)
+}
+
+func (m *Image) inverted() *Image {
+	out := NewImage(m.Width, m.Height, m.Channels)
+	for i, v := range m.Pix {
+		out.Pix[i] = 255 - v
+	}
+	return out
 }
 
 // maxAspect bounds how long an image may be for its width before its ends, which a centre crop leaves out, are cut off
@@ -102,22 +119,34 @@ func lightBorder(m *Image) bool {
 	return sum > 127*count
 }
 
+// tables is, for each channel, what becomes of the 256 values that a sample can have.
+func (s Spec) tables() [][256]float32 {
+	tables := make([][256]float32, s.Channels)
+	for c := range tables {
+		for v := range tables[c] {
+			tables[c][v] = float32((float64(v)*s.Scale - at(s.Mean, c, 0)) / at(s.Std, c, 1))
+		}
+	}
+	return tables
+}
+
 // write scales and orders the samples of an image of the right size.
-func (s Spec) write(dst []float32, m *Image) {
+func (s Spec) write(dst []float32, m *Image, tables [][256]float32) {
 	plane := s.Height * s.Width
-	for c := range s.Channels {
-		from := c
+	for c := range tables {
+		from, step, start, table := c, 1, c*plane, &tables[c]
 		if s.Order == "bgr" && s.Channels == 3 {
 			from = 2 - c
 		}
-		// One multiplication and addition for each of the 256 values a sample can have.
-		var table [256]float32
-		for v := range table {
-			table[v] = float32((float64(v)*s.Scale - at(s.Mean, c, 0)) / at(s.Std, c, 1))
-		}
-		step, start := 1, c*plane
 		if s.Layout == "nhwc" {
 			step, start = s.Channels, c
+		}
+		if step == 1 {
+			pix, out := m.Pix[from:], dst[start:start+plane]
+			for i := range out {
+				out[i] = table[pix[i*s.Channels]]
+			}
+			continue
 		}
 		for i := range plane {
 			dst[start+i*step] = table[m.Pix[i*s.Channels+from]]

@@ -31,6 +31,7 @@ const maxSamples = 20_000_000
 type Dataset struct {
 	name    string
 	classes []string
+	empty   []string // classes' folders without an image
 	samples []sample
 	file    io.Closer // nil: none is open
 }
@@ -189,7 +190,7 @@ func (d *Dataset) Shuffle(seed uint64) *Dataset {
 
 // with is the data set with other images.
 func (d *Dataset) with(samples []sample) *Dataset {
-	return &Dataset{d.name, d.classes, samples, d.file}
+	return &Dataset{d.name, d.classes, d.empty, samples, d.file}
 }
 
 // Batch is some images of a Dataset. Names and Classes are by image.
@@ -254,8 +255,9 @@ type entry struct {
 	open func() (*Image, error)
 }
 
-// arrange makes a data set of entries: split and class are the first folders of a path.
-func arrange(entries []entry) (*Dataset, error) {
+// arrange makes a data set of entries: split and class are the first folders of a path. folders is the paths of all
+// folders.
+func arrange(entries []entry, folders []string) (*Dataset, error) {
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
 	d := &Dataset{}
 	byName := map[string]int{}
@@ -277,6 +279,7 @@ func arrange(entries []entry) (*Dataset, error) {
 	for class := range byName {
 		d.classes = append(d.classes, class)
 	}
+	d.empty = emptyClasses(folders, split, byName)
 	slices.Sort(d.classes)
 	for i, class := range d.classes {
 		byName[class] = i
@@ -290,6 +293,20 @@ func arrange(entries []entry) (*Dataset, error) {
 		}
 	}
 	return d, nil
+}
+
+// emptyClasses is the folders that stand where those of classes do, and are none.
+func emptyClasses(folders []string, split bool, classes map[string]int) (empty []string) {
+	for _, folder := range folders {
+		if split {
+			_, folder, _ = strings.Cut(folder, "/")
+		}
+		if _, known := classes[folder]; !known && folder != "" && !strings.Contains(folder, "/") && len(classes) > 0 {
+			empty = append(empty, folder)
+		}
+	}
+	slices.Sort(empty)
+	return slices.Compact(empty)
 }
 
 // isSplit reports whether all images lie below folders that are named as the parts of a data set are.

@@ -16,25 +16,33 @@ import (
 // openFolder finds the images of a folder. Links to files are followed, links to folders are not.
 func openFolder(root string) (*Dataset, error) {
 	var entries []entry
+	var folders []string
 	err := filepath.WalkDir(root, func(file string, d fs.DirEntry, err error) error {
 		switch {
 		case err != nil:
 			return err
 		case d.IsDir() && file != root && ignoredFolder(d.Name()):
 			return filepath.SkipDir
-		case d.IsDir() || !isImageName(d.Name()):
-			return nil
-		case len(entries) == maxSamples:
+		case len(entries)+len(folders) > maxSamples:
 			return fmt.Errorf("has more than %d images", maxSamples)
 		}
 		rel, err := filepath.Rel(root, file)
+		switch {
+		case err != nil || file == root:
+			return err
+		case d.IsDir():
+			folders = append(folders, filepath.ToSlash(rel))
+			return nil
+		case !isImageName(d.Name()):
+			return nil
+		}
 		entries = append(entries, entry{filepath.ToSlash(rel), func() (*Image, error) { return DecodeFile(file) }})
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return arrange(entries)
+	return arrange(entries, folders)
 }
 
 // ignoredFolder reports whether a folder is hidden, or what macOS adds to archives.

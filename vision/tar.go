@@ -16,12 +16,12 @@ func openTar(name string) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := tarEntries(f)
+	entries, folders, err := tarEntries(f)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	d, err := arrange(entries)
+	d, err := arrange(entries, folders)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -30,34 +30,37 @@ func openTar(name string) (*Dataset, error) {
 	return d, nil
 }
 
-func tarEntries(f *os.File) (entries []entry, err error) {
+func tarEntries(f *os.File) (entries []entry, folders []string, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	// The reader of a file skips what is not read by seeking, and after Next stands at the data.
 	for r := tar.NewReader(f); ; {
 		h, err := r.Next()
 		if errors.Is(err, io.EOF) {
-			return entries, nil
+			return entries, folders, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("a damaged tar after %d images: %w", len(entries), err)
+			return nil, nil, fmt.Errorf("a damaged tar after %d images: %w", len(entries), err)
 		}
 		file := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
+		if h.Typeflag == tar.TypeDir && !inIgnoredFolder(file+"/x") && len(folders) < maxSamples {
+			folders = append(folders, file)
+		}
 		if h.Typeflag != tar.TypeReg || !isImageName(file) || inIgnoredFolder(file) {
 			continue
 		}
 		at, err := f.Seek(0, io.SeekCurrent)
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, nil, err
 		case isSparse(h):
-			return nil, fmt.Errorf("%q is a sparse file, which is not supported", h.Name)
+			return nil, nil, fmt.Errorf("%q is a sparse file, which is not supported", h.Name)
 		case h.Size > info.Size()-at:
-			return nil, fmt.Errorf("a damaged tar: %q ends beyond the archive", h.Name)
+			return nil, nil, fmt.Errorf("a damaged tar: %q ends beyond the archive", h.Name)
 		case len(entries) == maxSamples:
-			return nil, fmt.Errorf("has more than %d images", maxSamples)
+			return nil, nil, fmt.Errorf("has more than %d images", maxSamples)
 		}
 		data := io.NewSectionReader(f, at, h.Size)
 		entries = append(entries, entry{file, func() (*Image, error) {

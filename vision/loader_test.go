@@ -1,0 +1,263 @@
+package vision
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// pictures is a data set of n different images of that size and number of channels, of the given classes in turn.
+func pictures(n, w, h, channels, classes int) *Dataset {
+	d := &Dataset{name: "pictures", classes: numberedClasses(classes - 1)}
+	for i := range n {
+		m := NewImage(w, h, channels)
+		for k := range m.Pix {
+			m.Pix[k] = byte(mixBits(uint64(i)<<32 + uint64(k)))
+		}
+		d.samples = append(d.samples, sample{name: fmt.Sprint(i), class: i % classes, open: func() (*Image, error) { return m, nil }})
+	}
+	return d
+}
+
+// broken makes images of a data set unreadable.
+func broken(d *Dataset, images ...int) *Dataset {
+	for _, i := range images {
+		d.samples[i].open = func() (*Image, error) { return nil, fmt.Errorf("broken %d", i) }
+	}
+	return d
+}
+
+func augmentation(t testing.TB, text string) Augmentation {
+	a, err := ParseAugmentation(text)
+	require.NoError(t, err)
+	return a
+}
+
+// loaded is a copy of a batch.
+type loaded struct {
+	x, targets *tensor.Tensor
+	classes    []int
+	names      []string
+}
+
+// batches reads an epoch from a batch on.
+func batches(t testing.TB, d *Dataset, o LoaderOptions, epoch, from int) (all []loaded) {
+	l, err := NewLoader(d, o)
+	require.NoError(t, err)
+	for b, err := range l.Epoch(context.Background(), epoch, from) {
+		require.NoError(t, err)
+		require.Equal(t, from+len(all), b.Index)
+		all = append(all, loaded{b.X.Clone(), b.Targets.Clone(), slices.Clone(b.Classes), slices.Clone(b.Names)})
+	}
+	require.Len(t, all, l.Steps()-from)
+	return all
+}
+
+// Without augmentation a batch is what the Spec makes of its images.
+func TestLoaderIsApply(t *testing.T) {
+	gray, _ := Preset("mnist")
+	caffe, _ := Preset("imagenet-caffe")
+	caffe = caffe.WithSize(20, 24)
+	nhwc := caffe
+	nhwc.Layout = "nhwc"
+	plain := Spec{Resize: "none", Width: 9, Height: 30, Channels: 3, Order: "rgb", Invert: "always", Scale: 1, Layout: "nchw"}
+	for name, s := range map[string]Spec{"grey": gray, "shorter": caffe, "nhwc": nhwc, "none": plain} {
+		for _, channels := range []int{1, 3} {
+			d := pictures(7, 31, 27, channels, 2)
+			for i := range d.samples { // some have a light ground
+				if m, _ := d.Image(i); i%3 == 0 {
+					for k := range m.Pix {
+						m.Pix[k] |= 128
+					}
+				}
+			}
+			for i, b := range batches(t, d, LoaderOptions{Batch: 3, Spec: s, CacheBytes: 1 << 20}, 1, 0) {
+				var images []*Image
+				for k := range b.classes {
+					m, _ := d.Image(3*i + k)
+					images = append(images, m)
+					require.Equal(t, (3*i+k)%2, b.classes[k])
+				}
+				want, err := s.Apply(images...)
+				require.NoError(t, err)
+				require.True(t, want.Equal(b.x), name)
+			}
+		}
+	}
+}
+
+// A batch depends on seed, epoch and its number: not on what ran before, on workers, or on what is kept.
+func TestLoaderIsDeterministic(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		texts := []string{"none", "crop:2,flip", "rotate:20,affine,color:0.5,erase:0.5,mixup:0.3", "resized-crop:0.2,vflip,color:0.4/0.4/0.4/0.2,mixup"}
+		n := rapid.IntRange(1, 40).Draw(rt, "images")
+		s := Spec{Resize: "exact", Filter: Bilinear, Width: 8, Height: 6, Channels: 3, Order: "rgb", Scale: 1. / 255, Mean: []float64{0.5}, Layout: "nchw"}
+		o := LoaderOptions{
+			Batch: rapid.IntRange(1, 9).Draw(rt, "batch"), Seed: rapid.Uint64().Draw(rt, "seed"), Shuffle: true, Spec: s,
+			DropLast: rapid.Bool().Draw(rt, "drop"), Augment: augmentation(t, rapid.SampledFrom(texts).Draw(rt, "augment")), Workers: 1,
+		}
+		d := pictures(n, 17, 19, 3, 2)
+		for i := 1; i < n; i += 4 {
+			if rapid.Bool().Draw(rt, "broken") {
+				broken(d, i)
+			}
+		}
+		epoch := rapid.IntRange(0, 3).Draw(rt, "epoch")
+		want := batches(t, d, o, epoch, 0)
+		o.Workers, o.CacheBytes = rapid.IntRange(1, 4).Draw(rt, "workers"), int64(rapid.SampledFrom([]int{0, 1000, 1 << 20}).Draw(rt, "cache"))
+		from := rapid.IntRange(0, len(want)).Draw(rt, "from")
+		got := batches(t, d, o, epoch, from)
+		for i, b := range got {
+			w := want[from+i]
+			require.True(t, w.x.Equal(b.x) && w.targets.Equal(b.targets), "batch %d", from+i)
+			require.Equal(t, w.classes, b.classes)
+			require.Equal(t, w.names, b.names)
+		}
+	})
+}
+
+// A broken image is told once, and the next of the order takes its place.
+func TestLoaderSkipsBrokenImages(t *testing.T) {
+	d := broken(pictures(7, 4, 4, 1, 2), 1, 2, 6)
+	s := Spec{Resize: "none", Width: 4, Height: 4, Channels: 1, Order: "rgb", Scale: 1, Layout: "nchw"}
+	l, err := NewLoader(d, LoaderOptions{Batch: 3, Spec: s})
+	require.NoError(t, err)
+	var names, told []string
+	for epoch := range 2 {
+		for b, err := range l.Epoch(context.Background(), epoch, 0) {
+			require.NoError(t, err)
+			names = append(names, b.Names...)
+			for _, err := range b.Broken {
+				told = append(told, fmt.Sprint(epoch, b.Index, err))
+			}
+		}
+	}
+	require.Equal(t, slices.Repeat([]string{"0", "3", "3", "3", "4", "5", "0"}, 2), names)
+	require.Equal(t, []string{`0 0 vision: "1": broken 1`, `0 0 vision: "2": broken 2`, `0 2 vision: "6": broken 6`}, told)
+	require.Len(t, l.Broken(), 3)
+
+	l, err = NewLoader(d, LoaderOptions{Batch: 3, Spec: s, Strict: true})
+	require.NoError(t, err)
+	for b, err := range l.Epoch(context.Background(), 0, 0) {
+		require.Nil(t, b)
+		require.EqualError(t, err, `vision: "1": broken 1`)
+	}
+	l, err = NewLoader(broken(pictures(2, 4, 4, 1, 2), 0, 1), LoaderOptions{Batch: 3, Spec: s})
+	require.NoError(t, err)
+	for _, err := range l.Epoch(context.Background(), 0, 0) {
+		require.ErrorContains(t, err, `vision: data set "pictures": none of 2 images can be read`)
+		require.ErrorContains(t, err, "broken 0")
+	}
+}
+
+// A batch stays while the next one is read, and a loop may end or be cancelled anywhere.
+func TestLoaderReusesBatches(t *testing.T) {
+	s := Spec{Resize: "none", Width: 4, Height: 4, Channels: 1, Order: "rgb", Scale: 1, Layout: "nchw"}
+	l, err := NewLoader(pictures(50, 4, 4, 1, 2), LoaderOptions{Batch: 2, Spec: s, Shuffle: true})
+	require.NoError(t, err)
+	seen := map[*LoadedBatch]bool{}
+	var before, last *LoadedBatch
+	var copied *tensor.Tensor
+	for epoch := range 6 {
+		for b, err := range l.Epoch(context.Background(), epoch, 0) {
+			require.NoError(t, err)
+			if before != nil {
+				require.True(t, copied.Equal(before.X))
+			}
+			before, copied, last = b, b.X.Clone(), b
+			seen[b] = true
+			if epoch%2 == 1 && b.Index == 3 {
+				break
+			}
+		}
+		before = nil
+		kept := last.X.Clone()
+		for range l.Epoch(context.Background(), 99, 20) {
+		}
+		require.True(t, kept.Equal(last.X), "the last batch of a loop stays for good")
+	}
+	require.Less(t, len(seen), 30)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	count := 0
+	var end error
+	for _, err := range l.Epoch(ctx, 0, 0) {
+		if count++; count == 2 {
+			cancel()
+		}
+		end = err
+	}
+	require.ErrorIs(t, end, context.Canceled)
+	require.Less(t, count, 6)
+}
+
+func TestLoaderOptions(t *testing.T) {
+	s, _ := Preset("mnist")
+	d := pictures(10, 4, 4, 1, 3)
+	none := pictures(3, 4, 4, 1, 2)
+	none.samples[1].class = -1
+	for want, c := range map[string]struct {
+		d *Dataset
+		o LoaderOptions
+	}{
+		"no images":                        {d.Split(Val), LoaderOptions{Batch: 1, Spec: s}},
+		`image "2" is of class 2, expects`: {d, LoaderOptions{Batch: 1, Spec: s, Classes: 2}},
+		`image "1" has no class`:           {none, LoaderOptions{Batch: 1, Spec: s}},
+		"a batch of 0 images":              {d, LoaderOptions{Spec: s}},
+		"preprocessing: ":                  {d, LoaderOptions{Batch: 1}},
+	} {
+		_, err := NewLoader(c.d, c.o)
+		require.ErrorContains(t, err, want)
+	}
+	for _, c := range []struct{ batch, steps, dropped int }{{3, 4, 3}, {5, 2, 2}, {64, 1, 1}} {
+		l, err := NewLoader(d, LoaderOptions{Batch: c.batch, Spec: s})
+		require.NoError(t, err)
+		require.Equal(t, c.steps, l.Steps())
+		l, err = NewLoader(d, LoaderOptions{Batch: c.batch, Spec: s, DropLast: true})
+		require.NoError(t, err)
+		require.Equal(t, c.dropped, l.Steps())
+	}
+}
+
+// BenchmarkLoader measures images a second, with images that are kept.
+func BenchmarkLoader(b *testing.B) {
+	mnist, _ := Preset("mnist")
+	cifar, _ := Preset("unit")
+	photo, _ := Preset("imagenet")
+	photos := pictures(64, 500, 375, 3, 2)
+	for _, c := range []struct {
+		name, augment string
+		d             *Dataset
+		s             Spec
+		cache         int64
+	}{
+		{"28/none", "none", pictures(20000, 28, 28, 1, 10), mnist, 1 << 30},
+		{"28/affine", "affine:0.1,rotate:10", pictures(20000, 28, 28, 1, 10), mnist, 1 << 30},
+		{"32/crop,flip", "crop:4,flip", pictures(10000, 32, 32, 3, 10), cifar.WithSize(32, 32), 1 << 30},
+		{"32/all", "crop:4,flip,rotate:10,color,erase,mixup", pictures(10000, 32, 32, 3, 10), cifar.WithSize(32, 32), 1 << 30},
+		{"224/resized-crop,flip", "resized-crop,flip", photos, photo, 1 << 30},
+		{"224/resized-crop,flip,color", "resized-crop,flip,color:0.4", photos, photo, 1 << 30},
+		{"224/none kept", "resized-crop,flip", photos, photo, 0},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			l, err := NewLoader(c.d, LoaderOptions{Batch: 64, Shuffle: true, Spec: c.s, Augment: augmentation(b, c.augment), CacheBytes: c.cache})
+			require.NoError(b, err)
+			for range l.Epoch(b.Context(), 0, 0) {
+			}
+			b.ReportAllocs()
+			images := 0
+			for epoch := 1; b.Loop(); epoch++ {
+				for x := range l.Epoch(b.Context(), epoch, 0) {
+					images += len(x.Classes)
+				}
+			}
+			b.ReportMetric(float64(images)/b.Elapsed().Seconds(), "images/s")
+		})
+	}
+}

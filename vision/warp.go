@@ -1,0 +1,176 @@
+package vision
+
+import "math"
+
+// matrix maps the place of a pixel to where it is read from: x' = a·x + b·y + c, y' = d·x + e·y + f. The centre of the
+// first pixel is at ½, ½.
+type matrix struct{ a, b, c, d, e, f float64 }
+
+func identity() matrix { return matrix{a: 1, e: 1} }
+
+func translation(x, y float64) matrix { return matrix{1, 0, x, 0, 1, y} }
+
+// times is m after n: places go through n first.
+func (m matrix) times(n matrix) matrix {
+	return matrix{
+		m.a*n.a + m.b*n.d, m.a*n.b + m.b*n.e, m.a*n.c + m.b*n.f + m.c,
+		m.d*n.a + m.e*n.d, m.d*n.b + m.e*n.e, m.d*n.c + m.e*n.f + m.f,
+	}
+}
+
+// about is m with x, y in the place of the origin.
+func (m matrix) about(x, y float64) matrix {
+	return translation(x, y).times(m).times(translation(-x, -y))
+}
+
+// maxStep is how many pixels of the source one of the result may step over before the source is halved: a bilinear
+// filter reaches no farther.
+const maxStep = 1.5
+
+// canvas is the images that a worker draws in.
+type canvas struct {
+	out, half [2]Image
+	at        int
+}
+
+// next is an image to draw in that is not the one before it.
+func (c *canvas) next(w, h, channels int) *Image {
+	c.at = 1 - c.at
+	return c.out[c.at].reset(w, h, channels)
+}
+
+// reset gives an image another size; its samples are arbitrary.
+func (m *Image) reset(w, h, channels int) *Image {
+	n := w * h * channels
+	if cap(m.Pix) < n {
+		m.Pix = make([]byte, n)
+	}
+	m.Width, m.Height, m.Channels, m.Pix = w, h, channels, m.Pix[:n]
+	return m
+}
+
+// warp reads a w×h image from where a matrix says; beyond the source it is black.
+func (c *canvas) warp(src *Image, w, h int, m matrix) *Image {
+	if m == identity() && w == src.Width && h == src.Height {
+		return src
+	}
+	out := c.next(w, h, src.Channels)
+	if dx, dy, ok := m.shift(); ok {
+		out.copyShifted(src, int(m.a), int(m.e), dx, dy)
+		return out
+	}
+	for i := 0; math.Abs(m.a*m.e-m.b*m.d) > maxStep*maxStep && src.Width*src.Height > 1; i++ {
+		c.half[i&1].halve(src)
+		src = &c.half[i&1]
+		m = matrix{m.a / 2, m.b / 2, m.c / 2, m.d / 2, m.e / 2, m.f / 2}
+	}
+	out.bilinear(src, m)
+	return out
+}
+
+// shift reports whether a matrix only moves by whole pixels, and mirrors: where the first pixel is read.
+func (m matrix) shift() (x, y int, ok bool) {
+	if m.b != 0 || m.d != 0 || math.Abs(m.a) != 1 || math.Abs(m.e) != 1 {
+		return 0, 0, false
+	}
+	u, v := m.a/2+m.c-0.5, m.e/2+m.f-0.5
+	return int(u), int(v), u == math.Trunc(u) && v == math.Trunc(v)
+}
+
+// copyShifted reads pixel x, y at dx + a·x, dy + e·y of the source, a and e being 1 or -1.
+func (m *Image) copyShifted(src *Image, a, e, dx, dy int) {
+	ch := m.Channels
+	// The x that lie inside of the source: lo ≤ x < hi.
+	lo, hi := -dx, src.Width-dx
+	if a < 0 {
+		lo, hi = dx-src.Width+1, dx+1
+	}
+	lo, hi = min(max(lo, 0), m.Width), max(min(hi, m.Width), 0)
+	hi = max(lo, hi)
+	for y := range m.Height {
+		dst, sy := m.Pix[y*m.Width*ch:][:m.Width*ch], dy+e*y
+		if sy < 0 || sy >= src.Height {
+			clear(dst)
+			continue
+		}
+		row := src.Pix[sy*src.Width*ch:][:src.Width*ch]
+		clear(dst[:lo*ch])
+		clear(dst[hi*ch:])
+		switch {
+		case a > 0:
+			copy(dst[lo*ch:hi*ch], row[(lo+dx)*ch:])
+		case ch == 1:
+			for x := lo; x < hi; x++ {
+				dst[x] = row[dx-x]
+			}
+		default:
+			for x := lo; x < hi; x++ {
+				d, s := dst[3*x:3*x+3:3*x+3], row[3*(dx-x):3*(dx-x)+3:3*(dx-x)+3]
+				d[0], d[1], d[2] = s[0], s[1], s[2]
+			}
+		}
+	}
+}
+
+// fraction is the bits behind the point of a place in the source, fixed those that weights have.
+const (
+	fraction = 32
+	fixed    = 8
+)
+
+func toFixed(v float64) int64 { return int64(math.Round(v * (1 << fraction))) }
+
+// bilinear reads every pixel between its four neighbours in the source. Where the source ends, its last pixels go on to
+// their edges.
+func (m *Image) bilinear(src *Image, at matrix) {
+	const half = 1 << (fraction - 1)
+	w, h, ch := src.Width, src.Height, src.Channels
+	right, bottom := int64(w)<<fraction-half, int64(h)<<fraction-half
+	du, dv := toFixed(at.a), toFixed(at.d)
+	for y := range m.Height {
+		fy := float64(y) + 0.5
+		u, v := toFixed(at.a/2+at.b*fy+at.c-0.5), toFixed(at.d/2+at.e*fy+at.f-0.5)
+		dst := m.Pix[y*m.Width*ch:][:m.Width*ch]
+		for ; len(dst) >= ch; dst = dst[ch:] {
+			if u < -half || v < -half || u >= right || v >= bottom {
+				clear(dst[:ch])
+				u, v = u+du, v+dv
+				continue
+			}
+			x0, y0 := int(u>>fraction), int(v>>fraction)
+			fx, fy := uint32(u>>(fraction-fixed))&(1<<fixed-1), uint32(v>>(fraction-fixed))&(1<<fixed-1)
+			u, v = u+du, v+dv
+			stepX, stepY := ch, w*ch
+			if uint(x0) >= uint(w-1) {
+				x0, stepX = max(x0, 0), 0
+			}
+			if uint(y0) >= uint(h-1) {
+				y0, stepY = max(y0, 0), 0
+			}
+			p := (y0*w + x0) * ch
+			top, low := src.Pix[p:p+stepX+ch], src.Pix[p+stepY:p+stepY+stepX+ch]
+			for c := range ch {
+				a := uint32(top[c])*(1<<fixed-fx) + uint32(top[c+stepX])*fx
+				b := uint32(low[c])*(1<<fixed-fx) + uint32(low[c+stepX])*fx
+				dst[c] = byte((a*(1<<fixed-fy) + b*fy + 1<<(2*fixed-1)) >> (2 * fixed))
+			}
+		}
+	}
+}
+
+// halve makes of every two by two pixels one; an odd last row or column counts twice.
+func (m *Image) halve(src *Image) {
+	ch, w := src.Channels, src.Width
+	m.reset((w+1)/2, (src.Height+1)/2, ch)
+	for y := range m.Height {
+		top := src.Pix[2*y*w*ch:][:w*ch]
+		low := src.Pix[min(2*y+1, src.Height-1)*w*ch:][:w*ch]
+		dst := m.Pix[y*m.Width*ch:][:m.Width*ch]
+		for x := range m.Width {
+			l, r := 2*x*ch, min(2*x+1, w-1)*ch
+			for c := range ch {
+				dst[x*ch+c] = byte((uint32(top[l+c]) + uint32(top[r+c]) + uint32(low[l+c]) + uint32(low[r+c]) + 2) / 4)
+			}
+		}
+	}
+}
