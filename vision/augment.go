@@ -66,8 +66,16 @@ func AugmentationNames() []string {
 	return names
 }
 
-// ParseAugmentation reads augmentations with commas between them, each a name or name:numbers, the numbers with / or -
-// between them; numbers may be left out from the right:
+// between is what stands between the numbers of a kind: those of resized-crop are a range.
+func (k augmentKind) between() string {
+	if k.name == "resized-crop" {
+		return "-"
+	}
+	return "/"
+}
+
+// ParseAugmentation reads augmentations with commas between them, each a name or name:numbers. Numbers may be left out
+// from the right:
 //
 //	resized-crop:0.08-1    a box of that part of the area, of a ratio from 3:4 to 4:3, becomes the image (Szegedy 2015);
 //	                       it stands first, and takes the place of the Spec's resizing
@@ -121,10 +129,10 @@ func parseAugment(text string) (augment, error) {
 		}
 		var given []string
 		if some {
-			given = strings.FieldsFunc(numbers, func(r rune) bool { return r == '/' || r == '-' })
+			given = strings.Split(numbers, k.between())
 		}
-		if len(given) > len(k.args) || some && len(given) == 0 {
-			return augment{}, fmt.Errorf("%d numbers, expects 1 to %d", len(given), len(k.args))
+		if len(given) > len(k.args) {
+			return augment{}, fmt.Errorf("%d numbers, expects %d at most", len(given), len(k.args))
 		}
 		s := augment{k, make([]float64, len(k.args))}
 		for i, arg := range k.args {
@@ -134,7 +142,7 @@ func parseAugment(text string) (augment, error) {
 			if i < len(given) {
 				v, err := strconv.ParseFloat(given[i], 64)
 				if err != nil || !(v >= arg.lo && v <= arg.hi) || arg.whole && v != math.Trunc(v) {
-					return augment{}, fmt.Errorf("%s %s: expects a number from %v to %v", arg.name, given[i], arg.lo, arg.hi)
+					return augment{}, fmt.Errorf("%s %q: expects a number from %v to %v", arg.name, given[i], arg.lo, arg.hi)
 				}
 				s.args[i] = v
 			}
@@ -147,7 +155,7 @@ func parseAugment(text string) (augment, error) {
 		}
 		return s, nil
 	}
-	return augment{}, fmt.Errorf("unknown, expects one of %s, none", strings.Join(AugmentationNames(), ", "))
+	return augment{}, fmt.Errorf("unknown, expects some of %s, or none", strings.Join(AugmentationNames(), ", "))
 }
 
 // String is what ParseAugmentation reads.

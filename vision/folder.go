@@ -119,10 +119,13 @@ func (d *Dataset) label(labels []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	greatest, numbers := 0, true
+	least, greatest, numbers := 0, 0, true
 	for _, name := range names {
-		n, err := strconv.ParseUint(name, 10, 32)
-		greatest, numbers = max(greatest, int(n)), numbers && err == nil
+		n, err := strconv.Atoi(name)
+		least, greatest, numbers = min(least, n), max(greatest, n), numbers && err == nil
+	}
+	if numbers && least < 0 {
+		return fmt.Errorf("class %d: classes are numbered from 0", least)
 	}
 	if numbers && greatest >= maxClasses {
 		return fmt.Errorf("class %d: more than %d classes", greatest, maxClasses)

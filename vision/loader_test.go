@@ -261,3 +261,5 @@ func BenchmarkLoader(b *testing.B) {
 		})
 	}
 }
+
+func floats(x *tensor.Tensor) []float32 { return tensor.Data[float32](x) }

@@ -86,10 +86,9 @@ func (m *Image) copyShifted(src *Image, a, e, dx, dy int) {
 		lo, hi = dx-src.Width+1, dx+1
 	}
 	lo, hi = min(max(lo, 0), m.Width), max(min(hi, m.Width), 0)
-	hi = max(lo, hi)
 	for y := range m.Height {
 		dst, sy := m.Pix[y*m.Width*ch:][:m.Width*ch], dy+e*y
-		if sy < 0 || sy >= src.Height {
+		if lo >= hi || sy < 0 || sy >= src.Height {
 			clear(dst)
 			continue
 		}
