@@ -1,0 +1,59 @@
+package train
+
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+)
+
+// FrozenUpTo is all that a node, named by its own name or by that of a value which it computes, depends on, the node itself
+// included, and the boundary: the values, graph inputs among them, that the other nodes or the graph's outputs read of it.
+// Where that is one value, the model can be parted there (SplitAt). A name that there is not is an *UnknownError.
+func FrozenUpTo(g *ir.Graph, node string) (frozen map[*ir.Node]bool, boundary []*ir.Value, err error) {
+	n, err := nodeNamed(g, node)
+	if err != nil {
+		return nil, nil, err
+	}
+	frozen = map[*ir.Node]bool{n: true}
+	for _, m := range slices.Backward(g.Nodes()) {
+		if !frozen[m] {
+			continue
+		}
+		for _, v := range m.Inputs() {
+			if v != nil && v.Def() != nil {
+				frozen[v.Def()] = true
+			}
+		}
+	}
+	for _, v := range g.Values() {
+		if v.Const() != nil || v.Def() != nil && !frozen[v.Def()] {
+			continue
+		}
+		if slices.Contains(g.Outputs(), v) || slices.ContainsFunc(v.Uses(), func(u ir.Use) bool { return !frozen[u.Node] }) {
+			boundary = append(boundary, v)
+		}
+	}
+	return frozen, boundary, nil
+}
+
+// nodeNamed is the node of that name, or the one that computes the value of that name.
+func nodeNamed(g *ir.Graph, name string) (*ir.Node, error) {
+	var known []string
+	for _, n := range g.Nodes() {
+		if n.Name == name {
+			return n, nil
+		}
+		known = append(known, n.Name)
+	}
+	if v := g.Value(name); v != nil && v.Def() != nil {
+		return v.Def(), nil
+	}
+	for _, n := range g.Nodes() {
+		for _, v := range n.Outputs() {
+			if v != nil && v.Name() != n.Name {
+				known = append(known, v.Name())
+			}
+		}
+	}
+	return nil, &UnknownError{What: "node", Name: name, Known: known}
+}
