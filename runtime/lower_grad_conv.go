@@ -172,8 +172,11 @@ func (p *plan) convGradWeights(n *ir.Node, op *ops.Conv) (bool, error) {
 		return true, p.sumInParts(n, k, step, []int{from, dy}, sums, dw)
 	}
 	plain := s.C < kernel.Block/2 && s.Group == 1 && !p.hasBlocked(x)
-	k, err := kernel.NewConvGradWeights(kernel.ConvGradWeightsSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial,
-		Plain: plain, Split: s.Split, Impl: s.Impl})
+	spec := kernel.ConvGradWeightsSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial, Plain: plain, Split: s.Split, Impl: s.Impl}
+	if done, err := p.winogradGradWeights(n, spec, dy); done || err != nil {
+		return done, err
+	}
+	k, err := kernel.NewConvGradWeights(spec)
 	if err != nil {
 		return false, err
 	}
@@ -190,6 +193,43 @@ func (p *plan) convGradWeights(n *ir.Node, op *ops.Conv) (bool, error) {
 		k.Run(task, f.float32s(sums), f.float32s(from), f.float32s(dy), f.scratch[worker])
 	})
 	return true, p.sumInParts(n, k, step, []int{from, dy}, sums, dw)
+}
+
+// winogradGradWeights computes the gradient of a convolution's weights by minimal filtering, where that is estimated to be
+// faster.
+func (p *plan) winogradGradWeights(n *ir.Node, s kernel.ConvGradWeightsSpec, dy int) (bool, error) {
+	threads, best := p.session.opts.Threads, -1
+	least := s.Cost().Time(threads)
+	for form := range kernel.WinogradForms {
+		if cost, ok := s.WinogradCost(form); ok && !p.session.opts.Strict && cost.Time(threads) < least {
+			best, least = form, cost.Time(threads)
+		}
+	}
+	if best < 0 {
+		return false, nil
+	}
+	k, err := kernel.NewWinogradGradWeights(s, best)
+	if err != nil || p.swells([]int{k.SumsSize() / kernel.Block, 1}) {
+		return false, err
+	}
+	x, err := p.needBlocked(n, n.In(1))
+	if err != nil {
+		return false, err
+	}
+	sums, dw, reduces := p.newSlot(k.SumsSize()), n.Out(0).ID(), k.ReduceTasks()
+	for round := range k.Rounds() {
+		step := p.kernelStep(k, func(f *frame, task, worker int) {
+			k.Run(round, task, f.float32s(sums), f.float32s(x), f.float32s(dy), f.scratch[worker])
+		})
+		p.emit(n, "transform", step.run, []int{x, dy}, []int{sums})
+		p.steps[len(p.steps)-1].conversion = true
+		reduce := func(f *frame, task, worker int) {
+			k.Reduce(round, task, f.float32s(dw), f.float32s(sums), f.scratch[worker])
+		}
+		p.emit(n, step.algorithm, func(f *frame) error { return f.parallel(reduces, reduce) }, []int{sums}, []int{sums, dw})
+		p.steps[len(p.steps)-1].conversion = round > 0 // its products are those of one node
+	}
+	return true, nil
 }
 
 // reducer adds up the sums of parts.

@@ -183,3 +183,68 @@ func TestChannelSum(t *testing.T) {
 		}
 	}
 }
+
+func TestWinogradGradWeights(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		form := rapid.IntRange(0, WinogradForms-1).Draw(t, "form")
+		r := winogradForms[form].r
+		s := ConvGradWeightsSpec{N: rapid.IntRange(0, 3).Draw(t, "n"), Group: rapid.IntRange(1, 2).Draw(t, "group")}
+		s.C, s.OutC = rapid.IntRange(1, 40).Draw(t, "c"), rapid.IntRange(1, 70).Draw(t, "outC")
+		if s.Group > 1 {
+			s.C, s.OutC = s.Group*roundUp(s.C, Block), s.Group*roundUp(s.OutC, Block)
+		}
+		for range 2 {
+			p, q := rapid.IntRange(0, 3).Draw(t, "padBegin"), rapid.IntRange(0, 3).Draw(t, "padEnd")
+			in := max(1, r-p-q) + rapid.IntRange(0, 15).Draw(t, "in")
+			s.In, s.Out, s.Kernel, s.Pads = append(s.In, in), append(s.Out, outSize(in, r, 1, 1, p, q)), append(s.Kernel, r), append(s.Pads, p)
+		}
+		checkWinogradGradWeights(t, s, form, rapid.IntRange(1, 3).Draw(t, "rounds"))
+	})
+}
+
+// checkWinogradGradWeights computes a gradient in some rounds, if there are as many tiles.
+func checkWinogradGradWeights(t require.TestingT, s ConvGradWeightsSpec, form, rounds int) {
+	rnd := newRand()
+	in, out := product(s.In), product(s.Out)
+	x, dy := random(rnd, s.N*s.C*in), random(rnd, s.N*s.OutC*out)
+	ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial}
+	require.NoError(t, ref.complete("test"))
+	want := refGradWeights(&ref, x, dy)
+	largest := 1.0
+	for _, v := range want {
+		largest = max(largest, v, -v)
+	}
+	bx, by := toBlocked(x, s.N, s.C, in), toBlocked(dy, s.N, s.OutC, out)
+	for _, s.Impl = range Impls() {
+		var first []float32
+		for _, s.Split = range []int{1, 3, 50} {
+			g, err := newWinogradGradWeights(s, form, rounds)
+			require.NoError(t, err)
+			sums, dw, scratch := newGuarded(g.SumsSize()), newGuarded(len(want)), newGuarded(g.ScratchSize())
+			for round := range g.Rounds() {
+				for task := range g.Tasks() {
+					g.Run(round, task, sums.data, bx, by, scratch.data)
+				}
+				for task := range g.ReduceTasks() {
+					g.Reduce(round, task, dw.data, sums.data, scratch.data)
+				}
+			}
+			sums.check(t)
+			dw.check(t)
+			scratch.check(t)
+			if first == nil {
+				first = dw.data
+				for i, v := range dw.data {
+					require.InDelta(t, want[i], v, 2e-5*largest) // the sums are of larger numbers than those of the way forward
+				}
+			}
+			requireSame(t, first, dw.data)
+		}
+	}
+}
+
+func TestWinogradGradWeightsDoesNotFit(t *testing.T) {
+	s := ConvGradWeightsSpec{N: 1, C: 16, OutC: 16, Group: 1, Spatial: Spatial{In: []int{5, 5}, Out: []int{2, 2}, Kernel: []int{3, 3}, Strides: []int{2, 2}}}
+	_, err := NewWinogradGradWeights(s, 0)
+	require.ErrorContains(t, err, "does not fit")
+}

@@ -55,6 +55,27 @@ func (s ConvGradDataSpec) WinogradCost(form int) (cost Cost, ok bool) {
 	return WinogradCost(b, form)
 }
 
+// Cost estimates the direct gradient by the weights.
+func (s ConvGradWeightsSpec) Cost() Cost {
+	c := DirectCost(*s.forward())
+	c.Stream = 0
+	return c
+}
+
+// WinogradCost estimates the gradient by form number form; ok is false where that does not fit.
+func (s ConvGradWeightsSpec) WinogradCost(form int) (cost Cost, ok bool) {
+	f := &winogradForms[form]
+	if s.complete("gradient by weights") != nil || !f.fits(s.forward()) || min(s.C, s.OutC)/s.Group < Block {
+		return Cost{}, false
+	}
+	points, tiles := float64(f.t*f.t), float64(s.N*ceilDiv(s.Out[0], f.m)*ceilDiv(s.Out[1], f.m))
+	weights := float64(s.C/s.Group) * float64(Blocks(s.OutC/s.Group)*Block*s.Group)
+	transformed := points * tiles * float64((Blocks(s.C/s.Group)+Blocks(s.OutC/s.Group))*Block*s.Group)
+	// Transforms as in WinogradCost; sums are begun and ended for every eight channels, which counts where tiles are few.
+	products := 2 * points * weights * (tiles/0.9 + 8)
+	return Cost{products + 14*transformed + 8*points*weights, 2 * transformed * floatBytes}, true
+}
+
 // NarrowCost estimates a convolution with pixels in the lanes; ok is false where that does not fit.
 func NarrowCost(s BlockedConvSpec) (cost Cost, ok bool) {
 	if s.complete("conv") != nil || !fitsNarrow(&s) {

@@ -67,6 +67,27 @@ func BenchmarkConvGradWeights(b *testing.B) {
 			}
 			l.rate(b)
 		})
+		for form := range WinogradForms {
+			g, err := NewWinogradGradWeights(ConvGradWeightsSpec{N: l.n, C: l.c, OutC: l.m, Group: 1, Spatial: l.spatial(), Plain: l.c < 6, Split: 4}, form)
+			if err != nil {
+				continue
+			}
+			b.Run(l.name()+"/"+g.form.name, func(b *testing.B) {
+				x, dy, dw := l.arrays()
+				sums, scratch := alignedFloats(g.SumsSize()), alignedFloats(g.ScratchSize()+1)
+				for b.Loop() {
+					for round := range g.Rounds() {
+						for t := range g.Tasks() {
+							g.Run(round, t, sums, x, dy, scratch)
+						}
+						for t := range g.ReduceTasks() {
+							g.Reduce(round, t, dw, sums, scratch)
+						}
+					}
+				}
+				l.rate(b)
+			})
+		}
 	}
 }
 

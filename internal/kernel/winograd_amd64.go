@@ -44,6 +44,36 @@ func winogradWeights6x3AVX512(dst *float32, dstStep int, src *float32, srcStep i
 //go:noescape
 func winogradWeights6x5AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
 
+// transforms a 2×2 tile of 16 channels back.
+//
+//go:noescape
+func winogradSpread4x2AVX512(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+
+// transforms a 4×4 tile of 16 channels back.
+//
+//go:noescape
+func winogradSpread6x4AVX512(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+
+// transforms a 2×2 tile of 16 channels back.
+//
+//go:noescape
+func winogradSpread6x2AVX512(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+
+// makes 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradCollect4x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// makes 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradCollect6x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// makes 5×5 filters of 16 channels.
+//
+//go:noescape
+func winogradCollect6x5AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
 // transforms a 4×4 patch of 16 channels.
 //
 //go:noescape
@@ -83,3 +113,33 @@ func winogradWeights6x3AVX2(dst *float32, dstStep int, src *float32, srcStep int
 //
 //go:noescape
 func winogradWeights6x5AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// transforms a 2×2 tile of 16 channels back.
+//
+//go:noescape
+func winogradSpread4x2AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+
+// transforms a 4×4 tile of 16 channels back.
+//
+//go:noescape
+func winogradSpread6x4AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+
+// transforms a 2×2 tile of 16 channels back.
+//
+//go:noescape
+func winogradSpread6x2AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+
+// makes 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradCollect4x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// makes 3×3 filters of 16 channels.
+//
+//go:noescape
+func winogradCollect6x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+
+// makes 5×5 filters of 16 channels.
+//
+//go:noescape
+func winogradCollect6x5AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)

@@ -2727,6 +2727,1654 @@ GLOBL winograd3f2aaaab<>(SB), RODATA|NOPTR, $4
 DATA winograd3eaaaaab<>+0(SB)/4, $(0.33333334)
 GLOBL winograd3eaaaaab<>(SB), RODATA|NOPTR, $4
 
+// func winogradSpread4x2AVX512(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·winogradSpread4x2AVX512(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstStep+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    srcRow+24(FP), BX
+	MOVQ    tmp+32(FP), SI
+	LEAQ    (DX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    BX, DI
+	VMOVUPS (DI), Z1
+	VADDPS  Z0, Z1, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z1
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 256(SI)
+	VMOVUPS Z1, 384(SI)
+	LEAQ    64(DX), DI
+	VMOVUPS (DI), Z0
+	ADDQ    BX, DI
+	VMOVUPS (DI), Z1
+	VADDPS  Z0, Z1, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z1
+	VMOVUPS Z0, 64(SI)
+	VMOVUPS Z2, 192(SI)
+	VMOVUPS Z3, 320(SI)
+	VMOVUPS Z1, 448(SI)
+	MOVQ    AX, DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VADDPS  Z0, Z1, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z1
+	VMOVUPS Z0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 128(SI), Z0
+	VMOVUPS 192(SI), Z1
+	VADDPS  Z0, Z1, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z1
+	VMOVUPS Z0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 256(SI), Z0
+	VMOVUPS 320(SI), Z1
+	VADDPS  Z0, Z1, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z1
+	VMOVUPS Z0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 384(SI), Z0
+	VMOVUPS 448(SI), Z1
+	VADDPS  Z0, Z1, Z2
+	VSUBPS  Z1, Z0, Z3
+	VXORPS  Z4, Z4, Z4
+	VSUBPS  Z1, Z4, Z1
+	VMOVUPS Z0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Z1, (DI)
+	ADDQ    CX, DI
+	VZEROUPPER
+	RET
+
+// func winogradSpread6x4AVX512(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradSpread6x4AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcRow+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Z0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z6, 256(SI)
+	VMOVUPS      Z4, 512(SI)
+	VMOVUPS      Z5, 768(SI)
+	VMOVUPS      Z7, 1024(SI)
+	VMOVUPS      Z3, 1280(SI)
+	LEAQ         64(DX), DI
+	VMOVUPS      (DI), Z0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z6, 320(SI)
+	VMOVUPS      Z4, 576(SI)
+	VMOVUPS      Z5, 832(SI)
+	VMOVUPS      Z7, 1088(SI)
+	VMOVUPS      Z3, 1344(SI)
+	LEAQ         128(DX), DI
+	VMOVUPS      (DI), Z0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z6, 384(SI)
+	VMOVUPS      Z4, 640(SI)
+	VMOVUPS      Z5, 896(SI)
+	VMOVUPS      Z7, 1152(SI)
+	VMOVUPS      Z3, 1408(SI)
+	LEAQ         192(DX), DI
+	VMOVUPS      (DI), Z0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z6, 448(SI)
+	VMOVUPS      Z4, 704(SI)
+	VMOVUPS      Z5, 960(SI)
+	VMOVUPS      Z7, 1216(SI)
+	VMOVUPS      Z3, 1472(SI)
+	MOVQ         AX, DI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      256(SI), Z0
+	VMOVUPS      320(SI), Z1
+	VMOVUPS      384(SI), Z2
+	VMOVUPS      448(SI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      512(SI), Z0
+	VMOVUPS      576(SI), Z1
+	VMOVUPS      640(SI), Z2
+	VMOVUPS      704(SI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      768(SI), Z0
+	VMOVUPS      832(SI), Z1
+	VMOVUPS      896(SI), Z2
+	VMOVUPS      960(SI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      1024(SI), Z0
+	VMOVUPS      1088(SI), Z1
+	VMOVUPS      1152(SI), Z2
+	VMOVUPS      1216(SI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      1280(SI), Z0
+	VMOVUPS      1344(SI), Z1
+	VMOVUPS      1408(SI), Z2
+	VMOVUPS      1472(SI), Z3
+	VADDPS       Z0, Z2, Z4
+	VADDPS       Z1, Z3, Z5
+	VBROADCASTSS winograd40800000<>+0(SB), Z6
+	VMOVAPS      Z0, Z7
+	VFMADD231PS  Z6, Z2, Z7
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z6, Z3, Z1
+	VBROADCASTSS winograd40000000<>+0(SB), Z2
+	VADDPS       Z4, Z5, Z6
+	VSUBPS       Z5, Z4, Z4
+	VMOVAPS      Z7, Z5
+	VFMADD231PS  Z2, Z1, Z5
+	VMOVAPS      Z7, Z7
+	VFNMADD231PS Z2, Z1, Z7
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VZEROUPPER
+	RET
+
+// func winogradSpread6x2AVX512(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradSpread6x2AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcRow+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Z0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z2, 128(SI)
+	VMOVUPS      Z3, 256(SI)
+	VMOVUPS      Z5, 384(SI)
+	VMOVUPS      Z6, 512(SI)
+	VMOVUPS      Z1, 640(SI)
+	LEAQ         64(DX), DI
+	VMOVUPS      (DI), Z0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z2, 192(SI)
+	VMOVUPS      Z3, 320(SI)
+	VMOVUPS      Z5, 448(SI)
+	VMOVUPS      Z6, 576(SI)
+	VMOVUPS      Z1, 704(SI)
+	MOVQ         AX, DI
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      128(SI), Z0
+	VMOVUPS      192(SI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      256(SI), Z0
+	VMOVUPS      320(SI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      384(SI), Z0
+	VMOVUPS      448(SI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      512(SI), Z0
+	VMOVUPS      576(SI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      640(SI), Z0
+	VMOVUPS      704(SI), Z1
+	VADDPS       Z0, Z1, Z2
+	VSUBPS       Z1, Z0, Z3
+	VBROADCASTSS winograd40000000<>+0(SB), Z4
+	VMOVAPS      Z0, Z5
+	VFMADD231PS  Z4, Z1, Z5
+	VMOVAPS      Z0, Z6
+	VFNMADD231PS Z4, Z1, Z6
+	VMOVUPS      Z0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Z1, (DI)
+	ADDQ         CX, DI
+	VZEROUPPER
+	RET
+
+// func winogradCollect4x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradCollect4x3AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DX
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z1, 256(SI)
+	VMOVUPS      Z2, 512(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z1, 320(SI)
+	VMOVUPS      Z2, 576(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z1, 384(SI)
+	VMOVUPS      Z2, 640(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z1, 448(SI)
+	VMOVUPS      Z2, 704(SI)
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	LEAQ         (AX), DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      256(SI), Z0
+	VMOVUPS      320(SI), Z1
+	VMOVUPS      384(SI), Z2
+	VMOVUPS      448(SI), Z3
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VMOVUPS      512(SI), Z0
+	VMOVUPS      576(SI), Z1
+	VMOVUPS      640(SI), Z2
+	VMOVUPS      704(SI), Z3
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z4
+	VBROADCASTSS winograd3f000000<>+0(SB), Z5
+	VMULPS       Z5, Z4, Z4
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winograd3f000000<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z0, Z4, Z0
+	VADDPS       Z3, Z4, Z2
+	VMOVUPS      Z0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z2, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradCollect6x3AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradCollect6x3AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DX
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (SI)
+	VMOVUPS      Z1, 384(SI)
+	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 64(SI)
+	VMOVUPS      Z1, 448(SI)
+	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 128(SI)
+	VMOVUPS      Z1, 512(SI)
+	VMOVUPS      Z0, 896(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 192(SI)
+	VMOVUPS      Z1, 576(SI)
+	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 256(SI)
+	VMOVUPS      Z1, 640(SI)
+	VMOVUPS      Z0, 1024(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 320(SI)
+	VMOVUPS      Z1, 704(SI)
+	VMOVUPS      Z0, 1088(SI)
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      256(SI), Z4
+	VMOVUPS      320(SI), Z5
+	LEAQ         (AX), DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      384(SI), Z0
+	VMOVUPS      448(SI), Z1
+	VMOVUPS      512(SI), Z2
+	VMOVUPS      576(SI), Z3
+	VMOVUPS      640(SI), Z4
+	VMOVUPS      704(SI), Z5
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      768(SI), Z0
+	VMOVUPS      832(SI), Z1
+	VMOVUPS      896(SI), Z2
+	VMOVUPS      960(SI), Z3
+	VMOVUPS      1024(SI), Z4
+	VMOVUPS      1088(SI), Z5
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradCollect6x5AVX512(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, AVX512F
+TEXT ·winogradCollect6x5AVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DX
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (SI)
+	VMOVUPS      Z4, 384(SI)
+	VMOVUPS      Z8, 768(SI)
+	VMOVUPS      Z1, 1152(SI)
+	VMOVUPS      Z0, 1536(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 64(SI)
+	VMOVUPS      Z4, 448(SI)
+	VMOVUPS      Z8, 832(SI)
+	VMOVUPS      Z1, 1216(SI)
+	VMOVUPS      Z0, 1600(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 128(SI)
+	VMOVUPS      Z4, 512(SI)
+	VMOVUPS      Z8, 896(SI)
+	VMOVUPS      Z1, 1280(SI)
+	VMOVUPS      Z0, 1664(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 192(SI)
+	VMOVUPS      Z4, 576(SI)
+	VMOVUPS      Z8, 960(SI)
+	VMOVUPS      Z1, 1344(SI)
+	VMOVUPS      Z0, 1728(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 256(SI)
+	VMOVUPS      Z4, 640(SI)
+	VMOVUPS      Z8, 1024(SI)
+	VMOVUPS      Z1, 1408(SI)
+	VMOVUPS      Z0, 1792(SI)
+	VMOVUPS      (DX), Z0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Z5
+	ADDQ         BX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, 320(SI)
+	VMOVUPS      Z4, 704(SI)
+	VMOVUPS      Z8, 1088(SI)
+	VMOVUPS      Z1, 1472(SI)
+	VMOVUPS      Z0, 1856(SI)
+	VMOVUPS      (SI), Z0
+	VMOVUPS      64(SI), Z1
+	VMOVUPS      128(SI), Z2
+	VMOVUPS      192(SI), Z3
+	VMOVUPS      256(SI), Z4
+	VMOVUPS      320(SI), Z5
+	LEAQ         (AX), DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      384(SI), Z0
+	VMOVUPS      448(SI), Z1
+	VMOVUPS      512(SI), Z2
+	VMOVUPS      576(SI), Z3
+	VMOVUPS      640(SI), Z4
+	VMOVUPS      704(SI), Z5
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      768(SI), Z0
+	VMOVUPS      832(SI), Z1
+	VMOVUPS      896(SI), Z2
+	VMOVUPS      960(SI), Z3
+	VMOVUPS      1024(SI), Z4
+	VMOVUPS      1088(SI), Z5
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      1152(SI), Z0
+	VMOVUPS      1216(SI), Z1
+	VMOVUPS      1280(SI), Z2
+	VMOVUPS      1344(SI), Z3
+	VMOVUPS      1408(SI), Z4
+	VMOVUPS      1472(SI), Z5
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      1536(SI), Z0
+	VMOVUPS      1600(SI), Z1
+	VMOVUPS      1664(SI), Z2
+	VMOVUPS      1728(SI), Z3
+	VMOVUPS      1792(SI), Z4
+	VMOVUPS      1856(SI), Z5
+	LEAQ         (AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Z1, Z2, Z6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z7
+	VMULPS       Z7, Z6, Z6
+	VSUBPS       Z2, Z1, Z1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Z2
+	VMULPS       Z2, Z1, Z1
+	VADDPS       Z3, Z4, Z2
+	VSUBPS       Z4, Z3, Z3
+	VBROADCASTSS winograd3e800000<>+0(SB), Z4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Z7
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z7, Z2, Z8
+	VMOVAPS      Z8, Z7
+	VFMADD231PS  Z4, Z0, Z7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z0, Z3, Z4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z8
+	VFMADD231PS  Z0, Z2, Z8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Z0
+	VMOVAPS      Z1, Z1
+	VFMADD231PS  Z0, Z3, Z1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Z0
+	VMOVAPS      Z6, Z3
+	VFMADD231PS  Z0, Z2, Z3
+	VADDPS       Z3, Z5, Z0
+	VMOVUPS      Z7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Z0, (DX)
+	VZEROUPPER
+	RET
+
 // func winogradInput4AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
 // Requires: AVX
 TEXT ·winogradInput4AVX2(SB), NOSPLIT, $0-40
@@ -8011,5 +9659,3238 @@ TEXT ·winogradWeights6x5AVX2(SB), NOSPLIT, $0-40
 	ADDQ         CX, DX
 	ADDQ         CX, DX
 	VMOVUPS      Y4, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradSpread4x2AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+// Requires: AVX
+TEXT ·winogradSpread4x2AVX2(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), AX
+	MOVQ    dstStep+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    srcRow+24(FP), BX
+	MOVQ    tmp+32(FP), SI
+	LEAQ    (DX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    BX, DI
+	VMOVUPS (DI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 128(SI)
+	VMOVUPS Y1, 192(SI)
+	LEAQ    64(DX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    BX, DI
+	VMOVUPS (DI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y2, 96(SI)
+	VMOVUPS Y3, 160(SI)
+	VMOVUPS Y1, 224(SI)
+	MOVQ    AX, DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 64(SI), Y0
+	VMOVUPS 96(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 128(SI), Y0
+	VMOVUPS 160(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 192(SI), Y0
+	VMOVUPS 224(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	LEAQ    32(DX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    BX, DI
+	VMOVUPS (DI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 128(SI)
+	VMOVUPS Y1, 192(SI)
+	LEAQ    96(DX), DI
+	VMOVUPS (DI), Y0
+	ADDQ    BX, DI
+	VMOVUPS (DI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, 32(SI)
+	VMOVUPS Y2, 96(SI)
+	VMOVUPS Y3, 160(SI)
+	VMOVUPS Y1, 224(SI)
+	MOVQ    AX, DI
+	ADDQ    $0x20, DI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 64(SI), Y0
+	VMOVUPS 96(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 128(SI), Y0
+	VMOVUPS 160(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VMOVUPS 192(SI), Y0
+	VMOVUPS 224(SI), Y1
+	VADDPS  Y0, Y1, Y2
+	VSUBPS  Y1, Y0, Y3
+	VXORPS  Y4, Y4, Y4
+	VSUBPS  Y1, Y4, Y1
+	VMOVUPS Y0, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y2, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y3, (DI)
+	ADDQ    CX, DI
+	VMOVUPS Y1, (DI)
+	ADDQ    CX, DI
+	VZEROUPPER
+	RET
+
+// func winogradSpread6x4AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradSpread6x4AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcRow+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y3, 640(SI)
+	LEAQ         64(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 672(SI)
+	LEAQ         128(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y5, 448(SI)
+	VMOVUPS      Y7, 576(SI)
+	VMOVUPS      Y3, 704(SI)
+	LEAQ         192(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMOVUPS      Y5, 480(SI)
+	VMOVUPS      Y7, 608(SI)
+	VMOVUPS      Y3, 736(SI)
+	MOVQ         AX, DI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	LEAQ         32(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y5, 384(SI)
+	VMOVUPS      Y7, 512(SI)
+	VMOVUPS      Y3, 640(SI)
+	LEAQ         96(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y5, 416(SI)
+	VMOVUPS      Y7, 544(SI)
+	VMOVUPS      Y3, 672(SI)
+	LEAQ         160(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y5, 448(SI)
+	VMOVUPS      Y7, 576(SI)
+	VMOVUPS      Y3, 704(SI)
+	LEAQ         224(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMOVUPS      Y5, 480(SI)
+	VMOVUPS      Y7, 608(SI)
+	VMOVUPS      Y3, 736(SI)
+	MOVQ         AX, DI
+	ADDQ         $0x20, DI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      512(SI), Y0
+	VMOVUPS      544(SI), Y1
+	VMOVUPS      576(SI), Y2
+	VMOVUPS      608(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      640(SI), Y0
+	VMOVUPS      672(SI), Y1
+	VMOVUPS      704(SI), Y2
+	VMOVUPS      736(SI), Y3
+	VADDPS       Y0, Y2, Y4
+	VADDPS       Y1, Y3, Y5
+	VBROADCASTSS winograd40800000<>+0(SB), Y6
+	VMOVAPS      Y0, Y7
+	VFMADD231PS  Y6, Y2, Y7
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y6, Y3, Y1
+	VBROADCASTSS winograd40000000<>+0(SB), Y2
+	VADDPS       Y4, Y5, Y6
+	VSUBPS       Y5, Y4, Y4
+	VMOVAPS      Y7, Y5
+	VFMADD231PS  Y2, Y1, Y5
+	VMOVAPS      Y7, Y7
+	VFNMADD231PS Y2, Y1, Y7
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VZEROUPPER
+	RET
+
+// func winogradSpread6x2AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradSpread6x2AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcRow+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	LEAQ         64(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y3, 160(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y1, 352(SI)
+	MOVQ         AX, DI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	LEAQ         32(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y1, 320(SI)
+	LEAQ         96(DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y3, 160(SI)
+	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y1, 352(SI)
+	MOVQ         AX, DI
+	ADDQ         $0x20, DI
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      64(SI), Y0
+	VMOVUPS      96(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y1
+	VADDPS       Y0, Y1, Y2
+	VSUBPS       Y1, Y0, Y3
+	VBROADCASTSS winograd40000000<>+0(SB), Y4
+	VMOVAPS      Y0, Y5
+	VFMADD231PS  Y4, Y1, Y5
+	VMOVAPS      Y0, Y6
+	VFNMADD231PS Y4, Y1, Y6
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y3, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y5, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y6, (DI)
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	VZEROUPPER
+	RET
+
+// func winogradCollect4x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX
+TEXT ·winogradCollect4x3AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	LEAQ         (AX), DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y2, (DI)
+	LEAQ         32(DX), DX
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y2, 352(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	LEAQ         32(AX), DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      128(SI), Y0
+	VMOVUPS      160(SI), Y1
+	VMOVUPS      192(SI), Y2
+	VMOVUPS      224(SI), Y3
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VMOVUPS      256(SI), Y0
+	VMOVUPS      288(SI), Y1
+	VMOVUPS      320(SI), Y2
+	VMOVUPS      352(SI), Y3
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y4
+	VBROADCASTSS winograd3f000000<>+0(SB), Y5
+	VMULPS       Y5, Y4, Y4
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winograd3f000000<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y0, Y4, Y0
+	VADDPS       Y3, Y4, Y2
+	VMOVUPS      Y0, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y2, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradCollect6x3AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradCollect6x3AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 160(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y0, 544(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	LEAQ         (AX), DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMOVUPS      320(SI), Y4
+	VMOVUPS      352(SI), Y5
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      544(SI), Y5
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	LEAQ         32(DX), DX
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y0, 384(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y0, 416(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y0, 448(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y0, 480(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y0, 512(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 160(SI)
+	VMOVUPS      Y1, 352(SI)
+	VMOVUPS      Y0, 544(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	LEAQ         32(AX), DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMOVUPS      320(SI), Y4
+	VMOVUPS      352(SI), Y5
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      544(SI), Y5
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VZEROUPPER
+	RET
+
+// func winogradCollect6x5AVX2(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)
+// Requires: AVX, FMA3
+TEXT ·winogradCollect6x5AVX2(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         dstStep+8(FP), CX
+	MOVQ         src+16(FP), DX
+	MOVQ         srcStep+24(FP), BX
+	MOVQ         tmp+32(FP), SI
+	LEAQ         (DX), DI
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y8, 384(SI)
+	VMOVUPS      Y1, 576(SI)
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y4, 224(SI)
+	VMOVUPS      Y8, 416(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y0, 800(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y8, 448(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y0, 864(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y8, 512(SI)
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      (DI), Y0
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y1
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y2
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y3
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y4
+	ADDQ         BX, DI
+	VMOVUPS      (DI), Y5
+	ADDQ         BX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 160(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMOVUPS      Y8, 544(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y0, 928(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	LEAQ         (AX), DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y8, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMOVUPS      320(SI), Y4
+	VMOVUPS      352(SI), Y5
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y8, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      544(SI), Y5
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y8, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VMOVUPS      704(SI), Y4
+	VMOVUPS      736(SI), Y5
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y8, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      768(SI), Y0
+	VMOVUPS      800(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VMOVUPS      896(SI), Y4
+	VMOVUPS      928(SI), Y5
+	LEAQ         (AX), DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y4, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y8, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y1, (DI)
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	ADDQ         CX, DI
+	VMOVUPS      Y0, (DI)
+	LEAQ         32(DX), DX
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y8, 384(SI)
+	VMOVUPS      Y1, 576(SI)
+	VMOVUPS      Y0, 768(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      Y4, 224(SI)
+	VMOVUPS      Y8, 416(SI)
+	VMOVUPS      Y1, 608(SI)
+	VMOVUPS      Y0, 800(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y8, 448(SI)
+	VMOVUPS      Y1, 640(SI)
+	VMOVUPS      Y0, 832(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y8, 480(SI)
+	VMOVUPS      Y1, 672(SI)
+	VMOVUPS      Y0, 864(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y8, 512(SI)
+	VMOVUPS      Y1, 704(SI)
+	VMOVUPS      Y0, 896(SI)
+	VMOVUPS      (DX), Y0
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y1
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y2
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y3
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y4
+	ADDQ         BX, DX
+	VMOVUPS      (DX), Y5
+	ADDQ         BX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, 160(SI)
+	VMOVUPS      Y4, 352(SI)
+	VMOVUPS      Y8, 544(SI)
+	VMOVUPS      Y1, 736(SI)
+	VMOVUPS      Y0, 928(SI)
+	VMOVUPS      (SI), Y0
+	VMOVUPS      32(SI), Y1
+	VMOVUPS      64(SI), Y2
+	VMOVUPS      96(SI), Y3
+	VMOVUPS      128(SI), Y4
+	VMOVUPS      160(SI), Y5
+	LEAQ         32(AX), DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      192(SI), Y0
+	VMOVUPS      224(SI), Y1
+	VMOVUPS      256(SI), Y2
+	VMOVUPS      288(SI), Y3
+	VMOVUPS      320(SI), Y4
+	VMOVUPS      352(SI), Y5
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      384(SI), Y0
+	VMOVUPS      416(SI), Y1
+	VMOVUPS      448(SI), Y2
+	VMOVUPS      480(SI), Y3
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      544(SI), Y5
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      576(SI), Y0
+	VMOVUPS      608(SI), Y1
+	VMOVUPS      640(SI), Y2
+	VMOVUPS      672(SI), Y3
+	VMOVUPS      704(SI), Y4
+	VMOVUPS      736(SI), Y5
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      768(SI), Y0
+	VMOVUPS      800(SI), Y1
+	VMOVUPS      832(SI), Y2
+	VMOVUPS      864(SI), Y3
+	VMOVUPS      896(SI), Y4
+	VMOVUPS      928(SI), Y5
+	LEAQ         32(AX), DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VADDPS       Y1, Y2, Y6
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y7
+	VMULPS       Y7, Y6, Y6
+	VSUBPS       Y2, Y1, Y1
+	VBROADCASTSS winogradbe2aaaab<>+0(SB), Y2
+	VMULPS       Y2, Y1, Y1
+	VADDPS       Y3, Y4, Y2
+	VSUBPS       Y4, Y3, Y3
+	VBROADCASTSS winograd3e800000<>+0(SB), Y4
+	VBROADCASTSS winograd3d2aaaab<>+0(SB), Y7
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y7, Y2, Y8
+	VMOVAPS      Y8, Y7
+	VFMADD231PS  Y4, Y0, Y7
+	VBROADCASTSS winograd3daaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y4
+	VFMADD231PS  Y0, Y3, Y4
+	VBROADCASTSS winograd3e2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y8
+	VFMADD231PS  Y0, Y2, Y8
+	VBROADCASTSS winograd3eaaaaab<>+0(SB), Y0
+	VMOVAPS      Y1, Y1
+	VFMADD231PS  Y0, Y3, Y1
+	VBROADCASTSS winograd3f2aaaab<>+0(SB), Y0
+	VMOVAPS      Y6, Y3
+	VFMADD231PS  Y0, Y2, Y3
+	VADDPS       Y3, Y5, Y0
+	VMOVUPS      Y7, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y4, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y8, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y1, (DX)
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	ADDQ         CX, DX
+	VMOVUPS      Y0, (DX)
 	VZEROUPPER
 	RET

@@ -184,6 +184,48 @@ func (f *winogradForm) outputGeneric(a *winogradOut) {
 	}
 }
 
+// spreadGeneric transforms an m×m tile of a block at src, whose rows lie row bytes apart, to t×t, step bytes apart: A·y·Aᵀ.
+func (f *winogradForm) spreadGeneric(dst unsafe.Pointer, step int, src unsafe.Pointer, row int) {
+	var tmp [6 * 6][Block]float32
+	for i := range f.t {
+		for col := range f.m {
+			for k := range f.m {
+				axpy(&tmp[i*f.m+col], float32(f.at[k*f.t+i]), (*[Block]float32)(unsafe.Add(src, k*row+col*blockBytes)))
+			}
+		}
+	}
+	for i := range f.t {
+		for j := range f.t {
+			var acc [Block]float32
+			for k := range f.m {
+				axpy(&acc, float32(f.at[k*f.t+j]), &tmp[i*f.m+k])
+			}
+			*(*[Block]float32)(unsafe.Add(dst, (i*f.t+j)*step)) = acc
+		}
+	}
+}
+
+// collectGeneric transforms t×t sums of 16 channels, srcStep bytes apart, to an r×r filter, step bytes apart: Gᵀ·u·G.
+func (f *winogradForm) collectGeneric(dst *float32, step int, src *float32, srcStep int) {
+	var tmp [6 * 6][Block]float32
+	for i := range f.t {
+		for j := range f.r {
+			for k := range f.t {
+				axpy(&tmp[i*f.r+j], float32(f.g[k*f.r+j]), (*[Block]float32)(unsafe.Add(unsafe.Pointer(src), (i*f.t+k)*srcStep)))
+			}
+		}
+	}
+	for i := range f.r {
+		for j := range f.r {
+			var acc [Block]float32
+			for k := range f.t {
+				axpy(&acc, float32(f.g[k*f.r+i]), &tmp[k*f.r+j])
+			}
+			*(*[Block]float32)(unsafe.Add(unsafe.Pointer(dst), (i*f.r+j)*step)) = acc
+		}
+	}
+}
+
 func axpy(y *[Block]float32, k float32, x *[Block]float32) {
 	if k == 0 {
 		return

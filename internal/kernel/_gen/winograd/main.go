@@ -1,5 +1,5 @@
-// Command winograd generates the transforms of Winograd's convolution: of input patches and of output tiles, for 16
-// channels at once.
+// Command winograd generates the transforms of Winograd's convolution: of input patches, of output tiles and of filters, and
+// the transposed ones of the last two, for 16 channels at once.
 package main
 
 import (
@@ -25,6 +25,12 @@ func main() {
 		s.weights(4, 3)
 		s.weights(6, 3)
 		s.weights(6, 5)
+		s.spread(4, 2)
+		s.spread(6, 4)
+		s.spread(6, 2)
+		s.collect(4, 3)
+		s.collect(6, 3)
+		s.collect(6, 5)
 	}
 	Generate()
 }
@@ -332,5 +338,138 @@ func (s isa) filters(t, r int) func(d []VecVirtual) []VecVirtual {
 		}
 		even, odd = mul(-1./6, even), mul(-1./6, odd)
 		return []VecVirtual{mul(1./4, d[0]), s.add(even, odd), s.sub(even, odd), s.add(even2, odd2), s.sub(even2, odd2), d[r-1]}
+	}
+}
+
+// spread makes func(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32): the transform A·y·Aᵀ of an m×m tile
+// of pixels, whose rows lie srcRow bytes apart, to t×t; the results, by row, lie dstStep bytes apart.
+func (s isa) spread(t, m int) {
+	TEXT(fmt.Sprintf("winogradSpread%dx%d%s", t, m, s.name()), NOSPLIT, "func(dst *float32, dstStep int, src *float32, srcRow int, tmp *float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("transforms a %d×%d tile of 16 channels back.", m, m))
+	dst, step := Load(Param("dst"), GP64()), Load(Param("dstStep"), GP64())
+	src, row := Load(Param("src"), GP64()), Load(Param("srcRow"), GP64())
+	tmp := Load(Param("tmp"), GP64())
+	transform := s.tile(t, m)
+	for half := range s.vec {
+		at := GP64()
+		for col := range m {
+			LEAQ(Mem{Base: src, Disp: col*blockBytes + half*s.width()}, at)
+			d := s.news(m)
+			for i := range m {
+				VMOVUPS(Mem{Base: at}, d[i])
+				if i+1 < m {
+					ADDQ(row, at)
+				}
+			}
+			for i, r := range transform(d) {
+				VMOVUPS(r, Mem{Base: tmp, Disp: (i*m + col) * s.width()})
+			}
+		}
+		MOVQ(dst, at)
+		if half == 1 {
+			ADDQ(Imm(uint64(s.width())), at)
+		}
+		for i := range t {
+			d := s.news(m)
+			for j := range m {
+				VMOVUPS(Mem{Base: tmp, Disp: (i*m + j) * s.width()}, d[j])
+			}
+			for _, r := range transform(d) {
+				VMOVUPS(r, Mem{Base: at})
+				ADDQ(step, at)
+			}
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// tile is the product with A: values at the points of polynomials with m coefficients.
+func (s isa) tile(t, m int) func(d []VecVirtual) []VecVirtual {
+	if m == 2 {
+		return func(d []VecVirtual) []VecVirtual {
+			sum, diff := s.add(d[0], d[1]), s.sub(d[0], d[1])
+			if t == 4 {
+				zero := s.new()
+				VXORPS(zero, zero, zero)
+				return []VecVirtual{d[0], sum, diff, s.sub(zero, d[1])}
+			}
+			two := s.constant(2)
+			return []VecVirtual{d[0], sum, diff, s.fma(two, d[1], d[0]), s.fnma(two, d[1], d[0]), d[1]}
+		}
+	}
+	return func(d []VecVirtual) []VecVirtual {
+		even, odd := s.add(d[0], d[2]), s.add(d[1], d[3])
+		four := s.constant(4)
+		even2, odd2 := s.fma(four, d[2], d[0]), s.fma(four, d[3], d[1])
+		two := s.constant(2)
+		return []VecVirtual{d[0], s.add(even, odd), s.sub(even, odd), s.fma(two, odd2, even2), s.fnma(two, odd2, even2), d[3]}
+	}
+}
+
+// collect makes func(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32): the transform Gᵀ·u·G of t×t sums to
+// an r×r filter; both lie step bytes apart.
+func (s isa) collect(t, r int) {
+	TEXT(fmt.Sprintf("winogradCollect%dx%d%s", t, r, s.name()), NOSPLIT, "func(dst *float32, dstStep int, src *float32, srcStep int, tmp *float32)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("makes %d×%d filters of 16 channels.", r, r))
+	dst, step := Load(Param("dst"), GP64()), Load(Param("dstStep"), GP64())
+	src, row := Load(Param("src"), GP64()), Load(Param("srcStep"), GP64())
+	tmp := Load(Param("tmp"), GP64())
+	transform := s.sums(t, r)
+	for half := range s.vec {
+		at := GP64()
+		LEAQ(Mem{Base: src, Disp: half * s.width()}, at)
+		for i := range t {
+			d := s.news(t)
+			for j := range t {
+				VMOVUPS(Mem{Base: at}, d[j])
+				ADDQ(row, at)
+			}
+			for j, v := range transform(d) {
+				VMOVUPS(v, Mem{Base: tmp, Disp: (j*t + i) * s.width()})
+			}
+		}
+		for j := range r {
+			d := s.news(t)
+			for i := range t {
+				VMOVUPS(Mem{Base: tmp, Disp: (j*t + i) * s.width()}, d[i])
+			}
+			LEAQ(Mem{Base: dst, Disp: half * s.width()}, at)
+			for range j {
+				ADDQ(step, at)
+			}
+			for i, v := range transform(d) {
+				VMOVUPS(v, Mem{Base: at})
+				for k := 0; i+1 < r && k < r; k++ {
+					ADDQ(step, at)
+				}
+			}
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// sums is the product with Gᵀ.
+func (s isa) sums(t, r int) func(d []VecVirtual) []VecVirtual {
+	mul := func(k float32, x VecVirtual) VecVirtual { return s.op(VMULPS, s.constant(k), x) }
+	if t == 4 {
+		return func(d []VecVirtual) []VecVirtual {
+			even, odd := mul(0.5, s.add(d[1], d[2])), mul(0.5, s.sub(d[1], d[2]))
+			return []VecVirtual{s.add(d[0], even), odd, s.add(d[3], even)}
+		}
+	}
+	return func(d []VecVirtual) []VecVirtual {
+		even, odd := mul(-1./6, s.add(d[1], d[2])), mul(-1./6, s.sub(d[1], d[2]))
+		even2, odd2 := s.add(d[3], d[4]), s.sub(d[3], d[4])
+		w := []VecVirtual{s.fma(s.constant(1./4), d[0], s.fma(s.constant(1./24), even2, even)), s.fma(s.constant(1./12), odd2, odd),
+			s.fma(s.constant(1./6), even2, even)}
+		if r == 5 {
+			w = append(w, s.fma(s.constant(1./3), odd2, odd), s.fma(s.constant(2./3), even2, even))
+		}
+		w[r-1] = s.add(w[r-1], d[5])
+		return w
 	}
 }
