@@ -183,6 +183,8 @@ func TestGemmInParts(t *testing.T) {
 		{M: 30, N: 1044, K: 700, Alpha: 1, Beta: 1, Bias: BiasPerColumn, Act: Activation{Kind: Relu}},
 		{M: 33, N: 1056, K: 610, Alpha: 0.5, Beta: 2, Bias: BiasPerRow},
 		{M: 30, N: 1044, K: 700, Alpha: 1, Act: Activation{Kind: Function, Op: UnaryHardSwish}},
+		{M: 503, N: 1044, K: 39, TransA: true, Alpha: 1},
+		{M: 502, N: 1056, K: 128, Alpha: 1, Beta: 1, Bias: BiasPerColumn, Act: Activation{Kind: Relu}},
 	} {
 		a, b, bias, residual := random(r, s.M*s.K), random(r, s.K*s.N), random(r, s.biasSize()), random(r, s.M*s.N)
 		linear := s
@@ -200,8 +202,9 @@ func TestGemmInParts(t *testing.T) {
 			for _, s.Split = range []int{1, 7} {
 				g, err := NewGemm(s)
 				require.NoError(t, err)
-				if g.tiled != nil && s.K > 600 {
-					require.Less(t, g.tiled.depth, len(g.tiled.taps))
+				if g.tiled != nil {
+					require.Equal(t, s.K > 600, g.tiled.depth < len(g.tiled.taps))
+					require.Equal(t, s.K < 200, g.tiled.inner)
 				}
 				c := newGuarded(s.M * s.N)
 				runAll(g, func(task int, scratch []float32) { g.Run(task, c.data, a, b, bias, res, scratch) })

@@ -14,20 +14,27 @@ type tiled struct {
 	band           int       // rows worked on at once
 	taps           []tileTap // of a band
 	depth          int       // taps summed at once
+	strip          int       // panels copied at once; 0: they are read where they lie
+	inner          bool      // all rows of a strip's columns are computed before the next strip
 }
 
 // newTiled prepares C = A·B; b is B where it is constant and to be packed.
 func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int) *tiled {
 	t := &tiled{kern: newTileKernel(impl), m: m, n: n, k: k, transA: transA, transB: transB}
-	p := t.kern.pixels
-	t.band = max(p, cacheBytes/max(1, k*floatBytes)/p*p)
+	p, blocks := t.kern.pixels, ceilDiv(k, Block)
+	t.depth = blocks
+	depth, far := k, b == nil && !transB && n*floatBytes > pageBytes
+	if far && k*n*floatBytes > 4*cacheBytes && blocks > stripDepth { // rows of B lie far apart: all panels of few of them
+		t.depth, t.strip = stripDepth, stripPanels
+		depth = stripDepth * Block
+	}
+	t.band = max(p, cacheBytes/max(1, depth*floatBytes)/p*p)
+	if far && blocks <= stripDepth && m*n*floatBytes > 4*cacheBytes { // so do those of C
+		t.strip, t.inner, t.band = stripPanels, true, min(t.band, 2*p)
+	}
 	t.band = min(roundUp(ceilDiv(m, ceilDiv(m, t.band)), p), roundUp(m, p)) // bands of about one size
 	for b := 0; b < k; b += Block {
 		t.taps = append(t.taps, tileTap{b / Block * t.band * blockBytes, min(Block, k-b)})
-	}
-	t.depth = len(t.taps)
-	if b == nil && !transB && n*floatBytes > pageBytes && k*n*floatBytes > 4*cacheBytes {
-		t.depth = min(t.depth, 8) // rows of B lie far apart, too: all panels of few of them
 	}
 	panels, tiles := ceilDiv(n, t.width()), ceilDiv(m, p)
 	if n > m { // tasks that share columns pack the same panels each, tasks that share rows the same rows
@@ -49,11 +56,14 @@ func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int
 // pageBytes is how far apart rows lie each of which needs a page of its own.
 const pageBytes = 4096
 
+// A strip of B is stripDepth blocks of rows by stripPanels panels, which fit in half of a core's own cache.
+const stripDepth, stripPanels = 8, 16
+
 func (t *tiled) width() int { return t.kern.blocks * Block }
 func (t *tiled) tasks() int { return t.rows.tasks * t.panels.tasks }
 
 func (t *tiled) scratchSize() int {
-	return t.kern.pixels*t.width() + t.width()*t.k + 2*Block + t.band*len(t.taps)*Block
+	return t.kern.pixels*t.width() + t.width()*(t.k+t.strip*stripDepth*Block) + 2*Block + t.band*len(t.taps)*Block
 }
 
 // packPanel packs panel q of B, k×width, with zeros beyond the last column.
@@ -79,40 +89,62 @@ func (t *tiled) run(task int, o *operands, ep *epilogue, scratch []float32) {
 	i0, i1 := t.rows.bounds(task % t.rows.tasks)
 	i0, i1 = i0*p, min(i1*p, t.m)
 	q0, q1 := t.panels.bounds(task / t.rows.tasks)
-	edge, scratch := scratch[:p*w], scratch[p*w:]
-	panel, scratch := scratch[:w*t.k], scratch[w*t.k:]
-	bias, rowsA := scratch[:2*Block], scratch[2*Block:]
-	fused := ep.alpha == 1 && (ep.bias == NoBias || ep.bias == BiasPerColumn && ep.beta == 1)
-
-	depth := t.depth
-	if o.residual != nil {
-		depth = len(t.taps)
+	s := tiledScratch{edge: scratch[:p*w]}
+	s.panel, scratch = scratch[p*w:][:w*t.k], scratch[p*w+w*t.k:]
+	s.strip, scratch = scratch[:t.strip*stripDepth*Block*w], scratch[t.strip*stripDepth*Block*w:]
+	s.bias, s.rows = scratch[:2*Block], scratch[2*Block:]
+	span := max(1, q1-q0)
+	if t.inner {
+		span = t.strip
 	}
-	for i := i0; i < i1; i += t.band {
-		end := min(i+t.band, i1)
-		t.packBand(rowsA, o.a, i, end)
-		x := unsafe.Pointer(&rowsA[0])
-		for t0 := 0; t0 < len(t.taps); t0 += depth {
-			for q := q0; q < q1; q++ {
-				t1 := min(t0+depth, len(t.taps))
-				if (q+1)*w > t.n { // a panel that is packed is summed at once
-					if t0 > 0 {
-						continue
-					}
-					t1 = len(t.taps)
+	for q := q0; q < q1; q += span {
+		for i := i0; i < i1; i += t.band {
+			t.packBand(s.rows, o.a, i, min(i+t.band, i1))
+			t.rectangle(o, ep, &s, i, min(i+t.band, i1), q, min(q+span, q1), i == i0)
+		}
+	}
+}
+
+// tiledScratch is the parts of a task's scratch: a tile, a packed panel of B, a strip of B, a panel's bias, a band of A.
+type tiledScratch struct{ edge, panel, strip, bias, rows []float32 }
+
+// rectangle computes rows i0…i1-1, which are packed, of panels q0…q1-1; first says that they are a task's first rows.
+func (t *tiled) rectangle(o *operands, ep *epilogue, s *tiledScratch, i0, i1, q0, q1 int, first bool) {
+	w := t.width()
+	fused := ep.alpha == 1 && (ep.bias == NoBias || ep.bias == BiasPerColumn && ep.beta == 1)
+	depth, strips := t.depth, t.strip > 0
+	if o.residual != nil && depth < len(t.taps) {
+		depth, strips = len(t.taps), false
+	}
+	x := unsafe.Pointer(&s.rows[0])
+	for t0 := 0; t0 < len(t.taps); t0 += depth {
+		for q := q0; q < q1; q++ {
+			t1, whole := min(t0+depth, len(t.taps)), (q+1)*w <= t.n
+			if !whole { // a panel that is packed is summed at once
+				if t0 > 0 {
+					continue
 				}
-				a := tileArgs{taps: &t.taps[t0], count: t1 - t0, px: blockBytes, yb: blockBytes}
-				a.w, a.wstep = t.operandB(o.b, panel, q)
+				t1 = len(t.taps)
+			}
+			a := tileArgs{taps: &t.taps[t0], count: t1 - t0, px: blockBytes, yb: blockBytes}
+			if strips && whole {
+				at := (q - q0) % t.strip
+				if at == 0 && (first || !t.inner) {
+					t.packStrip(s.strip, o.b, q, min(q+t.strip, q1), t0, t1)
+				}
+				a.w, a.wstep = &s.strip[at*stripDepth*Block*w], w*floatBytes
+			} else {
+				a.w, a.wstep = t.operandB(o.b, s.panel, q)
 				a.w = (*float32)(unsafe.Add(unsafe.Pointer(a.w), t0*Block*a.wstep))
-				a.bias = t.columnBias(o.bias, bias, q, fused && ep.bias == BiasPerColumn && t0 == 0)
-				last := t1 == len(t.taps)
-				if fused && last {
-					a.setActivation(ep.act)
-				}
-				t.column(&a, o, x, edge, i, end, q, fused, t0 > 0)
-				if last {
-					t.finish(o, ep, i, end, q*w, min((q+1)*w, t.n), fused)
-				}
+			}
+			a.bias = t.columnBias(o.bias, s.bias, q, fused && ep.bias == BiasPerColumn && t0 == 0)
+			last := t1 == len(t.taps)
+			if fused && last {
+				a.setActivation(ep.act)
+			}
+			t.column(&a, o, x, s.edge, i0, i1, q, fused, t0 > 0)
+			if last {
+				t.finish(o, ep, i0, i1, q*w, min((q+1)*w, t.n), fused)
 			}
 		}
 	}
@@ -159,6 +191,24 @@ func (t *tiled) operandB(src, panel []float32, q int) (*float32, int) {
 	}
 	t.packPanel(panel, src, q)
 	return &panel[0], w * floatBytes
+}
+
+// packStrip copies the rows of taps t0…t1-1 of the whole ones of panels q0…q1-1, row by row, as they lie in memory.
+func (t *tiled) packStrip(dst, b []float32, q0, q1, t0, t1 int) {
+	w := t.width()
+	q1 = min(q1, t.n/w)
+	for k := t0 * Block; k < min(t1*Block, t.k); k++ {
+		to := dst[(k-t0*Block)*w:]
+		row := b[k*t.n+q0*w : k*t.n+q1*w]
+		for len(row) > 0 {
+			if w == 2*Block {
+				*(*[2 * Block]float32)(to) = *(*[2 * Block]float32)(row)
+			} else {
+				copy(to[:w], row)
+			}
+			row, to = row[w:], to[min(len(to), stripDepth*Block*w):]
+		}
+	}
 }
 
 // columnBias is what sums of panel q begin with.
