@@ -47,7 +47,9 @@ func (p *plan) gradOf(n *ir.Node, op *ops.Conv, dy, x, weights *ir.Value) (s ker
 	return s, isDepthwise(s) || s.Group == 1 || s.C/s.Group%kernel.Block == 0 && s.OutC/s.Group%kernel.Block == 0, nil
 }
 
-func isDepthwise(s kernel.ConvGradDataSpec) bool { return s.Group > 1 && s.Group == s.C && s.OutC == s.C }
+func isDepthwise(s kernel.ConvGradDataSpec) bool {
+	return s.Group > 1 && s.Group == s.C && s.OutC == s.C
+}
 
 func depthwiseSpec(s kernel.ConvGradDataSpec) kernel.DepthwiseSpec {
 	return kernel.DepthwiseSpec{N: s.N, C: s.C, Spatial: s.Spatial, Split: s.Split, Impl: s.Impl}

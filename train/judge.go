@@ -33,11 +33,13 @@ func Judge(ctx context.Context, model *ir.Graph, src Source, opts runtime.Option
 		if err != nil {
 			return Metrics{}, err
 		}
-		if out[0].DType() != tensor.Float32 || out[0].Rank() != 2 {
-			return Metrics{}, fmt.Errorf("train: value %q: %v is no rows of scores", scores.Name(), out[0])
+		y := out[0]
+		if y.DType() != tensor.Float32 || y.Rank() < 2 || y.Dim(0) != len(b.Classes) || y.Len() == 0 {
+			return Metrics{}, fmt.Errorf("train: value %q: %v has no row of scores for each of %d images", scores.Name(), y, len(b.Classes))
 		}
-		hits += right(out[0], b.Classes)
-		loss += crossEntropy(out[0], b.Classes)
+		y = y.Reshaped(y.Dim(0), y.Len()/y.Dim(0))
+		hits += right(y, b.Classes)
+		loss += crossEntropy(y, b.Classes)
 		m.Images += len(b.Classes)
 	}
 	if m.Images > 0 {

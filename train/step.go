@@ -57,7 +57,9 @@ func (b *stepBuilder) build() error {
 	if b.prepared, err = Prepare(b.g, b.frozen); err != nil {
 		return err
 	}
-	b.scores = b.g.Outputs()[0]
+	if b.scores = b.g.Outputs()[0]; len(b.scores.Type().Shape) > 2 { // N×classes×1×1
+		b.scores = b.Do(&ops.Flatten{Axis: 1}, b.scores)
+	}
 	if err := b.findParameters(); err != nil {
 		return err
 	}

@@ -168,6 +168,20 @@ func (a *app) classify(cmd *cobra.Command, m *onnxrun.Model, paths []string, top
 	return nil
 }
 
+// spec is how images are prepared where a flag says so, else nil.
+func (f *imageFlags) spec(a *app, cmd *cobra.Command, g *ir.Graph) (*vision.Spec, error) {
+	if f.preset == "" && f.mean == nil && f.std == nil && f.size == nil && !cmd.Flags().Changed("bgr") {
+		return nil, nil
+	}
+	m, err := f.model(a, cmd, g)
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	s := m.Preprocess()
+	return &s, nil
+}
+
 // override is a Spec with what single flags say.
 func (f *imageFlags) override(s vision.Spec, bgrSet bool) (vision.Spec, error) {
 	if f.mean != nil {

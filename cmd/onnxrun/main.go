@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +29,9 @@ const (
 var errNo = errors.New("the answer is no")
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -94,7 +96,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVar(&a.strict, "strict", false, "no algorithm that reassociates sums more than a matrix product does")
 	flags.BoolVar(&a.tune, "tune", false, "measure the algorithms of each convolution once, and keep the result in the cache folder")
 	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand(), a.benchCommand(), a.profileCommand(),
-		a.evalCommand(), a.optimizeCommand(), a.verifyCommand(), a.diffCommand(), a.labelCommand(), a.viewCommand())
+		a.evalCommand(), a.optimizeCommand(), a.verifyCommand(), a.diffCommand(), a.labelCommand(), a.viewCommand(), a.trainCommand(), a.finetuneCommand())
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.CompletionOptions.HiddenDefaultCmd = true

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
@@ -19,4 +20,22 @@ func (a *app) progress() (doing func(string), done func()) {
 		bar.Describe(what)
 		bar.Add(1)
 	}, func() { bar.Finish() }
+}
+
+// bar shows on a terminal how much of some work is done, and what it is at; see progress.
+func (a *app) bar() (show func(done, total int64, what string), stop func()) {
+	f, ok := a.err.(*os.File)
+	if !ok || a.quiet || !term.IsTerminal(int(f.Fd())) {
+		return func(int64, int64, string) {}, func() {}
+	}
+	bar := progressbar.NewOptions64(1, progressbar.OptionSetWriter(f), progressbar.OptionClearOnFinish(), progressbar.OptionSetPredictTime(false),
+		progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond))
+	return func(done, total int64, what string) {
+		if bar.GetMax64() != total || done <= 1 {
+			bar.Reset()
+			bar.ChangeMax64(total)
+		}
+		bar.Describe(what)
+		bar.Set64(done)
+	}, func() { bar.Clear() }
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/train"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// finetuneFlags are the flags that finetune has beyond those of all that teaches.
+type finetuneFlags struct {
+	teachFlags
+	image   imageFlags
+	adapt   onnxrun.AdaptOptions
+	teacher string
+	distill train.Distillation
+}
+
+func (a *app) finetuneCommand() *cobra.Command {
+	var f finetuneFlags
+	cmd := &cobra.Command{
+		Use:   "finetune MODEL DATASET -o OUT",
+		Short: "Teach a pretrained model the classes of a data set",
+		Long: `Teach a pretrained ONNX model your own classes: its classifier is replaced by one
+of as many classes as DATASET has, and the weights go on from what they are.
+Models made for inference, with BatchNormalization folded and Dropout removed, can
+be taught too.
+
+  --freeze none    all layers learn (the default)
+  --freeze NODE    what NODE is computed from, and itself, stays as it is
+  --freeze all     only the classifier learns
+
+Where images are not augmented, what is frozen runs once for each image, and its
+results are kept on disk: an epoch then takes milliseconds. Few images? Begin with
+--freeze all; docs/transfer.md says what to take for how many.`,
+		Example: `  onnxrun finetune resnet18.onnx flowers/ -o flowers.onnx
+  onnxrun finetune resnet18.onnx flowers/ -o flowers.onnx --freeze all
+  onnxrun finetune vgg16.onnx flowers.tar -o f.onnx --freeze pool5 --dropout 0.5
+  onnxrun finetune small.onnx flowers/ -o s.onnx --distill flowers.onnx`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.finetune(cmd, &f, args[0], args[1]) },
+	}
+	f.add(cmd, onnxrun.FinetuneRecipe())
+	f.image.addPreprocess(cmd)
+	p := cmd.Flags()
+	p.StringVar(&f.recipe.Freeze, "freeze", "none", "what does not learn: all (but the classifier), none, or all up to a NODE")
+	p.StringVar(&f.adapt.Head, "head", "", "the node that classifies; empty: it is found")
+	p.BoolVar(&f.adapt.Keep, "keep-head", false, "keep the classifier's weights where it has as many classes")
+	p.IntVar(&f.adapt.Reinit, "reinit", 0, "how many of the last layers restart, beside the classifier")
+	p.StringSliceVar(&f.adapt.Drop, "drop", nil, "nodes to remove before teaching")
+	p.Float32Var(&f.adapt.Dropout, "dropout", 0, "put Dropout of this ratio before the classifier and the linear layers before it")
+	p.StringVar(&f.teacher, "distill", "", "a model of the same classes to learn from, beside the labels")
+	p.Float64Var(&f.distill.Weight, "distill-weight", 0.7, "how much the teacher's scores count; the labels count 1 less it")
+	p.Float64Var(&f.distill.Temperature, "distill-temperature", 4, "what scores are divided by")
+	p.StringSliceVar(&f.distill.Features, "distill-features", nil, "values, of the same name and type in both models, that are to be alike")
+	p.Float64Var(&f.distill.FeatureWeight, "distill-feature-weight", 1, "how much their mean squared distance counts")
+	return cmd
+}
+
+func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset string) error {
+	data, err := vision.OpenDataset(dataset)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	given, err := a.loadGraph(model)
+	if err != nil {
+		return err
+	}
+	f.adapt.Seed = f.recipe.Seed
+	g, notes, err := onnxrun.Adapt(given, len(data.Classes()), f.adapt)
+	if err != nil {
+		return err
+	}
+	for _, n := range notes {
+		a.note("note: %s", n)
+	}
+	opts, err := f.options(a, dataset)
+	if err != nil {
+		return err
+	}
+	if opts.Spec, err = f.image.spec(a, cmd, g); err != nil {
+		return err
+	}
+	if f.teacher != "" {
+		if opts.Teacher, err = a.teacherOf(f.teacher); err != nil {
+			return err
+		}
+		opts.Distill = &f.distill
+	}
+	return a.teach(cmd, &f.teachFlags, g, data, opts)
+}
+
+func (a *app) teacherOf(path string) (*ir.Graph, error) { return a.loadGraph(path) }

@@ -1,0 +1,253 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/chart"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/train"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// taughtJSON is what a command that teaches prints as JSON.
+type taughtJSON struct {
+	File   string         `json:"file"`
+	Best   train.Record   `json:"best"`
+	Epochs []train.Record `json:"epochs"`
+	Early  bool           `json:"early,omitempty"`
+	Test   *float64       `json:"test_top1,omitempty"`
+	Broken []string       `json:"broken,omitempty"`
+	Plan   onnxrun.Plan   `json:"plan"`
+}
+
+// teach teaches a model, and writes it, the log and the curves.
+func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts onnxrun.TeachOptions) error {
+	if f.findRate != "" {
+		return a.findRate(cmd.Context(), f, g, data, opts)
+	}
+	if err := writable(f.output); err != nil {
+		return err
+	}
+	j := &journal{a: a, f: f}
+	j.watch(&opts)
+	taught, err := onnxrun.Teach(cmd.Context(), g, data, opts)
+	j.end()
+	if err != nil {
+		return a.stopped(err, f, opts)
+	}
+	if err := exporter.WriteFile(taught.Model, f.output, f.format); err != nil {
+		return err
+	}
+	os.Remove(opts.Checkpoint)
+	out := taughtJSON{File: f.output, Epochs: taught.History.Epochs, Early: taught.History.Early, Plan: taught.Plan}
+	out.Best = out.Epochs[taught.History.Best-1]
+	for _, err := range taught.Broken {
+		out.Broken = append(out.Broken, err.Error())
+	}
+	if part := data.Split(vision.Test); part.Len() > 0 {
+		if out.Test, err = a.testAccuracy(cmd.Context(), taught.Model, part); err != nil {
+			return err
+		}
+	}
+	if a.json {
+		return a.printJSON(out)
+	}
+	a.printTaught(out, data)
+	return nil
+}
+
+// writable refuses an output that cannot be written, before the work and not behind it.
+func writable(path string) error {
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return fmt.Errorf("-o %q: there is no folder %q", path, dir)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("-o %q: is a folder", path)
+	}
+	return nil
+}
+
+func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset) (*float64, error) {
+	how, err := a.options()
+	if err != nil {
+		return nil, err
+	}
+	m, err := onnxrun.NewModel(g, onnxrun.WithRuntime(how))
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	e, err := onnxrun.Evaluate(ctx, m, part, onnxrun.EvaluateOptions{})
+	if err != nil {
+		return nil, err
+	}
+	return &e.Top1, nil
+}
+
+func (a *app) printTaught(out taughtJSON, data *vision.Dataset) {
+	for i, s := range out.Broken {
+		if i == 10 {
+			a.note("  … and %d more", len(out.Broken)-i)
+			break
+		}
+		a.note("  %s", s)
+	}
+	if n := len(out.Broken); n > 0 {
+		a.note("%d images could not be read and were left out", n)
+	}
+	fmt.Fprintf(a.out, "%s  ", out.File)
+	if v := out.Best.Val; v != nil {
+		fmt.Fprintf(a.out, "epoch %d: %.2f %% of %d validation images", out.Best.Epoch, 100*v.Accuracy, v.Images)
+	} else {
+		fmt.Fprintf(a.out, "epoch %d", out.Best.Epoch)
+	}
+	if out.Test != nil {
+		fmt.Fprintf(a.out, ", %.2f %% of %d test images", 100**out.Test, data.Split(vision.Test).Len())
+	}
+	fmt.Fprintln(a.out)
+}
+
+// stopped says how to go on after a run that was interrupted.
+func (a *app) stopped(err error, f *teachFlags, opts onnxrun.TeachOptions) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	if _, missing := os.Stat(opts.Checkpoint); missing != nil {
+		return errors.New("stopped before there was anything to keep")
+	}
+	a.note("stopped; %s has all that there is so far. The same command with --resume goes on from there.", opts.Checkpoint)
+	return errNo
+}
+
+// journal tells what a run does: lines and a progress bar for a person, a log, curves.
+type journal struct {
+	a       *app
+	f       *teachFlags
+	records []train.Record
+	bar     func(done, total int64, what string)
+	stop    func()
+}
+
+func (j *journal) watch(opts *onnxrun.TeachOptions) {
+	j.bar, j.stop = j.a.bar()
+	var plan onnxrun.Plan
+	opts.Begin = func(p onnxrun.Plan) {
+		plan = p
+		what := fmt.Sprintf("%d images, %d classes", p.Images, len(p.Classes))
+		if p.Validation > 0 {
+			what += fmt.Sprintf(", %d to validate", p.Validation)
+		}
+		if p.Features != "" {
+			what += fmt.Sprintf(", features of %q", p.Features)
+		}
+		j.a.note("%s; augmentation %s; %v", what, p.Augment, p.Spec)
+	}
+	opts.Resumed = func(done []train.Record, batch int) {
+		j.records = done
+		j.a.note("goes on from %s: epoch %d, after %d steps", opts.Checkpoint, len(done)+1, batch)
+	}
+	opts.Features = func(n, total int) { j.bar(int64(n), int64(total), "features") }
+	opts.Step = func(p train.Progress) {
+		j.bar(int64(p.Step), int64(p.Steps), fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left",
+			p.Epoch, p.Epochs, p.Train.Loss, 100*p.Train.Accuracy, p.ImagesPS, p.Left.Round(time.Second)))
+	}
+	var failed error
+	opts.Epoch = func(r train.Record) {
+		j.records = append(j.records, r)
+		j.line(r, plan.Recipe.Epochs)
+		if err := j.write(); err != nil && failed == nil {
+			failed = err
+			j.a.note("note: %v", err)
+		}
+	}
+}
+
+func (j *journal) end() { j.stop() }
+
+// line prints an epoch.
+func (j *journal) line(r train.Record, epochs int) {
+	if j.a.json || j.a.quiet {
+		return
+	}
+	var s strings.Builder
+	fmt.Fprintf(&s, "epoch %*d/%d  loss %.4f  accuracy %5.2f %%", len(fmt.Sprint(epochs)), r.Epoch, epochs, r.Train.Loss, 100*r.Train.Accuracy)
+	if r.Val != nil {
+		mark := ""
+		if r.Best {
+			mark = " *"
+		}
+		fmt.Fprintf(&s, "  val %.4f %5.2f %%%-2s", r.Val.Loss, 100*r.Val.Accuracy, mark)
+	}
+	fmt.Fprintf(&s, "  rate %.2e  %.0f images/s  %.1f s", r.Rate, r.ImagesPS, r.Seconds)
+	fmt.Fprintln(j.a.err, s.String())
+}
+
+// write writes log and curves anew.
+func (j *journal) write() error {
+	path := or(j.f.log, j.f.beside(".jsonl"))
+	err := atomicfile.Write(path, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		for _, r := range j.records {
+			if err := e.Encode(r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("--log: %w", err)
+	}
+	points := make([]chart.Epoch, len(j.records))
+	for i, r := range j.records {
+		points[i] = chart.Epoch{Epoch: float64(r.Epoch), TrainLoss: r.Train.Loss, TrainAccuracy: r.Train.Accuracy, ValLoss: math.NaN(), ValAccuracy: math.NaN()}
+		if r.Val != nil {
+			points[i].ValLoss, points[i].ValAccuracy = r.Val.Loss, r.Val.Accuracy
+		}
+	}
+	if err := atomicfile.Write(or(j.f.curves, j.f.beside(".png")), func(w io.Writer) error { return chart.Curves(w, points) }); err != nil {
+		return fmt.Errorf("--curves: %w", err)
+	}
+	return nil
+}
+
+func or(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// findRate looks for a learning rate.
+func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts onnxrun.TeachOptions) error {
+	c, err := onnxrun.FindRate(ctx, g, data, opts)
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(f.findRate, func(w io.Writer) error { return chart.Rates(w, c.Rates, c.Losses, c.Pick) }); err != nil {
+		return fmt.Errorf("--find-rate: %w", err)
+	}
+	if a.json {
+		return a.printJSON(c)
+	}
+	if c.Pick == 0 {
+		fmt.Fprintf(a.out, "the loss falls at none of the rates; see %s\n", f.findRate)
+		return errNo
+	}
+	fmt.Fprintf(a.out, "%s  the loss falls fastest at a rate of %.2g: --rate %.2g\n", f.findRate, c.Pick, c.Pick)
+	return nil
+}

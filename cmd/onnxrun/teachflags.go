@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/train"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// teachFlags are the flags of the commands that teach.
+type teachFlags struct {
+	recipe   onnxrun.Recipe
+	format   exporter.Options
+	output   string
+	last     bool
+	rates    []string
+	resume   bool
+	every    time.Duration
+	memory   int64 // MB
+	strict   bool
+	log      string
+	curves   string
+	findRate string
+}
+
+// add gives cmd the flags, with the values of a recipe.
+func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
+	f.recipe = r
+	p, o := cmd.Flags(), &f.recipe.Optimizer
+	p.StringVarP(&f.output, "output", "o", "", "the file to write")
+	p.IntVar(&f.recipe.Epochs, "epochs", r.Epochs, "how often all images are gone through")
+	p.IntVar(&f.recipe.Batch, "batch", r.Batch, "how many images a step learns from")
+	p.Float64Var(&f.recipe.Rate, "rate", r.Rate, "the peak learning rate")
+	p.StringVar(&f.recipe.Schedule, "schedule", r.Schedule, "how the rate goes: constant, cosine, one-cycle[:PEAK], step:FACTOR@SHARE,…")
+	p.Float64Var(&f.recipe.Warmup, "warmup", r.Warmup, "epochs over which the rate rises to the schedule")
+	p.StringVar(&o.Kind, "optimizer", o.Kind, "sgd, adam or adamw")
+	p.Float64Var(&o.Momentum, "momentum", o.Momentum, "the momentum of sgd, Nesterov's")
+	p.Float64Var(&o.Decay, "weight-decay", o.Decay, "the weight decay of filters and matrices; biases and norms have none")
+	p.Float64Var(&o.Clip, "clip", o.Clip, "the bound of the gradient's norm; 0: none")
+	p.StringVar(&f.recipe.Loss, "loss", "cross-entropy", "cross-entropy or mse")
+	p.Float64Var(&f.recipe.Smoothing, "label-smoothing", r.Smoothing, "what share of a target goes to all classes alike")
+	p.BoolVar(&f.recipe.Balanced, "balanced", r.Balanced, "each class counts by the inverse of how many images it has")
+	p.StringVar(&f.recipe.Augment, "augment", r.Augment, "random changes of images: auto, none, or a list of "+strings.Join(vision.AugmentationNames(), ", ")+" (docs/training.md)")
+	p.BoolVar(&f.recipe.FreezeNorms, "freeze-norms", r.FreezeNorms, "BatchNormalization keeps the statistics that the model has")
+	p.Float64Var(&f.recipe.LayerDecay, "layer-decay", r.LayerDecay, "what the rate is multiplied by from each layer to the one before it; 0: nothing")
+	p.StringArrayVar(&f.rates, "rate-for", nil, "PATTERN=FACTOR: multiplies the rate of parameters whose names fit; 0 freezes them")
+	p.Float64Var(&f.recipe.HoldOut, "val-fraction", r.HoldOut, "the share of the training images that validate where the data set has no part val; 0: none")
+	p.IntVar(&f.recipe.Patience, "patience", r.Patience, "epochs without a better validation that end the run; 0: none do")
+	p.BoolVar(&f.last, "last", false, "keep the weights of the last epoch, not those of the best validation")
+	p.Uint64Var(&f.recipe.Seed, "seed", 0, "the seed of all that is random")
+	p.BoolVar(&f.resume, "resume", false, "go on from the checkpoint of a run that was stopped")
+	p.DurationVar(&f.every, "checkpoint-every", 5*time.Minute, "how often the checkpoint is written, beside each epoch's end")
+	p.Int64Var(&f.memory, "cache-memory", onnxrun.DefaultCacheBytes>>20, "MB of decoded images to keep in memory")
+	p.BoolVar(&f.strict, "strict-data", false, "an image that cannot be read is an error")
+	p.StringVar(&f.log, "log", "", "a .jsonl with a line for each epoch (default OUT.jsonl)")
+	p.StringVar(&f.curves, "curves", "", "a .png of loss and accuracy by epoch (default OUT.png)")
+	p.StringVar(&f.findRate, "find-rate", "", "do not teach: look for a learning rate, and draw a .png of what was seen")
+	formatFlags(cmd, &f.format)
+	cmd.MarkFlagRequired("output")
+}
+
+// options is the flags as options.
+func (f *teachFlags) options(a *app, data string) (onnxrun.TeachOptions, error) {
+	r := f.recipe
+	r.KeepBest = !f.last
+	r.Optimizer.Nesterov = r.Optimizer.Momentum > 0 && (r.Optimizer.Kind == train.SGD || r.Optimizer.Kind == "")
+	for _, text := range f.rates {
+		pattern, factor, ok := strings.Cut(text, "=")
+		var v float64
+		if n, err := fmt.Sscan(factor, &v); !ok || n != 1 || err != nil {
+			return onnxrun.TeachOptions{}, fmt.Errorf("--rate-for %q: expects PATTERN=FACTOR", text)
+		}
+		if r.Rates == nil {
+			r.Rates = map[string]float64{}
+		}
+		r.Rates[pattern] = v
+	}
+	if f.memory < 0 || f.every < 0 {
+		return onnxrun.TeachOptions{}, fmt.Errorf("--cache-memory and --checkpoint-every: expect 0 or more")
+	}
+	for flag, path := range map[string]string{"--curves": f.curves, "--find-rate": f.findRate} {
+		if path != "" && !strings.HasSuffix(strings.ToLower(path), ".png") {
+			return onnxrun.TeachOptions{}, fmt.Errorf("%s %q: expects the name of a .png", flag, path)
+		}
+	}
+	how, err := a.options()
+	return onnxrun.TeachOptions{
+		Recipe: r, Checkpoint: f.beside(".checkpoint.onnx"), Every: f.every, Resume: f.resume, Strict: f.strict,
+		CacheBytes: max(1, f.memory<<20), Runtime: how, Note: func(s string) { a.note("note: %s", s) },
+	}, err
+}
+
+// beside is the output's name with another ending.
+func (f *teachFlags) beside(ending string) string {
+	return strings.TrimSuffix(f.output, ".onnx") + ending
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/vision"
+	"github.com/onnxrun/onnxrun/zoo"
+)
+
+func (a *app) trainCommand() *cobra.Command {
+	var f teachFlags
+	var image imageFlags
+	cmd := &cobra.Command{
+		Use:   "train ARCH|MODEL DATASET -o OUT",
+		Short: "Teach a network from scratch the classes of a data set",
+		Long: `Teach a network from scratch. It is an architecture (` + strings.Join(zoo.Names(), ", ") + `),
+or an ONNX model, whose weights are made afresh. DATASET is a folder with a folder
+for each class, a .tar of the same, IDX files or a .csv of path,label lines;
+folders train, val and test above those of the classes split it. Without val, a
+share of the training images validates.
+
+OUT is an ONNX model that knows its classes and how images are prepared. Beside it
+stand OUT.jsonl, a line for each epoch, and OUT.png, the curves. A run that is
+stopped, by Ctrl-C too, leaves OUT.checkpoint.onnx; with --resume it goes on to the
+same weights, to the bit.`,
+		Example: `  onnxrun train lenet5 mnist/ -o lenet5.onnx
+  onnxrun train resnet20 cifar10/ -o r20.onnx --epochs 30 --rate 0.1 --batch 128
+  onnxrun train resnet18 flowers/ -o flowers.onnx --find-rate rates.png
+  onnxrun train resnet18 flowers/ -o flowers.onnx --resume`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			data, err := vision.OpenDataset(args[1])
+			if err != nil {
+				return err
+			}
+			defer data.Close()
+			g, err := a.fresh(args[0], data, f.recipe.Seed)
+			if err != nil {
+				return err
+			}
+			opts, err := f.options(a, args[1])
+			if err != nil {
+				return err
+			}
+			if opts.Spec, err = image.spec(a, cmd, g); err != nil {
+				return err
+			}
+			return a.teach(cmd, &f, g, data, opts)
+		},
+	}
+	f.add(cmd, onnxrun.DefaultRecipe())
+	image.addPreprocess(cmd)
+	return cmd
+}
+
+// fresh is an architecture, or a model with weights made anew, with the classes of a data set.
+func (a *app) fresh(arg string, data *vision.Dataset, seed uint64) (*ir.Graph, error) {
+	n := len(data.Classes())
+	if slices.Contains(zoo.Names(), arg) {
+		return zoo.Build(arg, zoo.Options{Classes: max(n, 1), Seed: seed})
+	}
+	g, err := a.loadGraph(arg)
+	if err != nil {
+		return nil, fmt.Errorf("%w (architectures are %s)", err, strings.Join(zoo.Names(), ", "))
+	}
+	g, _, err = onnxrun.Adapt(g, n, onnxrun.AdaptOptions{Reinit: onnxrun.ReinitAll, Seed: seed})
+	return g, err
+}

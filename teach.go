@@ -1,0 +1,395 @@
+package onnxrun
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/onnxrun/onnxrun/internal/suggest"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/tensor"
+	"github.com/onnxrun/onnxrun/train"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// TeachOptions say how a model is taught. A Recipe must be there; the rest may be left out.
+type TeachOptions struct {
+	Recipe
+	// Spec is how images are prepared; nil stands for what the model says of itself, else for a guess.
+	Spec *vision.Spec
+	// Teacher is a model of the same classes that Recipe.Distill learns from.
+	Teacher *ir.Graph
+	// Checkpoint is a file that is written every Every and after each epoch, and when ctx is done; with Resume the run goes
+	// on from it where it is there.
+	Checkpoint string
+	Every      time.Duration
+	Resume     bool
+	// Strict makes an image that cannot be read an error; else it is left out and told.
+	Strict bool
+	// CacheBytes bounds the decoded images that are kept in memory; 0 stands for DefaultCacheBytes.
+	CacheBytes int64
+	// FeatureCache is the folder in which the features of frozen layers are kept; empty stands for the user's cache folder.
+	FeatureCache string
+	Runtime      runtime.Options
+	// Begin is told before the first step what is about to happen; Step and Epoch are told after each; Note what a person
+	// should know. All may be nil.
+	Begin    func(Plan)
+	Features func(images, total int) // while features are computed
+	Step     func(train.Progress)
+	Epoch    func(train.Record)
+	Resumed  func(done []train.Record, batch int) // a run goes on behind these epochs, and that step of the next one
+	Note     func(string)
+}
+
+// DefaultCacheBytes is the bound on decoded images in memory where TeachOptions give none.
+const DefaultCacheBytes = 2 << 30
+
+// Plan is what a run is about to do.
+type Plan struct {
+	Images     int         `json:"images"`            // that are learned from
+	Validation int         `json:"validation_images"` // 0: none
+	Classes    []string    `json:"classes"`
+	Augment    string      `json:"augment"`
+	Spec       vision.Spec `json:"preprocess"`
+	Features   string      `json:"features,omitempty"` // the value whose features are computed once
+	Recipe     Recipe      `json:"recipe"`
+}
+
+// Taught is what came of it.
+type Taught struct {
+	Model   *ir.Graph // describes itself: labels and preprocessing
+	History *train.History
+	Broken  []error // images that could not be read
+	Plan    Plan
+}
+
+// Teach teaches a classifier the classes of a data set, of which it has as many (see Adapt), and returns it as a new graph.
+// The data set's parts are used as they are named: train, or all but val and test, is learned from, val validates; without
+// val a share of the training images does, of each class the same.
+func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*Taught, error) {
+	t, err := newTeaching(g, data, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	if err := t.sources(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.prepare(); err != nil {
+		return nil, err
+	}
+	h, err := t.fit(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return t.result(h)
+}
+
+// rateSteps is how many steps a search for a learning rate makes.
+const rateSteps = 200
+
+// FindRate looks for a learning rate for what Teach would do with these options; their rate and schedule do not matter.
+func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*train.RateCurve, error) {
+	t, err := newTeaching(g, data, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer t.close()
+	if err := t.sources(ctx); err != nil {
+		return nil, err
+	}
+	if err := t.prepare(); err != nil {
+		return nil, err
+	}
+	return t.trainer.FindRate(ctx, t.src, t.feed(), 1e-6, 10, rateSteps)
+}
+
+// teaching is a run of Teach.
+type teaching struct {
+	opts       TeachOptions
+	model      *ir.Graph // as it was given
+	spec       vision.Spec
+	learn, val *vision.Dataset
+	classes    []string
+
+	loaders  []*vision.Loader
+	features []*train.Features
+	src      train.Source
+	judge    train.Source // nil: no validation
+	front    *ir.Graph    // what is computed once; nil where all is computed in each step
+	back     *ir.Graph    // what is taught
+	trainer  *train.Trainer
+	plan     Plan
+	teacher  *teacher
+}
+
+func newTeaching(g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*teaching, error) {
+	if err := opts.check(); err != nil {
+		return nil, err
+	}
+	t := &teaching{opts: opts, model: g, back: g, classes: data.Classes()}
+	m, err := NewModel(g, WithLabels(data.Classes()))
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	if t.spec = m.Preprocess(); opts.Spec != nil {
+		t.spec = *opts.Spec
+	} else {
+		for _, n := range m.Notes() {
+			t.note("%s", n)
+		}
+	}
+	if err := t.split(data); err != nil {
+		return nil, err
+	}
+	scores, err := train.Scores(g)
+	if err != nil {
+		return nil, err
+	}
+	if n := classes(scores); n != len(t.classes) {
+		return nil, fmt.Errorf("onnxrun: value %q: the model has %d classes, the data set %d: replace its classifier (Adapt, onnxrun finetune)", scores.Name(), n, len(t.classes))
+	}
+	if t.opts.Augment == "auto" {
+		if t.opts.Augment = AutoAugment(t.spec); t.opts.Freeze == "all" {
+			t.opts.Augment = "none"
+		}
+	}
+	if (opts.Distill != nil) != (opts.Teacher != nil) {
+		return nil, fmt.Errorf("onnxrun: distillation takes a teacher and says how it counts: one of the two is missing")
+	}
+	return t, nil
+}
+
+func (t *teaching) note(format string, args ...any) {
+	if t.opts.Note != nil {
+		t.opts.Note(fmt.Sprintf(format, args...))
+	}
+}
+
+// split finds the images to learn from and those to validate on.
+func (t *teaching) split(data *vision.Dataset) error {
+	t.learn = data.Prefer(vision.Train)
+	if len(data.Splits()) > 0 && t.learn == data {
+		return fmt.Errorf("onnxrun: data set %q: has parts %v, but none to learn from (train)", data.Name(), data.Splits())
+	}
+	t.val = data.Split(vision.Val)
+	if t.val.Len() > 0 {
+		return vision.CheckTraining(t.learn, t.val)
+	}
+	if err := vision.CheckTraining(t.learn, nil); err != nil {
+		return err
+	}
+	if t.opts.HoldOut > 0 {
+		t.learn, t.val = t.learn.Hold(t.opts.HoldOut, t.opts.Seed)
+	}
+	return nil
+}
+
+// counts is how many images to learn from each class has.
+func (t *teaching) counts() []int {
+	counts := make([]int, len(t.classes))
+	for i := range t.learn.Len() {
+		counts[t.learn.Class(i)]++
+	}
+	return counts
+}
+
+func (t *teaching) close() {
+	for _, f := range t.features {
+		f.Close()
+	}
+	if t.trainer != nil {
+		t.trainer.Close()
+	}
+	if t.teacher != nil {
+		t.teacher.close()
+	}
+}
+
+// loader makes batches of images.
+func (t *teaching) loader(data *vision.Dataset, augment vision.Augmentation, shuffle bool) (*vision.Loader, error) {
+	cache := t.opts.CacheBytes
+	if cache == 0 {
+		cache = DefaultCacheBytes
+	}
+	l, err := vision.NewLoader(data, vision.LoaderOptions{
+		Batch: min(t.opts.Batch, data.Len()), Seed: t.opts.Seed, Shuffle: shuffle, DropLast: shuffle, Augment: augment,
+		Spec: t.spec, Classes: len(t.classes), CacheBytes: cache, Strict: t.opts.Strict,
+	})
+	if err == nil {
+		t.loaders = append(t.loaders, l)
+	}
+	return l, err
+}
+
+// sources prepares what batches come from.
+func (t *teaching) sources(ctx context.Context) error {
+	augment, err := vision.ParseAugmentation(t.opts.Augment)
+	if err != nil {
+		return err
+	}
+	t.plan = Plan{Images: t.learn.Len(), Validation: t.val.Len(), Classes: t.classes, Augment: augment.String(), Spec: t.spec, Recipe: t.opts.Recipe}
+	at, err := t.frozenAt()
+	if err != nil {
+		return err
+	}
+	if at != nil && augment.String() == "none" && t.opts.Distill == nil {
+		return t.frozenSources(ctx, at)
+	}
+	learn, err := t.loader(t.learn, augment, true)
+	if err != nil {
+		return err
+	}
+	t.src = learn
+	if t.val.Len() > 0 {
+		val, err := t.loader(t.val, vision.Augmentation{}, false)
+		if err != nil {
+			return err
+		}
+		t.judge = val
+	}
+	return nil
+}
+
+// prepare makes the trainer, and the teacher if there is one.
+func (t *teaching) prepare() error {
+	frozen, err := t.frozen()
+	if err != nil {
+		return err
+	}
+	t.trainer, err = train.New(t.back, train.Options{
+		Loss: t.opts.loss(t.counts()), Optimizer: t.opts.Optimizer, Frozen: frozen, FreezeNorms: t.opts.FreezeNorms,
+		Rate: t.opts.rates(t.back), Seed: t.opts.Seed, Runtime: t.opts.Runtime,
+	})
+	if err != nil || t.opts.Teacher == nil {
+		return err
+	}
+	t.teacher, err = newTeacher(t.opts.Teacher, t.opts.Distill, t.opts.Runtime)
+	return err
+}
+
+func (t *teaching) feed() train.Feed {
+	if t.teacher == nil {
+		return nil
+	}
+	return t.teacher.feed
+}
+
+// fit teaches.
+func (t *teaching) fit(ctx context.Context) (*train.History, error) {
+	schedule, err := train.ParseSchedule(t.opts.Schedule)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := t.identity()
+	if err != nil {
+		return nil, err
+	}
+	opts := train.FitOptions{
+		Epochs: t.opts.Epochs, Rate: t.opts.Rate, Schedule: schedule, Warmup: t.opts.Warmup, Patience: t.opts.Patience,
+		Best: t.opts.KeepBest, Feed: t.feed(), Checkpoint: t.opts.Checkpoint, Every: t.opts.Every, Resume: t.opts.Resume,
+		Identity: identity, Step: t.opts.Step, Epoch: t.opts.Epoch, Resumed: t.opts.Resumed,
+	}
+	if t.judge != nil {
+		opts.Validate = func(ctx context.Context, g *ir.Graph) (train.Metrics, error) {
+			return train.Judge(ctx, g, t.judge, t.opts.Runtime)
+		}
+	}
+	if t.opts.Begin != nil {
+		t.opts.Begin(t.plan)
+	}
+	return t.trainer.Fit(ctx, t.src, opts)
+}
+
+// identity tells this run from others by what its result depends on, the model aside.
+func (t *teaching) identity() (string, error) {
+	h := sha256.New()
+	if err := json.NewEncoder(h).Encode(t.plan); err != nil {
+		return "", fmt.Errorf("onnxrun: %w", err)
+	}
+	hashNames(h, t.learn)
+	hashNames(h, t.val)
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}
+
+// hashNames takes in which images there are, and their classes.
+func hashNames(h io.Writer, data *vision.Dataset) {
+	for i := range data.Len() {
+		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
+	}
+}
+
+// result is the model as it came out.
+func (t *teaching) result(h *train.History) (*Taught, error) {
+	g, err := t.trainer.Model()
+	if err != nil {
+		return nil, err
+	}
+	if t.front != nil {
+		if g, err = train.Join(t.front, g); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range t.model.Metadata {
+		if _, ok := g.Meta(m.Key); !ok {
+			g.SetMeta(m.Key, m.Value)
+		}
+	}
+	if err := Describe(g, &t.spec, t.classes); err != nil {
+		return nil, err
+	}
+	taught := &Taught{Model: g, History: h, Plan: t.plan}
+	for _, l := range t.loaders {
+		taught.Broken = append(taught.Broken, l.Broken()...)
+	}
+	return taught, nil
+}
+
+// teacher gives the scores, and features, of a model that another learns from.
+type teacher struct {
+	session *runtime.Session
+	names   []string // of the inputs of the step that outputs are for
+}
+
+func newTeacher(g *ir.Graph, d *train.Distillation, opts runtime.Options) (*teacher, error) {
+	scores, err := train.Scores(g)
+	if err != nil {
+		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
+	}
+	t := &teacher{}
+	opts.Outputs = nil
+	if d.Weight > 0 {
+		t.names, opts.Outputs = append(t.names, train.Teacher), append(opts.Outputs, scores.Name())
+	}
+	for _, name := range d.Features {
+		if g.Value(name) == nil {
+			return nil, fmt.Errorf("onnxrun: teacher: value %q: not found%s", name, suggest.Nearest(name, valueNames(g)))
+		}
+		opts.Outputs = append(opts.Outputs, name)
+		t.names = append(t.names, train.Teacher+"/"+name)
+	}
+	if t.session, err = runtime.Compile(g, opts); err != nil {
+		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
+	}
+	return t, nil
+}
+
+func (t *teacher) feed(ctx context.Context, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error) {
+	out, err := t.session.Run(ctx, b.X)
+	if err != nil {
+		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
+	}
+	feeds := map[string]*tensor.Tensor{}
+	for i, name := range t.names {
+		feeds[name] = out[i]
+	}
+	return feeds, nil
+}
+
+func (t *teacher) close() { t.session.Close() }

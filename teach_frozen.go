@@ -1,0 +1,162 @@
+package onnxrun
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/train"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// The layers that are frozen, up to a value, give the same for an image in every epoch: where images are not changed at
+// random, they run once for each, and only what stands behind them is taught, from features in a file.
+
+// frozenAt is the value up to which all is frozen; nil where nothing is, or where several values are what the rest reads.
+func (t *teaching) frozenAt() (*ir.Value, error) {
+	switch t.opts.Freeze {
+	case "", "none":
+		return nil, nil
+	case "all":
+		n, err := train.Classifier(t.model)
+		if err != nil {
+			return nil, err
+		}
+		return n.In(0), nil
+	}
+	_, boundary, err := train.FrozenUpTo(t.model, t.opts.Freeze)
+	if err != nil || len(boundary) != 1 {
+		return nil, err
+	}
+	return boundary[0], nil
+}
+
+// frozen tells the nodes that stay as they are, by name.
+func (t *teaching) frozen() (func(node string) bool, error) {
+	if t.front != nil || t.opts.Freeze == "" || t.opts.Freeze == "none" {
+		return nil, nil
+	}
+	at := t.opts.Freeze
+	if at == "all" {
+		n, err := train.Classifier(t.model)
+		if err != nil {
+			return nil, err
+		}
+		at = n.In(0).Name()
+	}
+	nodes, _, err := train.FrozenUpTo(t.model, at)
+	if err != nil {
+		return nil, err
+	}
+	names := map[string]bool{}
+	for n := range nodes {
+		names[n.Name] = true
+	}
+	return func(node string) bool { return names[node] }, nil
+}
+
+// frozenSources computes the features at a value, or finds them in the cache, and takes batches from there.
+func (t *teaching) frozenSources(ctx context.Context, at *ir.Value) error {
+	if at.Def() == nil {
+		return nil
+	}
+	shape, ok := at.Type().Shape[1:].Ints()
+	if !ok {
+		return fmt.Errorf("onnxrun: value %q: has type %v, its features are of no fixed size", at.Name(), at.Type())
+	}
+	var err error
+	if t.front, t.back, err = train.SplitAt(t.model, at); err != nil {
+		return err
+	}
+	t.plan.Features = at.Name()
+	learn, err := t.cached(ctx, t.learn, shape)
+	if err != nil {
+		return err
+	}
+	learn.Shuffle, learn.Seed, learn.Batch = true, t.opts.Seed, min(t.opts.Batch, t.learn.Len())
+	t.src = learn
+	if t.val.Len() > 0 {
+		val, err := t.cached(ctx, t.val, shape)
+		if err != nil {
+			return err
+		}
+		val.Batch = t.opts.Batch
+		t.judge = val
+	}
+	return nil
+}
+
+// cached is the features of a data set.
+func (t *teaching) cached(ctx context.Context, data *vision.Dataset, shape []int) (*train.Features, error) {
+	dir := t.opts.FeatureCache
+	if dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return nil, fmt.Errorf("onnxrun: no place to keep features (FeatureCache): %w", err)
+		}
+		dir = filepath.Join(cache, "onnxrun", "features")
+	}
+	name, err := t.featuresName(data)
+	if err != nil {
+		return nil, err
+	}
+	path := filepath.Join(dir, name)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, fmt.Errorf("onnxrun: features: %w", err)
+		}
+		if err := t.compute(ctx, path, data); err != nil {
+			return nil, err
+		}
+	} else {
+		t.note("features of %d images are taken from %s", data.Len(), path)
+	}
+	f, err := train.OpenFeatures(path, data.Len(), shape, len(t.classes))
+	if err == nil {
+		t.features = append(t.features, f)
+	}
+	return f, err
+}
+
+func (t *teaching) compute(ctx context.Context, path string, data *vision.Dataset) error {
+	l, err := t.loader(data, vision.Augmentation{}, false)
+	if err != nil {
+		return err
+	}
+	return train.Compute(ctx, path, t.front, l, t.opts.Runtime, func(images int) {
+		if t.opts.Features != nil {
+			t.opts.Features(images, data.Len())
+		}
+	})
+}
+
+// featuresName tells features apart by what they follow from.
+func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
+	h := sha256.New()
+	if err := ir.Print(h, t.front, ir.PrintOptions{Elide: 8}); err != nil {
+		return "", fmt.Errorf("onnxrun: %w", err)
+	}
+	for _, v := range t.front.Values() {
+		if v.Const() != nil {
+			h.Write(v.Const().Bytes())
+		}
+	}
+	path, err := filepath.Abs(data.Name())
+	if err != nil {
+		return "", fmt.Errorf("onnxrun: %w", err)
+	}
+	fmt.Fprintln(h, path, t.spec.JSON())
+	if info, err := os.Stat(path); err == nil {
+		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
+	}
+	hashNames(h, data)
+	io.WriteString(h, "features 1")
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
