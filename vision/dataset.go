@@ -51,7 +51,7 @@ const (
 	Test  = "test"
 )
 
-// OpenDataset opens what path is: a folder with a folder for each class, or with images; a .tar of the same; IDX files (a
+// OpenDataset opens what path is: a folder with a folder for each class, or with images; a .tar of the same, or a folder of train.tar, val.tar, test.tar; IDX files (a
 // folder of them, or that of the images; .gz too); a .csv of path,label lines. Folders train, val and test above those of
 // the classes split the data set. Images stand in the order of their names, classes too.
 func OpenDataset(path string) (*Dataset, error) {
@@ -66,8 +66,10 @@ func OpenDataset(path string) (*Dataset, error) {
 	var d *Dataset
 	switch lower := strings.ToLower(path); {
 	case info.IsDir():
-		if d, err = openIDXFolder(path); d == nil && err == nil {
-			d, err = openFolder(path)
+		for _, open := range []func(string) (*Dataset, error){openIDXFolder, openTarFolder, openFolder} {
+			if d, err = open(path); d != nil || err != nil {
+				break
+			}
 		}
 	case strings.HasSuffix(lower, ".tar"):
 		d, err = openTar(path)

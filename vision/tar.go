@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 )
 
@@ -28,6 +29,63 @@ func openTar(name string) (*Dataset, error) {
 	}
 	d.file = f
 	return d, nil
+}
+
+// openTarFolder finds the images of a folder of archives that are named as the parts of a data set are (train.tar,
+// test.tar); nil if root is none.
+func openTarFolder(root string) (*Dataset, error) {
+	found, err := filepath.Glob(filepath.Join(root, "*.tar"))
+	if err != nil {
+		return nil, err
+	}
+	var entries []entry
+	var folders []string
+	var open files
+	for _, name := range found {
+		part := splitName(strings.TrimSuffix(filepath.Base(name), ".tar"))
+		if part == "" {
+			continue
+		}
+		f, err := os.Open(name)
+		if err != nil {
+			open.Close()
+			return nil, err
+		}
+		open = append(open, f)
+		inside, dirs, err := tarEntries(f)
+		if err != nil {
+			open.Close()
+			return nil, fmt.Errorf("%s: %w", filepath.Base(name), err)
+		}
+		folders = append(folders, part)
+		for _, d := range dirs {
+			folders = append(folders, part+"/"+d)
+		}
+		for _, e := range inside {
+			entries = append(entries, entry{part + "/" + e.path, e.open})
+		}
+	}
+	if len(open) == 0 {
+		return nil, nil
+	}
+	d, err := arrange(entries, folders)
+	if err != nil {
+		open.Close()
+		return nil, err
+	}
+	d.file = open
+	return d, nil
+}
+
+// files are closed together.
+type files []*os.File
+
+func (fs files) Close() error {
+	var errs []error
+	for _, f := range fs {
+		errs = append(errs, f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func tarEntries(f *os.File) (entries []entry, folders []string, err error) {
