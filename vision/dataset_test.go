@@ -49,6 +49,9 @@ func archive(t testing.TB, files map[string][]byte) string {
 	}
 	slices.Sort(names)
 	slices.Reverse(names) // the order of an archive is of no matter
+	for _, folder := range []string{"./", ".git/", "none/"} {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: folder, Typeflag: tar.TypeDir, Mode: 0o755}))
+	}
 	for _, name := range names {
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: "./" + name, Size: int64(len(files[name])), Mode: 0o644}))
 		_, err := w.Write(files[name])
@@ -248,7 +251,7 @@ func TestBadDatasets(t *testing.T) {
 		"empty/README":                    nil,
 		"mixed/x/a.png":                   dot(t, 1),
 		"mixed/b.png":                     dot(t, 1),
-		"cut.tar":                         data[:1024],
+		"cut.tar":                         data[:3*512+1024],
 		"text.tar":                        bytes.Repeat([]byte("hello "), 200),
 		"data.tar.gz":                     nil,
 		"model.onnx":                      nil,

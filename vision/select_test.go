@@ -109,6 +109,8 @@ func TestCheckTraining(t *testing.T) {
 		require.ErrorContains(t, err, c.want, name)
 		require.True(t, strings.HasPrefix(err.Error(), "vision: data set "), err)
 	}
+	archived := open(t, archive(t, map[string][]byte{"a/1.png": image, "b/1.png": image}))
+	require.ErrorContains(t, CheckTraining(archived, nil), `without an image to train with: "none"`)
 	reversed, err := pictures(6, 1, 1, 1, 3).Only("2", "1", "0")
 	require.NoError(t, err)
 	require.ErrorContains(t, CheckTraining(pictures(6, 1, 1, 1, 3), reversed), "numbered otherwise")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -103,7 +104,7 @@ func tarEntries(f *os.File) (entries []entry, folders []string, err error) {
 			return nil, nil, fmt.Errorf("a damaged tar after %d images: %w", len(entries), err)
 		}
 		file := strings.TrimPrefix(path.Clean("/"+h.Name), "/")
-		if h.Typeflag == tar.TypeDir && !inIgnoredFolder(file+"/x") && len(folders) < maxSamples {
+		if h.Typeflag == tar.TypeDir && file != "" && !inIgnoredFolder(file+"/") && len(folders) < maxSamples {
 			folders = append(folders, file)
 		}
 		if h.Typeflag != tar.TypeReg || !isImageName(file) || inIgnoredFolder(file) {
@@ -129,12 +130,8 @@ func tarEntries(f *os.File) (entries []entry, folders []string, err error) {
 
 // inIgnoredFolder reports whether a folder above a file is ignored.
 func inIgnoredFolder(file string) bool {
-	for dir := path.Dir(file); dir != "."; dir = path.Dir(dir) {
-		if ignoredFolder(path.Base(dir)) {
-			return true
-		}
-	}
-	return false
+	folders := strings.Split(file, "/")
+	return slices.ContainsFunc(folders[:len(folders)-1], ignoredFolder)
 }
 
 // isSparse reports whether an entry's data are not its bytes in a row.
