@@ -324,3 +324,25 @@ func TestFree(t *testing.T) {
 		require.ErrorContains(t, err, "is not a constant of the graph")
 	}
 }
+
+// A retyper changes types, and what stands behind follows.
+func TestRetyper(t *testing.T) {
+	g := parse(t, chain)
+	x := g.Value("x")
+	require.NoError(t, g.SetInputType(x, Type{tensor.Float32, Shape{Symbol("N"), Known(3)}}))
+	wide := tensor.Vector[float32](1, 2, 3).Reshaped(1, 3)
+	require.EqualError(t, NewRewriter(g).SetConst(g.Value("c"), wide), `ir: value "c": its type is float32[1,2], not float32[1,3]`)
+	r := NewRetyper(g)
+	require.EqualError(t, r.SetConst(x, wide), `ir: value "x": is not a constant of the graph`)
+	require.NoError(t, r.Replace(g.Value("y"), x))
+	require.NoError(t, r.SetConst(g.Value("c"), wide))
+	require.NoError(t, r.SetNode(g.Value("z").Def(), g.Value("z").Def().Op, x, g.Value("c")))
+	require.NoError(t, r.Done())
+	require.NoError(t, Verify(g))
+	require.Equal(t, `graph "g" (%x: float32[N,3]) -> (%z) {
+  %c: float32[1,3] = const [1.0, 2.0, 3.0]
+  %z: float32[N,3] = Add(%x, %c) "second"
+}
+`, printed(t, g))
+	require.NoError(t, NewRewriter(g).SetConst(g.Value("c"), tensor.Vector[float32](4, 5, 6).Reshaped(1, 3)))
+}

@@ -32,7 +32,7 @@ func Drop(g *ir.Graph, nodes []string, seed uint64) ([]string, error) {
 		}
 	}
 	if err := a.finish(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; drop all of a branch, or other layers", err)
 	}
 	return a.fresh, nil
 }
