@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"math/rand/v2"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -13,12 +11,11 @@ import (
 	"github.com/onnxrun/onnxrun/zoo"
 )
 
-// step is a training step of a network: forward, backward, and gradient descent with momentum, in place.
+// step is a training step of a network, made of its parts so that they can be profiled.
 type step struct {
 	session *runtime.Session
-	in, out []*tensor.Tensor
+	in      []*tensor.Tensor
 	macs    int64 // of the products of forward and backward pass
-	loss    int   // which output the loss is
 }
 
 const (
@@ -27,7 +24,7 @@ const (
 )
 
 // newStep builds the step of a network of the zoo for batches of a size, of random images.
-func newStep(name string, batch, threads int, kernels string) (*step, error) {
+func newStep(name string, batch int, opts runtime.Options) (*step, error) {
 	g, err := zoo.Build(name, zoo.Options{})
 	if err != nil {
 		return nil, err
@@ -50,11 +47,12 @@ func newStep(name string, batch, threads int, kernels string) (*step, error) {
 	if err := g.InferAll(); err != nil {
 		return nil, err
 	}
-	session, err := runtime.Compile(g, runtime.Options{Threads: threads, Kernels: kernels, InPlace: b.inPlace})
+	opts.InPlace = b.inPlace
+	session, err := runtime.Compile(g, opts)
 	if err != nil {
 		return nil, err
 	}
-	s := &step{session: session, out: make([]*tensor.Tensor, len(session.Outputs())), macs: macs(g)}
+	s := &step{session: session, macs: macs(g)}
 	s.fill(b.held)
 	return s, nil
 }
@@ -175,20 +173,27 @@ func (s *step) fill(held map[string]*tensor.Tensor) {
 		}
 		switch v.Name() {
 		case "image":
-			x := tensor.Data[float32](t)
-			for i := range x {
-				x[i] = float32(rng.NormFloat64())
-			}
+			noise(rng, t)
 		case "targets":
-			for i := range shape[0] {
-				tensor.Data[float32](t)[i*shape[1]+rng.IntN(shape[1])] = 1
-			}
+			oneHot(rng, t)
 		}
 		s.in = append(s.in, t)
 	}
 }
 
-func (s *step) run() error { return s.session.RunInto(context.Background(), s.in, s.out) }
+func noise(rng *rand.Rand, t *tensor.Tensor) {
+	x := tensor.Data[float32](t)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+}
+
+// oneHot gives each row a 1 somewhere.
+func oneHot(rng *rand.Rand, t *tensor.Tensor) {
+	for i := range t.Dim(0) {
+		tensor.Data[float32](t)[i*t.Dim(1)+rng.IntN(t.Dim(1))] = 1
+	}
+}
 
 // macs is the multiply-accumulates of all products.
 func macs(g *ir.Graph) (sum int64) {
@@ -198,20 +203,4 @@ func macs(g *ir.Graph) (sum int64) {
 		}
 	}
 	return sum
-}
-
-// profile prints what the steps of a run take.
-func (s *step) profile(runs int) error {
-	steps, err := s.session.Profile(context.Background(), runs, s.in...)
-	if err != nil {
-		return err
-	}
-	var total float64
-	for _, p := range steps {
-		us := float64(p.Time.Nanoseconds()) / 1e3
-		total += us
-		fmt.Printf("%10.1f µs %8.1f GFLOPS %6.1f GB/s  %-14s %-28s %s\n", us, 2*float64(p.MACs)/us/1e3, float64(p.Bytes)/us/1e3, p.Algorithm, p.Node.OpName(), p.Node.Name)
-	}
-	fmt.Printf("%10.1f µs in all\n", total)
-	return nil
 }
