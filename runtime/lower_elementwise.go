@@ -57,6 +57,12 @@ func unaryOf(n *ir.Node) (spec kernel.UnarySpec, ok bool) {
 		spec.Op, spec.Alpha = kernel.UnarySwish, op.Alpha
 	case *ops.Mish:
 		spec.Op = kernel.UnaryMish
+	case *ops.Pow:
+		p := constFloat32(n.In(1))
+		if len(p) != 1 || len(sizes(n.In(1))) > len(sizes(n.In(0))) {
+			return spec, false
+		}
+		spec.Op, spec.Alpha = kernel.UnaryPow, p[0]
 	case *ops.Gelu:
 		spec.Op = kernel.UnaryGelu
 		if op.Approximate == "tanh" {

@@ -52,6 +52,9 @@ func (p *plan) lowering(n *ir.Node) (lowered, error) {
 	case *ops.Div:
 		return p.lowerBinary(n, kernel.Div)
 	case *ops.Pow:
+		if l, err := p.lowerUnary(n); l.run != nil || err != nil {
+			return l, err
+		}
 		return p.lowerBinary(n, kernel.Pow)
 	case *ops.PRelu:
 		return p.lowerBinary(n, kernel.PRelu)

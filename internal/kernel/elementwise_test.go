@@ -53,6 +53,7 @@ var refUnary = map[UnaryOp]func(x, alpha, beta float64) float64{
 	UnaryGeluTanh: func(x, _, _ float64) float64 {
 		return 0.5 * x * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*math.Pow(x, 3))))
 	},
+	UnaryPow: func(x, a, _ float64) float64 { return math.Pow(x, a) },
 }
 
 func TestUnary(t *testing.T) {
@@ -83,6 +84,29 @@ func TestUnary(t *testing.T) {
 			require.NoError(t, err)
 			return k, func(task int, y []float32) { k.Run(task, y, in) }
 		})
+	}
+}
+
+// Powers that are made of roots are those of math.Pow, at the limits, too.
+func TestPowers(t *testing.T) {
+	x := append(random(newRand(), 200), 0, float32(math.Copysign(0, -1)), inf, -inf, float32(math.NaN()), 1e-45, math.MaxFloat32, -2)
+	for _, p := range []float32{-4, -2.5, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 2, 3.75, 4, 5, 0.3, -1.7} {
+		k, err := NewUnary(UnarySpec{Op: UnaryPow, Alpha: p, Len: len(x), Impl: Generic})
+		require.NoError(t, err)
+		y := make([]float32, len(x))
+		for task := range k.Tasks() {
+			k.Run(task, y, x)
+		}
+		for i, v := range x {
+			want := float32(math.Pow(float64(v), float64(p)))
+			if want != want {
+				require.True(t, y[i] != y[i], "%v^%v", v, p)
+			} else if !math.IsInf(float64(want), 0) && want != 0 {
+				require.InEpsilon(t, want, y[i], 1.2e-7, "%v^%v", v, p)
+			} else {
+				require.Equal(t, math.Float32bits(want), math.Float32bits(y[i]), "%v^%v", v, p)
+			}
+		}
 	}
 }
 
