@@ -78,7 +78,12 @@ func (p *plan) convGradInput(n *ir.Node, op *ops.Conv) (bool, error) {
 	if err != nil { // strides beyond what the kernel takes
 		return false, nil
 	}
-	dy, err := p.needBlocked(n, n.In(0))
+	dy := n.In(0).ID()
+	if _, narrow := k.(*kernel.NarrowConv); narrow {
+		err = p.needPlain(n, n.In(0))
+	} else {
+		dy, err = p.needBlocked(n, n.In(0))
+	}
 	if err != nil {
 		return false, err
 	}
@@ -122,6 +127,9 @@ func (p *plan) chooseGradData(s kernel.ConvGradDataSpec) (gradDataKernel, error)
 		if cost, ok := s.WinogradCost(form); ok && !p.session.opts.Strict && cost.Time(threads) < least {
 			best, least = form, cost.Time(threads)
 		}
+	}
+	if cost, ok := s.NarrowCost(); ok && cost.Time(threads) < least {
+		return kernel.NewNarrowGradData(s)
 	}
 	if best >= 0 {
 		return kernel.NewWinogradGradData(s, best)

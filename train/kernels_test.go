@@ -157,7 +157,7 @@ func TestKernelsOfTraining(t *testing.T) {
 	}{
 		"strides":   {[]int{2, 16, 9, 9}, []int{32, 16, 3, 3}, func(a *ops.Conv) { a.Strides = []int{2, 2} }, "direct grad-data grad-weights channel-sum"},
 		"winograd":  {[]int{4, 64, 16, 16}, []int{64, 64, 3, 3}, func(a *ops.Conv) { a.Pads = []int{1, 1, 1, 1} }, "winograd-4x4-3x3 grad-weights-winograd-4x4-3x3 channel-sum"},
-		"few":       {[]int{2, 3, 9, 9}, []int{32, 3, 3, 3}, func(*ops.Conv) {}, "direct-plain grad-data grad-weights channel-sum"},
+		"few":       {[]int{2, 3, 9, 9}, []int{32, 3, 3, 3}, func(*ops.Conv) {}, "direct-plain narrow grad-weights channel-sum"},
 		"pointwise": {[]int{2, 40, 9, 9}, []int{32, 40, 1, 1}, func(*ops.Conv) {}, "pointwise grad-data grad-weights channel-sum"},
 		"groups":    {[]int{2, 32, 9, 9}, []int{64, 16, 3, 3}, func(a *ops.Conv) { a.Group, a.Dilations = 2, []int{2, 2} }, "direct grad-data grad-weights channel-sum"},
 		"depthwise": {[]int{2, 40, 9, 9}, []int{40, 1, 3, 3}, func(a *ops.Conv) { a.Group = 40 }, "depthwise grad-data-depthwise grad-weights-depthwise channel-sum"},

@@ -156,15 +156,20 @@ func NewWinogradGradData(spec ConvGradDataSpec, form int) (*Winograd, error) {
 	for d, k := range spec.Kernel {
 		b.Pads = append(b.Pads, k-1-spec.Pads[d])
 	}
-	area := product(spec.Kernel)
-	order := weightOrder{out: area, in: spec.C / spec.Group * area, area: area}
-	for t := range area {
-		order.taps = append(order.taps, area-1-t)
-	}
 	if err := b.complete("gradient by data"); err != nil {
 		return nil, err
 	}
-	return newWinograd(b, form, order)
+	return newWinograd(b, form, spec.flipped())
+}
+
+// flipped is the order of the weights where they go from output to input channels, from the last tap to the first.
+func (s *ConvGradDataSpec) flipped() weightOrder {
+	area := product(s.Kernel)
+	order := weightOrder{out: area, in: s.C / s.Group * area, area: area}
+	for t := range area {
+		order.taps = append(order.taps, area-1-t)
+	}
+	return order
 }
 
 // Algorithm names how the gradient is computed.

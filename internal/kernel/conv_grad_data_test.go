@@ -193,3 +193,32 @@ func TestConvGradDataNaN(t *testing.T) {
 		}
 	}
 }
+
+func TestNarrowGradData(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := ConvGradDataSpec{N: rapid.IntRange(1, 2).Draw(t, "n"), Group: 1}
+		s.C, s.OutC = rapid.IntRange(1, newNarrowKernel(Auto).channels).Draw(t, "c"), rapid.IntRange(1, 20).Draw(t, "outC")
+		drawPlane(t, &s.Spatial)
+		for d := range s.Strides {
+			s.Strides[d] = 1
+			s.Out[d] = outSize(s.In[d], s.Kernel[d], 1, s.Dilations[d], s.Pads[d], s.Kernel[d]*s.Dilations[d])
+		}
+		k := newGradDataCase(t, s, false)
+		for _, s.Impl = range Impls() {
+			if s.C > newNarrowKernel(s.Impl).channels {
+				continue
+			}
+			for _, s.Split = range []int{1, 7} {
+				g, err := NewNarrowGradData(s)
+				require.NoError(t, err)
+				packed, dx := packAll(t, g, k.w, nil), newGuarded(s.N*product(s.In)*Block)
+				runAll(g, func(task int, scratch []float32) { g.RunPacked(task, dx.data, k.dy, packed, nil, scratch) })
+				dx.check(t)
+				requireClose(t, k.want, fromBlocked(t, dx.data, s.N, s.C, product(s.In)), float64(s.OutC*product(s.Kernel)+2))
+			}
+		}
+	})
+	s := ConvGradDataSpec{N: 1, C: 3, OutC: 4, Group: 1, Spatial: Spatial{In: []int{5, 5}, Out: []int{2, 2}, Kernel: []int{3, 3}, Strides: []int{2, 2}}}
+	_, err := NewNarrowGradData(s)
+	require.ErrorContains(t, err, "strides [2 2]")
+}

@@ -11,10 +11,12 @@ type NarrowConv struct {
 	spec       BlockedConvSpec
 	kern       narrowKernel
 	win        window
+	order      weightOrder
 	packed     []float32 // weights [C × taps][OutC], and the bias
 	taps       []int     // distances in the copy of the input with borders, in bytes
 	padH, padW int       // size of a plane of that copy, of the rows of one band
 	band       int       // rows of the output done at once
+	together   int       // rows that are runs of pixels without a break, borders among them; 0: each row begins one
 	rows       chunks
 }
 
@@ -23,17 +25,60 @@ func fitsNarrow(s *BlockedConvSpec) bool {
 	return s.Plain && s.Group == 1 && !s.Residual && s.C > 0 && s.OutC > 0 && s.OutC <= newNarrowKernel(s.Impl).channels && s.Strides[1] == 1
 }
 
+// narrowRows reports whether it takes fewer runs of pixels to go through rows of a convolution of stride 1, with their borders,
+// without a break.
+func (s *BlockedConvSpec) narrowRows(pixels int) bool {
+	width := s.Out[1] + (s.Kernel[1]-1)*s.Dilations[1]
+	together := narrowRuns * pixels / max(1, width)
+	return s.Strides[0] == 1 && together > 1 && together > narrowRuns/max(1, ceilDiv(s.Out[1], pixels))
+}
+
 // NewNarrowConv prepares a convolution; it fails where the spec does not fit.
 func NewNarrowConv(spec BlockedConvSpec) (*NarrowConv, error) {
 	if err := checkBlockedConv(&spec); err != nil {
 		return nil, err
 	}
+	return newNarrowConv(spec, outputOrder(&spec))
+}
+
+// NewNarrowGradData prepares the gradient by the input of a convolution of stride 1 of few channels, with dy plain and dx
+// blocked; it fails where that does not fit.
+func NewNarrowGradData(spec ConvGradDataSpec) (*NarrowConv, error) {
+	b, err := spec.narrow()
+	if err != nil {
+		return nil, err
+	}
+	return newNarrowConv(b, spec.flipped())
+}
+
+// narrow is the convolution of plain dy that gives dx, where the strides are 1.
+func (s ConvGradDataSpec) narrow() (BlockedConvSpec, error) {
+	b, err := s.exchanged("gradient by data")
+	if err != nil {
+		return b, err
+	}
+	b.Plain, b.Strides, b.Dilations = true, s.Strides, s.Dilations
+	for d, k := range s.Kernel {
+		if s.Strides[d] != 1 {
+			return b, fmt.Errorf("kernel: gradient by data: strides %v, narrow ones are 1", s.Strides)
+		}
+		b.Pads = append(b.Pads, (k-1)*s.Dilations[d]-s.Pads[d])
+	}
+	return b, b.complete("gradient by data")
+}
+
+// newNarrowConv prepares a convolution with weights in any order.
+func newNarrowConv(spec BlockedConvSpec, order weightOrder) (*NarrowConv, error) {
 	if !fitsNarrow(&spec) {
 		return nil, fmt.Errorf("kernel: narrow conv: does not fit a convolution of %d to %d channels, strides %v", spec.C, spec.OutC, spec.Strides)
 	}
-	c := &NarrowConv{spec: spec, kern: newNarrowKernel(spec.Impl), win: spec.window()}
+	c := &NarrowConv{spec: spec, kern: newNarrowKernel(spec.Impl), win: spec.window(), order: order}
 	s, h, w := &c.spec, &c.win[1], &c.win[2]
 	c.padW = roundUp(w.out, c.kern.pixels) + w.off[len(w.off)-1] - w.off[0]
+	if s.narrowRows(c.kern.pixels) {
+		c.padW = w.out + w.off[len(w.off)-1] - w.off[0]
+		c.together = narrowRuns * c.kern.pixels / c.padW
+	}
 	reach := h.off[len(h.off)-1] - h.off[0] + 1
 	fit := max(reach, cacheBytes/(c.padW*s.C*floatBytes)) // rows of the input that stay in the cache
 	c.band = min(max(1, (fit-reach)/h.stride+1), max(1, h.out))
@@ -67,7 +112,7 @@ func (c *NarrowConv) Tasks() int {
 
 // ScratchSize returns the number of float32 of scratch that Run needs: for the transposition, then for the input.
 func (c *NarrowConv) ScratchSize() int {
-	return narrowRuns*Block*c.kern.pixels + c.spec.C*c.padH*c.padW
+	return narrowRuns*Block*c.kern.pixels + c.spec.C*c.padH*c.padW + c.kern.pixels
 }
 
 // narrowRuns is how many runs of pixels are computed before the activation is applied to them and they are transposed.
@@ -84,9 +129,12 @@ func (c *NarrowConv) PackScratchSize() int { return 0 }
 
 // Pack computes packed weights and bias, which may be nil.
 func (c *NarrowConv) Pack(_ int, packed, weights, bias, _ []float32) {
-	m := c.spec.OutC
-	for i, v := range weights[:len(c.taps)*m] {
-		packed[i%len(c.taps)*m+i/len(c.taps)] = v
+	m, o := c.spec.OutC, &c.order
+	for i := range len(c.taps) {
+		in, tap := i/o.area, o.taps[i%o.area]
+		for out := range m {
+			packed[i*m+out] = weights[out*o.out+in*o.in+tap]
+		}
 	}
 	to := packed[len(c.taps)*m:][:m]
 	clear(to[copy(to, bias):])
@@ -120,6 +168,10 @@ func (c *NarrowConv) rowRuns(y, x, packed, lanes []float32, rows int) {
 	m := c.spec.OutC
 	bias := packed[len(c.taps)*m:][:m]
 	a := narrowArgs{taps: &c.taps[0], count: len(c.taps), w: &packed[0], bias: &bias[0], channels: m, ystep: step * floatBytes}
+	if c.together > 0 {
+		c.rowsTogether(&a, y, x, lanes, rows)
+		return
+	}
 	perRow := ceilDiv(width, px)
 	for first := 0; first < rows*perRow; first += narrowRuns {
 		runs := min(narrowRuns, rows*perRow-first)
@@ -131,11 +183,33 @@ func (c *NarrowConv) rowRuns(y, x, packed, lanes []float32, rows int) {
 		c.spec.Act.apply(c.kern.impl, lanes[:(c.spec.OutC-1)*step+runs*px])
 		for i := range runs {
 			row, p := (first+i)/perRow, (first+i)%perRow*px
-			to, n := y[(row*width+p)*Block:], min(px, width-p)
-			if whole := roundUp(n, 8); whole*Block <= len(to) { // faster
-				n = whole
-			}
-			transpose(c.kern.impl, to, lanes[i*px:], Block, n, Block, step)
+			c.turn(y[(row*width+p)*Block:], lanes, i*px, min(px, width-p))
 		}
 	}
+}
+
+// rowsTogether is rowRuns where some rows are a run without a break.
+func (c *NarrowConv) rowsTogether(a *narrowArgs, y, x, lanes []float32, rows int) {
+	width, px, step := c.win[2].out, c.kern.pixels, narrowRuns*c.kern.pixels
+	for first := 0; first < rows; first += c.together {
+		n := min(c.together, rows-first)
+		runs := ceilDiv((n-1)*c.padW+width, px)
+		for i := range runs {
+			a.x, a.y = unsafe.Pointer(&x[first*c.padW+i*px]), unsafe.Pointer(&lanes[i*px])
+			c.kern.run(a)
+		}
+		c.spec.Act.apply(c.kern.impl, lanes[:(c.spec.OutC-1)*step+runs*px])
+		for i := range n {
+			c.turn(y[(first+i)*width*Block:], lanes, i*c.padW, width)
+		}
+	}
+}
+
+// turn transposes n pixels from place at of lanes on.
+func (c *NarrowConv) turn(y, lanes []float32, at, n int) {
+	step := narrowRuns * c.kern.pixels
+	if whole := roundUp(n, 8); whole*Block <= len(y) && at+whole <= step { // faster
+		n = whole
+	}
+	transpose(c.kern.impl, y, lanes[at:], Block, n, Block, step)
 }

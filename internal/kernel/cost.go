@@ -55,6 +55,15 @@ func (s ConvGradDataSpec) WinogradCost(form int) (cost Cost, ok bool) {
 	return WinogradCost(b, form)
 }
 
+// NarrowCost estimates the gradient with pixels in the lanes; ok is false where that does not fit.
+func (s ConvGradDataSpec) NarrowCost() (cost Cost, ok bool) {
+	b, err := s.narrow()
+	if err != nil {
+		return Cost{}, false
+	}
+	return NarrowCost(b)
+}
+
 // Cost estimates the direct gradient by the weights.
 func (s ConvGradWeightsSpec) Cost() Cost {
 	c := DirectCost(*s.forward())
@@ -81,7 +90,11 @@ func NarrowCost(s BlockedConvSpec) (cost Cost, ok bool) {
 	if s.complete("conv") != nil || !fitsNarrow(&s) {
 		return Cost{}, false
 	}
-	pixels := s.N * s.Out[0] * roundUp(s.Out[1], newNarrowKernel(s.Impl).pixels)
+	run := newNarrowKernel(s.Impl).pixels
+	pixels := s.N * s.Out[0] * roundUp(s.Out[1], run)
+	if s.narrowRows(run) {
+		pixels = s.N * s.Out[0] * (s.Out[1] + (s.Kernel[1]-1)*s.Dilations[1])
+	}
 	const efficiency = 0.7 // rows are copied and transposed
 	return Cost{2 * float64(s.C*product(s.Kernel)) * float64(s.OutC*pixels) / efficiency, float64(s.OutC*s.C*product(s.Kernel)) * floatBytes}, true
 }
