@@ -40,9 +40,12 @@ func WinogradCost(s BlockedConvSpec, form int) (cost Cost, ok bool) {
 	return Cost{2*weights*tiles/efficiency + transforms, weights * floatBytes}, true
 }
 
-// Cost estimates the direct gradient by the input, packing left out.
+// Cost estimates the direct gradient by the input, packing left out: every input pixel is reached by those taps that are alike
+// modulo the strides, borders included.
 func (s ConvGradDataSpec) Cost() Cost {
-	return DirectCost(BlockedConvSpec{N: s.N, C: s.OutC, OutC: s.C, Group: s.Group, Spatial: Spatial{Kernel: s.Kernel, Out: s.Out}})
+	c := DirectCost(BlockedConvSpec{N: s.N, C: s.OutC, OutC: s.C, Group: s.Group, Spatial: Spatial{Kernel: s.Kernel, Out: s.In}})
+	c.FLOPs /= float64(max(1, product(s.Strides)))
+	return c
 }
 
 // WinogradCost estimates the gradient by form number form; ok is false where that does not fit.
