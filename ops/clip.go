@@ -134,9 +134,14 @@ func downgradeClip(l *ir.Legacy) error {
 	return s.end(x)
 }
 
-// gradClip lets through what is inside of the bounds or on them; a bound has the rest.
+// gradClip lets through what is inside of the bounds, which for numbers follows from the result; a bound that is computed has
+// the rest, and what lies on it goes through.
 func gradClip(g *gradient) {
 	x, dy := g.In(0), g.Of(0)
+	if op, ok := clipBounds(g.Node); ok {
+		g.give(0, g.do(op, dy, g.Out(0)))
+		return
+	}
 	inside := g.do(&Equal{}, x, g.Out(0))
 	if g.Wants(0) {
 		g.give(0, g.where(inside, dy))
@@ -147,4 +152,22 @@ func gradClip(g *gradient) {
 			g.give(i, g.likewise(g.do(ir.New[ReduceSum](), g.where(outside, dy)), g.In(i)))
 		}
 	}
+}
+
+// clipBounds is the gradient of a Clip whose bounds are numbers.
+func clipBounds(n *ir.Node) (*PointwiseGrad, bool) {
+	op := ir.New[PointwiseGrad]()
+	op.Of, op.Result = "Clip", true
+	for i, to := range []**float32{&op.Alpha, &op.Beta} {
+		v := n.In(i + 1)
+		if v == nil {
+			continue
+		}
+		bound, ok := float32Of(v)
+		if !ok {
+			return nil, false
+		}
+		*to = &bound
+	}
+	return op, true
 }

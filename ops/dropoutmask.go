@@ -80,6 +80,22 @@ func (p Philox) mask(ratio float64, set func(i int, v float64), n int) {
 	}
 }
 
+// Mask is elements first, a multiple of 4, to first+len(data)-1 of what DropoutMask gives in float32 with a ratio.
+func (p Philox) Mask(data []float32, first int, ratio float64) {
+	clear(data)
+	if ratio == 1 {
+		return
+	}
+	limit, scale := uint64(ratio*(1<<32)), float32(1/(1-ratio))
+	for i := 0; i < len(data); i += 4 {
+		for j, r := range p.Block(uint64((first + i) / 4)) {
+			if i+j < len(data) && uint64(r) >= limit {
+				data[i+j] = scale
+			}
+		}
+	}
+}
+
 // Philox is a sequence of Philox4x32-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3").
 type Philox struct {
 	Seed         uint64

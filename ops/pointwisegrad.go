@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"math"
+
 	"github.com/onnxrun/onnxrun/ir"
 )
 
@@ -58,7 +60,19 @@ type resulting interface {
 	derivativeAt(y float64) float64
 }
 
-// Function is f, with its attributes.
+// Bounds is those of a Clip, which for this operator are Alpha and Beta, infinite where absent. ok is false for others.
+func (a *PointwiseGrad) Bounds() (low, high float32, ok bool) {
+	low, high = float32(math.Inf(-1)), float32(math.Inf(1))
+	if a.Alpha != nil {
+		low = *a.Alpha
+	}
+	if a.Beta != nil {
+		high = *a.Beta
+	}
+	return low, high, a.Of == "Clip" && a.Result
+}
+
+// Function is f, with its attributes; it is none of Clip.
 func (a *PointwiseGrad) Function() (ir.Op, error) {
 	def := Lookup("", a.Of)
 	if def == nil {
@@ -79,6 +93,14 @@ func (a *PointwiseGrad) Function() (ir.Op, error) {
 
 // Derivative is f', of what f gave with Result.
 func (a *PointwiseGrad) Derivative() (func(float64) float64, error) {
+	if low, high, ok := a.Bounds(); ok {
+		return func(y float64) float64 {
+			if y <= float64(low) || y >= float64(high) {
+				return 0
+			}
+			return 1
+		}, nil
+	}
 	op, err := a.Function()
 	if err != nil {
 		return nil, err

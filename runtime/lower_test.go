@@ -124,7 +124,7 @@ func requireNear(t *testing.T, want, got *tensor.Tensor) {
 	require.Equal(t, want.Shape(), got.Shape())
 	a, b := tensor.Data[float32](want), tensor.Data[float32](got)
 	for i := range a {
-		if a[i] != a[i] && b[i] != b[i] {
+		if a[i] == b[i] || a[i] != a[i] && b[i] != b[i] {
 			continue
 		}
 		d := float64(a[i] - b[i])

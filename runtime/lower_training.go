@@ -33,6 +33,8 @@ func (p *plan) lowerTraining(n *ir.Node) (done bool, err error) {
 		return p.lrnGrad(n, op)
 	case *ops.Expand:
 		return p.spread(n)
+	case *ops.Add:
+		return p.rectifiedSum(n)
 	}
 	return false, nil
 }
@@ -84,20 +86,17 @@ func (p *plan) pointwiseGrad(n *ir.Node, op *ops.PointwiseGrad) (bool, error) {
 	if !allFloat32(n) || !slices.Equal(sizes(dy), sizes(v)) {
 		return false, nil
 	}
-	f, err := op.Function()
-	if err != nil {
-		return false, err
-	}
-	_, rectifier := f.(*ops.Relu)
-	if rectifier && p.leaveToNorm(n) {
+	act, clamped := clampOf(op)
+	if act.Kind == kernel.Relu && p.leaveToNorm(n) {
 		return true, nil
 	}
 	spec := kernel.PointwiseGradSpec{Split: p.split(), Impl: p.impl()}
-	if !rectifier {
-		if err := describeSlope(&spec, op, f); err != nil {
+	if !clamped {
+		if err := describeSlope(&spec, op); err != nil {
 			return false, err
 		}
 	}
+	var err error
 	from, at, to := dy.ID(), v.ID(), dx.ID()
 	if p.isBlockable(dy) && (p.hasBlocked(dy) || p.hasBlocked(v)) && (spec.Function == nil || spec.Function(0)-spec.Function(0) == 0) {
 		if from, err = p.needBlocked(n, dy); err != nil {
@@ -115,8 +114,8 @@ func (p *plan) pointwiseGrad(n *ir.Node, op *ops.PointwiseGrad) (bool, error) {
 		}
 	}
 	spec.Len = p.slots[to].size / 4
-	if rectifier {
-		k, err := kernel.NewClampGrad(spec.Len, kernel.Activation{Kind: kernel.Relu}, spec.Split, spec.Impl)
+	if clamped {
+		k, err := kernel.NewClampGrad(spec.Len, act, spec.Split, spec.Impl)
 		if err != nil {
 			return false, err
 		}
@@ -133,8 +132,24 @@ func (p *plan) pointwiseGrad(n *ir.Node, op *ops.PointwiseGrad) (bool, error) {
 	})
 }
 
-// describeSlope says what the derivative of f is.
-func describeSlope(spec *kernel.PointwiseGradSpec, op *ops.PointwiseGrad, f ir.Op) (err error) {
+// clampOf is the function that op is the gradient of, if it is one that only bounds.
+func clampOf(op *ops.PointwiseGrad) (kernel.Activation, bool) {
+	low, high, clip := op.Bounds()
+	switch {
+	case clip:
+		return kernel.Activation{Kind: kernel.Clip, Min: low, Max: high}, true
+	case op.Of == "Relu":
+		return kernel.Activation{Kind: kernel.Relu}, true
+	}
+	return kernel.Activation{}, false
+}
+
+// describeSlope says what the derivative of another function is.
+func describeSlope(spec *kernel.PointwiseGradSpec, op *ops.PointwiseGrad) error {
+	f, err := op.Function()
+	if err != nil {
+		return err
+	}
 	nan := float32(math.NaN()) // no bound
 	free := kernel.Slope{Lo: nan, Hi: nan}
 	switch f := f.(type) {
@@ -305,4 +320,36 @@ func (p *plan) spread(n *ir.Node) (bool, error) {
 	}
 	from, to := x.ID(), p.setBlocked(y)
 	return p.blockedStep(n, k, []int{from}, to, func(f *frame, task, _ int) { k.Run(task, f.float32s(to), f.float32s(from)) })
+}
+
+// rectifiedSum computes a sum and the rectifier that alone reads it.
+func (p *plan) rectifiedSum(n *ir.Node) (bool, error) {
+	next := p.onlyReader(n.Out(0))
+	if next == nil || !p.anyBlocked(n) || n.In(0).Const() != nil || n.In(1).Const() != nil ||
+		!p.isBlockable(n.In(0)) || !p.isBlockable(n.In(1)) || !slices.Equal(sizes(n.In(0)), sizes(n.In(1))) {
+		return false, nil
+	}
+	if _, ok := next.Op.(*ops.Relu); !ok {
+		return false, nil
+	}
+	a, err := p.needBlocked(n, n.In(0))
+	if err != nil {
+		return false, err
+	}
+	b, err := p.needBlocked(n, n.In(1))
+	if err != nil {
+		return false, err
+	}
+	y := p.setBlocked(next.Out(0))
+	p.slots[n.Out(0).ID()].kind = absent
+	shape := []int{p.slots[y].size / 4}
+	k, err := kernel.NewBinary(kernel.BinarySpec{
+		Op: kernel.Add, ShapeA: shape, ShapeB: shape, Act: kernel.Activation{Kind: kernel.Relu}, Split: p.split(), Impl: p.impl(),
+	})
+	if err != nil {
+		return false, err
+	}
+	return p.blockedStep(n, k, []int{a, b}, y, func(f *frame, task, _ int) {
+		k.Run(task, f.float32s(y), f.float32s(a), f.float32s(b))
+	})
 }

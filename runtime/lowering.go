@@ -74,6 +74,10 @@ func (p *plan) lowering(n *ir.Node) (lowered, error) {
 		return p.lowerSlice(n, op)
 	case *ops.Concat:
 		return p.lowerConcat(n, op)
+	case *ops.SumTo:
+		return p.lowerSumTo(n)
+	case *ops.DropoutMask:
+		return p.lowerDropoutMask(n, op)
 	case *ops.Momentum, *ops.Adam:
 		return p.lowerUpdate(n)
 	case *ops.ClipScale:

@@ -212,7 +212,7 @@ func TestTrainingLowerings(t *testing.T) {
 		{"response", "%x: float32[2,20,3,3], %d: float32[2,20,3,3]", "%a, %b", `
   %a = onnxrun.LRNGrad{size=5, alpha=0.5, beta=0.75, bias=2.0}(%d, %x) "common"
   %b = onnxrun.LRNGrad{size=4, alpha=0.5, beta=0.5, bias=1.0}(%d, %x) "rare"`},
-		{"functions", "%d: float32[3,37], %x: float32[3,37]", "%a, %b, %c, %e, %f, %g, %h, %i, %j, %k, %l, %m", `
+		{"functions", "%d: float32[3,37], %x: float32[3,37]", "%a, %b, %c, %e, %f, %g, %h, %i, %j, %k, %l, %m, %n, %o, %p, %q", `
   %y = Tanh(%x) "tanh"
   %s = Sigmoid(%x) "sigmoid"
   %a = onnxrun.PointwiseGrad{of="Tanh", result=true}(%d, %y) "a"
@@ -226,7 +226,16 @@ func TestTrainingLowerings(t *testing.T) {
   %j = onnxrun.PointwiseGrad{of="Elu", alpha=0.5}(%d, %x) "j"
   %k = onnxrun.PointwiseGrad{of="Exp", result=true}(%d, %s) "k"
   %l = onnxrun.PointwiseGrad{of="Relu", result=true}(%d, %x) "l"
-  %m = onnxrun.PointwiseGrad{of="Softplus"}(%d, %x) "m"`},
+  %m = onnxrun.PointwiseGrad{of="Softplus"}(%d, %x) "m"
+  %n = onnxrun.PointwiseGrad{of="Clip", alpha=-0.5, beta=1.0, result=true}(%d, %x) "n"
+  %o = onnxrun.PointwiseGrad{of="Clip", result=true}(%d, %x) "o"
+  %p = Pow(%x, %t) "p"
+  %q = Pow(%x, %u) "q"`},
+		{"mask", "%seed: int64[], %step: int64[]", "%y", `
+  %y = onnxrun.DropoutMask{stream=3}(%shape, %t, %seed, %step) "mask"`},
+		{"sums", "%x: float32[2,20,3,3]", "%a, %b", `
+  %a = onnxrun.SumTo(%x, %row) "a"
+  %b = onnxrun.SumTo(%x, %last) "b"`},
 		{"gradients of one value", "%x: float32[2,20,3,3], %d: float32[2,20,3,3], %s: float32[20]", "%y, %z", `
   %a, %as, %ab = onnxrun.BatchNormalizationGrad(%d, %x, %s) "a"
   %b = onnxrun.PointwiseGrad{of="Tanh", result=true}(%a, %x) "b"
@@ -236,6 +245,8 @@ func TestTrainingLowerings(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			consts := "  %shape: int64[4] = const [2, 20, 7, 8]\n  %column: int64[4] = const [2, 20, 1, 1]\n  %flat: int64[2] = const [2, 180]\n"
+			consts += "  %row: int64[3] = const [20, 1, 3]\n  %last: int64[1] = const [3]\n"
+			consts += "  %t: float32[] = const 0.75\n  %u: float32[] = const -1.25\n"
 			if c.name == "pool after a rectifier" {
 				consts += "  %s: float32[20] = const splat(0.5)\n  %b: float32[20] = const splat(0.25)\n"
 			}

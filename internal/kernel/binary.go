@@ -146,9 +146,7 @@ func (k *Binary) line(y, a, b []float32) {
 			y[i] = a[i] / b[i]
 		}
 	case Pow:
-		for i := range y {
-			y[i] = float32(math.Pow(float64(a[i]), float64(b[i])))
-		}
+		power(y, a, b)
 	case Min:
 		for i := range y {
 			y[i] = min(a[i], b[i])
@@ -162,4 +160,40 @@ func (k *Binary) line(y, a, b []float32) {
 			y[i] = leaky(a[i], b[i])
 		}
 	}
+}
+
+// power computes a^b.
+func power(y, a, b []float32) {
+	for i, x := range a {
+		if q := 4 * b[i]; q == float32(int8(q)) && x > 0 && x < inf && -maxQuarters <= q && q <= maxQuarters {
+			y[i] = float32(quarters(float64(x), int(q)))
+		} else {
+			y[i] = float32(math.Pow(float64(x), float64(b[i])))
+		}
+	}
+}
+
+// maxQuarters bounds the exponents that need no logarithm: multiples of 1/4, as normalizations have them, up to 3.
+const maxQuarters = 12
+
+// quarters is x^(q/4) of a positive x.
+func quarters(x float64, q int) float64 {
+	n := max(q, -q)
+	p := 1.0
+	if n%4 >= 2 || n%2 == 1 {
+		root := math.Sqrt(x)
+		if n%4 >= 2 {
+			p = root
+		}
+		if n%2 == 1 {
+			p *= math.Sqrt(root)
+		}
+	}
+	for range n / 4 {
+		p *= x
+	}
+	if q < 0 {
+		return 1 / p
+	}
+	return p
 }
