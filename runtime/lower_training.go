@@ -86,19 +86,30 @@ func (p *plan) pointwiseGrad(n *ir.Node, op *ops.PointwiseGrad) (bool, error) {
 	if !allFloat32(n) || !slices.Equal(sizes(dy), sizes(v)) {
 		return false, nil
 	}
-	act, clamped := clampOf(op)
-	if act.Kind == kernel.Relu && p.leaveToNorm(n) {
+	if p.hasBlocked(dx) { // computed with the node before it
 		return true, nil
 	}
-	spec := kernel.PointwiseGradSpec{Split: p.split(), Impl: p.impl()}
-	if !clamped {
-		if err := describeSlope(&spec, op); err != nil {
+	if op.Of == "Relu" && p.leaveToNorm(n) {
+		return true, nil
+	}
+	blocked := p.isBlockable(dy) && (p.hasBlocked(dy) || p.hasBlocked(v))
+	if blocked {
+		var err error
+		if blocked, err = keepsPadding(op); err != nil {
 			return false, err
 		}
 	}
-	var err error
 	from, at, to := dy.ID(), v.ID(), dx.ID()
-	if p.isBlockable(dy) && (p.hasBlocked(dy) || p.hasBlocked(v)) && (spec.Function == nil || spec.Function(0)-spec.Function(0) == 0) {
+	for _, in := range n.Inputs() {
+		if blocked {
+			continue
+		}
+		if err := p.needPlain(n, in); err != nil {
+			return false, err
+		}
+	}
+	if blocked {
+		var err error
 		if from, err = p.needBlocked(n, dy); err != nil {
 			return false, err
 		}
@@ -106,29 +117,101 @@ func (p *plan) pointwiseGrad(n *ir.Node, op *ops.PointwiseGrad) (bool, error) {
 			return false, err
 		}
 		to = p.overBlocked(n, dy, dx)
-	} else {
-		for _, in := range n.Inputs() {
-			if err := p.needPlain(n, in); err != nil {
-				return false, err
-			}
-		}
 	}
-	spec.Len = p.slots[to].size / 4
-	if clamped {
-		k, err := kernel.NewClampGrad(spec.Len, act, spec.Split, spec.Impl)
-		if err != nil {
-			return false, err
-		}
-		return p.blockedStep(n, k, []int{from, at}, to, func(f *frame, task, _ int) {
-			k.Run(task, f.float32s(to), f.float32s(from), f.float32s(at))
-		})
-	}
-	k, err := kernel.NewPointwiseGrad(spec)
+	k, err := p.newPointwiseGrad(op, p.slots[to].size/4)
 	if err != nil {
 		return false, err
 	}
 	return p.blockedStep(n, k, []int{from, at}, to, func(f *frame, task, _ int) {
 		k.Run(task, f.float32s(to), f.float32s(from), f.float32s(at))
+	})
+}
+
+// keepsPadding reports whether a derivative is finite at zero, so that channels that are padding stay zero.
+func keepsPadding(op *ops.PointwiseGrad) (bool, error) {
+	f, err := op.Derivative()
+	if err != nil {
+		return false, err
+	}
+	return !math.IsNaN(f(0) - f(0)), nil
+}
+
+// pointwiseKernel is a kernel of the gradient of an elementwise function.
+type pointwiseKernel interface {
+	tasked
+	Run(task int, dx, dy, v []float32)
+	Part(dx, dy, v []float32)
+}
+
+// newPointwiseGrad prepares the gradient of n elements.
+func (p *plan) newPointwiseGrad(op *ops.PointwiseGrad, n int) (pointwiseKernel, error) {
+	if act, ok := clampOf(op); ok {
+		return kernel.NewClampGrad(n, act, p.split(), p.impl())
+	}
+	spec := kernel.PointwiseGradSpec{Len: n, Split: p.split(), Impl: p.impl()}
+	if err := describeSlope(&spec, op); err != nil {
+		return nil, err
+	}
+	return kernel.NewPointwiseGrad(spec)
+}
+
+// behindPool is the gradient of an elementwise function, in the blocked layout, that alone reads the gradient n of a pooling;
+// nil if there is none.
+func (p *plan) behindPool(n *ir.Node) (*ir.Node, error) {
+	next := p.onlyReader(n.Out(0))
+	if next == nil {
+		return nil, nil
+	}
+	op, ok := next.Op.(*ops.PointwiseGrad)
+	if !ok || next.In(0) != n.Out(0) || !allFloat32(next) || !p.hasBlocked(next.In(1)) || !slices.Equal(sizes(next.In(0)), sizes(next.In(1))) {
+		return nil, nil
+	}
+	if norm := p.onlyReader(next.Out(0)); op.Of == "Relu" && norm != nil {
+		if _, ok := norm.Op.(*ops.BatchNormalizationGrad); ok { // which does it itself
+			return nil, nil
+		}
+	}
+	if fits, err := keepsPadding(op); !fits || err != nil {
+		return nil, err
+	}
+	return next, nil
+}
+
+// poolGradStep emits the gradient n of a pooling, whose x and y are -1 for an average, and with it that of the elementwise
+// function that alone reads it: plane by plane, while it is in the cache.
+func (p *plan) poolGradStep(n *ir.Node, spec kernel.BlockedPoolSpec, dy, x, y int) (bool, error) {
+	next, err := p.behindPool(n)
+	if err != nil {
+		return false, err
+	}
+	if next != nil {
+		spec.Split = max(spec.Split, spec.N*kernel.Blocks(spec.C))
+	}
+	k, err := kernel.NewBlockedPoolGrad(spec)
+	if err != nil {
+		return false, err
+	}
+	reads := []int{dy}
+	if x >= 0 {
+		reads = append(reads, x, y)
+	}
+	if next == nil {
+		dx := p.setBlocked(n.Out(0))
+		return p.blockedStep(n, k, reads, dx, func(f *frame, task, _ int) {
+			k.Run(task, f.float32s(dx), f.float32s(dy), f.float32s(x), f.float32s(y))
+		})
+	}
+	dx, v := p.setBlocked(next.Out(0)), p.blocked[next.In(1).ID()]
+	p.slots[n.Out(0).ID()].kind = absent
+	through, err := p.newPointwiseGrad(next.Op.(*ops.PointwiseGrad), p.slots[dx].size/4)
+	if err != nil {
+		return false, err
+	}
+	return p.blockedStep(n, k, append(reads, v), dx, func(f *frame, task, _ int) {
+		to := f.float32s(dx)
+		k.Run(task, to, f.float32s(dy), f.float32s(x), f.float32s(y))
+		lo, hi := k.Elements(task)
+		through.Part(to[lo:hi], to[lo:hi], f.float32s(v)[lo:hi])
 	})
 }
 
@@ -202,10 +285,6 @@ func (p *plan) maxPoolGrad(n *ir.Node, op *ops.MaxPoolGrad) (bool, error) {
 	if err := p.describePoolOf(x, &spec, op.Window); err != nil {
 		return false, err
 	}
-	k, err := kernel.NewBlockedPoolGrad(spec)
-	if err != nil {
-		return false, err
-	}
 	from, err := p.needBlocked(n, x)
 	if err != nil {
 		return false, err
@@ -218,10 +297,7 @@ func (p *plan) maxPoolGrad(n *ir.Node, op *ops.MaxPoolGrad) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	dx := p.setBlocked(n.Out(0))
-	return p.blockedStep(n, k, []int{from, d, y}, dx, func(f *frame, task, _ int) {
-		k.Run(task, f.float32s(dx), f.float32s(d), f.float32s(from), f.float32s(y))
-	})
+	return p.poolGradStep(n, spec, d, from, y)
 }
 
 // describePoolOf completes the description of a pooling of x, whose kind is known.
@@ -263,16 +339,11 @@ func (p *plan) averagePoolGrad(n *ir.Node, op *ops.AveragePoolGrad) (bool, error
 	if err := p.describePoolOf(n.Out(0), &spec, op.Window); err != nil {
 		return false, err
 	}
-	k, err := kernel.NewBlockedPoolGrad(spec)
-	if err != nil {
-		return false, err
-	}
 	d, err := p.needBlocked(n, dy)
 	if err != nil {
 		return false, err
 	}
-	dx := p.setBlocked(n.Out(0))
-	return p.blockedStep(n, k, []int{d}, dx, func(f *frame, task, _ int) { k.Run(task, f.float32s(dx), f.float32s(d), nil, nil) })
+	return p.poolGradStep(n, spec, d, -1, -1)
 }
 
 func (p *plan) lrnGrad(n *ir.Node, op *ops.LRNGrad) (bool, error) {

@@ -205,6 +205,19 @@ func TestTrainingLowerings(t *testing.T) {
 		{"average", "%d: float32[2,20,4,4]", "%a, %b", `
   %a = onnxrun.AveragePoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0]}(%d, %shape) "part"
   %b = onnxrun.AveragePoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0], count_include_pad=1}(%d, %shape) "whole"`},
+		{"average behind a function", "%d: float32[2,20,4,4], %x: float32[2,20,7,8], %s: float32[20]", "%dx, %dz", `
+  %n, %mean, %var = BatchNormalization{training_mode=1}(%x, %s, %s, %s, %s) "norm"
+  %y = Tanh(%n) "tanh"
+  %r = onnxrun.AveragePoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0]}(%d, %shape) "pool"
+  %dx = onnxrun.PointwiseGrad{of="Tanh", result=true}(%r, %y) "back"
+  %z = onnxrun.AveragePoolGrad{kernel_shape=[3,3], strides=[2,2], pads=[1,1,1,0]}(%d, %shape) "again"
+  %dz = onnxrun.PointwiseGrad{of="Softplus"}(%z, %y) "any function"`},
+		{"maximum behind a rectifier", "%d: float32[2,20,3,4], %x: float32[2,20,7,8], %s: float32[20]", "%dx, %p", `
+  %n, %mean, %var = BatchNormalization{training_mode=1}(%x, %s, %s, %s, %s) "norm"
+  %y = Relu(%n) "relu"
+  %p = MaxPool{kernel_shape=[2,2], strides=[2,2]}(%y) "pool"
+  %r = onnxrun.MaxPoolGrad{kernel_shape=[2,2], strides=[2,2]}(%d, %y) "pool/back"
+  %dx = onnxrun.PointwiseGrad{of="Relu", result=true}(%r, %y) "relu/back"`},
 		{"mean", "%d: float32[2,20]", "%y", `
   %e = Neg(%d) "neg"
   %r = Reshape(%e, %column) "column"

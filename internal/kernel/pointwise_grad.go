@@ -54,7 +54,11 @@ func (k *PointwiseGrad) Algorithm() string { return "grad-pointwise" }
 func (k *PointwiseGrad) Run(task int, dx, dy, v []float32) {
 	lo, hi := k.bounds(task)
 	lo, hi = lo*Block, min(hi*Block, k.spec.Len)
-	dx, dy, v = dx[lo:hi], dy[lo:hi], v[lo:hi]
+	k.Part(dx[lo:hi], dy[lo:hi], v[lo:hi])
+}
+
+// Part computes some elements.
+func (k *PointwiseGrad) Part(dx, dy, v []float32) {
 	switch {
 	case k.spec.Slope != nil:
 		k.slope(dx, dy, v)

@@ -42,6 +42,13 @@ func NewBlockedPoolGrad(spec BlockedPoolSpec) (*BlockedPoolGrad, error) {
 // Algorithm names how the gradient is computed.
 func (g *BlockedPoolGrad) Algorithm() string { return "grad-pool" }
 
+// Elements is the range of dx that a task computes.
+func (g *BlockedPoolGrad) Elements(task int) (lo, hi int) {
+	lo, hi = g.bounds(task)
+	size := g.slide.win.inputs() * Block
+	return lo * size, hi * size
+}
+
 // Run computes one task of dx; x and y are what the pooling read and wrote, and not looked at for an average.
 func (g *BlockedPoolGrad) Run(task int, dx, dy, x, y []float32) {
 	in, out := g.slide.win.inputs()*Block, g.slide.win.outputs()*Block
@@ -176,8 +183,11 @@ func (g *ClampGrad) Algorithm() string { return "grad-clip" }
 // Run computes one task of dx, which may be dy; y is the activation's output.
 func (g *ClampGrad) Run(task int, dx, dy, y []float32) {
 	lo, hi := g.bounds(task)
-	gradClamp(g.impl, dx[lo:hi], dy[lo:hi], y[lo:hi], g.lo, g.hi)
+	g.Part(dx[lo:hi], dy[lo:hi], y[lo:hi])
 }
+
+// Part computes some elements.
+func (g *ClampGrad) Part(dx, dy, y []float32) { gradClamp(g.impl, dx, dy, y, g.lo, g.hi) }
 
 // gradClampGeneric is the reference.
 func gradClampGeneric(dx, dy, y []float32, lo, hi float32) {
