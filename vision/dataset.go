@@ -51,9 +51,10 @@ const (
 	Test  = "test"
 )
 
-// OpenDataset opens what path is: a folder with a folder for each class, or with images; a .tar of the same, or a folder of train.tar, val.tar, test.tar; IDX files (a
-// folder of them, or that of the images; .gz too); a .csv of path,label lines. Folders train, val and test above those of
-// the classes split the data set. Images stand in the order of their names, classes too.
+// OpenDataset opens what path is: a folder with a folder for each class, or with images; a .tar of the same, or a folder of
+// train.tar, val.tar and test.tar; IDX files (a folder of them, or that of the images; .gz too); a .csv of path,label lines.
+// Folders train, val and test above those of the classes split the data set. Images stand in the order of their names,
+// classes too.
 func OpenDataset(path string) (*Dataset, error) {
 	info, err := os.Stat(path)
 	var at *os.PathError

@@ -136,6 +136,26 @@ func TestFoldersAndArchivesAreTheSame(t *testing.T) {
 	}
 }
 
+// A folder of archives named as parts are is a data set of these parts; other files beside them do not matter.
+func TestFolderOfArchives(t *testing.T) {
+	root := t.TempDir()
+	for part, files := range map[string]map[string][]byte{
+		"train": {"ant/1.png": dot(t, 1), "bee/1.png": dot(t, 2)}, "test": {"ant/1.png": dot(t, 3)}, "other": {"cat/1.png": dot(t, 4)},
+	} {
+		require.NoError(t, os.Rename(archive(t, files), filepath.Join(root, part+".tar")))
+	}
+	d := open(t, root)
+	defer d.Close()
+	require.Equal(t, []string{"test", "train"}, d.Splits())
+	require.Equal(t, []string{"ant", "bee"}, d.Classes())
+	require.Equal(t, []int{1, 2}, grey(d.Split(Train)))
+	require.Equal(t, []int{3}, grey(d.Split(Test)))
+
+	require.NoError(t, os.WriteFile(filepath.Join(root, "val.tar"), bytes.Repeat([]byte("hello "), 200), 0o666))
+	_, err := OpenDataset(root)
+	require.ErrorContains(t, err, "val.tar: a damaged tar")
+}
+
 func TestSplitsAndSelections(t *testing.T) {
 	files := map[string][]byte{}
 	for i := range 10 {

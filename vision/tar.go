@@ -41,7 +41,7 @@ func openTarFolder(root string) (*Dataset, error) {
 	}
 	var entries []entry
 	var folders []string
-	var open files
+	var open closers
 	for _, name := range found {
 		part := splitName(strings.TrimSuffix(filepath.Base(name), ".tar"))
 		if part == "" {
@@ -78,10 +78,10 @@ func openTarFolder(root string) (*Dataset, error) {
 	return d, nil
 }
 
-// files are closed together.
-type files []*os.File
+// closers are files that are closed together.
+type closers []*os.File
 
-func (fs files) Close() error {
+func (fs closers) Close() error {
 	var errs []error
 	for _, f := range fs {
 		errs = append(errs, f.Close())
