@@ -157,6 +157,6 @@ func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
 		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
 	}
 	hashNames(h, data)
-	io.WriteString(h, "features 1")
+	io.WriteString(h, "features 2")
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }

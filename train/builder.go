@@ -8,12 +8,16 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Builder appends nodes to a graph one after another, up to the first that cannot be. A Loss is made with one.
+// Builder appends nodes to a graph one after another, up to the first that cannot be; from then on (Err) its methods do nothing
+// and return nil. A Loss is made with one.
 type Builder struct {
 	g      *ir.Graph
 	prefix string // of the names of nodes
 	err    error
 }
+
+// Err is what stopped the builder; nil if nothing has.
+func (b *Builder) Err() error { return b.err }
 
 // Fail stops the builder, with the first error that there is.
 func (b *Builder) Fail(format string, args ...any) {

@@ -46,8 +46,12 @@ func (e *CheckpointError) Error() string {
 	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh (without --resume)", e.Path, e.Why)
 }
 
-// save writes the checkpoint; that of before stays whole until this one is.
+// save writes the checkpoint; that of before stays whole until this one is, and for good if there are numbers that are not
+// finite.
 func (f *fit) save() error {
+	if err := f.t.sound(f.Rate); err != nil {
+		return err
+	}
 	g, err := f.t.Model()
 	if err != nil {
 		return err
@@ -110,7 +114,8 @@ func (f *fit) load() error {
 		return &CheckpointError{path, "it is of another model, loss or optimizer"}
 	case c.Identity != f.opts.Identity:
 		return &CheckpointError{path, fmt.Sprintf("it is of a run with other data or settings: %s, now %s", c.Identity, f.opts.Identity)}
-	case c.BestAt < 0 || c.BestAt > len(c.History) || c.Epoch < 0 || c.Batch < 0 || c.Batch > f.src.Steps():
+	case c.BestAt < 0 || c.BestAt > len(c.History) || c.BestAt > 0 && c.History[c.BestAt-1].Val == nil ||
+		c.Epoch != len(c.History) || c.Batch < 0 || c.Batch > f.src.Steps() || c.Steps < 0:
 		return &CheckpointError{path, "it is damaged"}
 	}
 	state, best := map[string]*tensor.Tensor{}, map[string]*tensor.Tensor{}

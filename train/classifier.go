@@ -77,9 +77,9 @@ func behindClassifier(n *ir.Node) *ir.Value {
 }
 
 // ReplaceClassifier gives the layer n fresh weights for another number of classes, and makes what stands behind it fit; its
-// bias and others behind it begin at 0, scales at 1. Scores of N×classes×1×1 become N×classes, the output with them. Names stay, those of the weights too. The weights follow from seed and
-// their name (internal/initial). Labels in the metadata are the caller's to set. It returns n; after an error g is of no
-// further use.
+// bias and others behind it begin at 0, scales at 1. Scores of N×classes×1×1 become N×classes, the output with them. Names
+// stay, those of the weights too. The weights follow from seed and their name. Labels in the metadata are the caller's to
+// set. It returns n; after an error g is of no further use.
 func ReplaceClassifier(g *ir.Graph, n *ir.Node, classes int, seed uint64) (*ir.Node, error) {
 	fail := func(format string, args ...any) (*ir.Node, error) {
 		return nil, fmt.Errorf("train: %w", &ir.Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf(format, args...)})

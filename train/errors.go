@@ -22,7 +22,7 @@ func (e *UnknownError) Error() string {
 	return fmt.Sprintf("train: %s %q: not found%s", e.What, e.Name, suggest.Nearest(e.Name, e.Known))
 }
 
-// NonFiniteError is a loss that became infinite or not a number.
+// NonFiniteError is a loss, or a parameter, that became infinite or not a number.
 type NonFiniteError struct {
 	Step int64 // the first is 1
 	Rate float64
@@ -36,7 +36,7 @@ func (e *NonFiniteError) Error() string {
 	if e.Op != "" {
 		at = fmt.Sprintf("node %q (%s)", e.Node, e.Op)
 	}
-	return fmt.Sprintf("train: step %d: the loss is not finite; the first such numbers are those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
+	return fmt.Sprintf("train: step %d: loss or weights are not finite; the first such numbers are those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
 }
 
 // blame finds the first value that is not finite in a step.
@@ -78,6 +78,16 @@ func (t *Trainer) blame(ctx context.Context, rate float64, batch map[string]*ten
 		}
 	}
 	return e
+}
+
+// sound refuses state with numbers that are not finite, which a gradient that overflows leaves behind a loss that does not.
+func (t *Trainer) sound(rate float64) error {
+	for _, s := range t.state {
+		if !finite(s.Tensor) {
+			return &NonFiniteError{Step: t.step, Rate: rate, Node: s.Name}
+		}
+	}
+	return nil
 }
 
 // finite reports whether all elements of a float32 tensor are; other tensors are.

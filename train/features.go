@@ -16,11 +16,11 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// Features is a Source of what frozen layers made of images once: a file that holds, for each of the images, its class as
-// an int32, then the features of each as float32, all little-endian.
+// Features is a Source of what frozen layers made of images once: a file that holds the features of each image as float32,
+// then the class of each as int32, all little-endian. Images are in memory batch by batch only.
 type Features struct {
-	// Batch is how many images a batch has, Shuffle whether each epoch has an order of its own, by Seed. The last images are
-	// left out of a shuffled epoch where they do not fill a batch.
+	// Batch is how many images a batch has (32 unless set), Shuffle whether each epoch has an order of its own, which follows
+	// from Seed and its number. The last images are left out of a shuffled epoch where they do not fill a batch.
 	Batch   int
 	Shuffle bool
 	Seed    uint64
@@ -32,20 +32,22 @@ type Features struct {
 	width   int // number of classes
 }
 
-// Compute runs front, a graph of one output, over one epoch of a source of so many images, and writes what it gives into a
-// file for OpenFeatures.
+// Compute runs front, a graph of one output, float32 with a row for each image, over the first epoch of a source, and writes
+// what it gives into a file for OpenFeatures: whole or not at all. progress, if not nil, is told how many images are done.
 func Compute(ctx context.Context, path string, front *ir.Graph, src Source, opts runtime.Options, progress func(images int)) error {
 	session, err := runtime.Compile(front, opts)
 	if err != nil {
 		return err
 	}
 	defer session.Close()
-	rows, err := os.CreateTemp("", "onnxrun-features-*")
+	err = atomicfile.Write(path, func(w io.Writer) error { return writeFeatures(ctx, w, session, src, progress) })
 	if err != nil {
-		return fmt.Errorf("train: %w", err)
+		return fmt.Errorf("train: features %q: %w", path, err)
 	}
-	defer os.Remove(rows.Name())
-	defer rows.Close()
+	return nil
+}
+
+func writeFeatures(ctx context.Context, w io.Writer, session *runtime.Session, src Source, progress func(images int)) error {
 	var classes []int32
 	for b, err := range src.Epoch(ctx, 0, 0) {
 		if err != nil {
@@ -56,10 +58,10 @@ func Compute(ctx context.Context, path string, front *ir.Graph, src Source, opts
 			return err
 		}
 		if out[0].DType() != tensor.Float32 || out[0].Rank() < 1 || out[0].Dim(0) != len(b.Classes) {
-			return fmt.Errorf("train: features %v have no float32 row for each of %d images", out[0], len(b.Classes))
+			return fmt.Errorf("%v has no float32 row for each of %d images", out[0], len(b.Classes))
 		}
-		if _, err := rows.Write(out[0].Bytes()); err != nil {
-			return fmt.Errorf("train: %w", err)
+		if _, err := w.Write(out[0].Bytes()); err != nil {
+			return err
 		}
 		for _, c := range b.Classes {
 			classes = append(classes, int32(c))
@@ -68,19 +70,11 @@ func Compute(ctx context.Context, path string, front *ir.Graph, src Source, opts
 			progress(len(classes))
 		}
 	}
-	return atomicfile.Write(path, func(w io.Writer) error {
-		if _, err := rows.Seek(0, io.SeekStart); err != nil {
-			return err
-		}
-		if err := binary.Write(w, binary.LittleEndian, classes); err != nil {
-			return err
-		}
-		_, err := io.Copy(w, rows)
-		return err
-	})
+	return binary.Write(w, binary.LittleEndian, classes)
 }
 
-// OpenFeatures opens a file of the features of so many images, each of a shape, of so many classes.
+// OpenFeatures opens a file of the features of so many images, each of a shape, of so many classes. A file of another size,
+// or with other classes, is an error.
 func OpenFeatures(path string, images int, shape []int, classes int) (*Features, error) {
 	count, err := tensor.Count(tensor.Float32, shape)
 	if err != nil {
@@ -90,7 +84,7 @@ func OpenFeatures(path string, images int, shape []int, classes int) (*Features,
 	if err != nil {
 		return nil, fmt.Errorf("train: features: %w", err)
 	}
-	f := &Features{Batch: 32, file: file, shape: shape, size: 4 * count, width: classes, classes: make([]int32, images)}
+	f := &Features{Batch: 32, file: file, shape: shape, size: 4 * count, width: classes}
 	if err := f.read(images); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("train: features %q: %w", path, err)
@@ -98,15 +92,18 @@ func OpenFeatures(path string, images int, shape []int, classes int) (*Features,
 	return f, nil
 }
 
+// read reads the classes of so many images.
 func (f *Features) read(images int) error {
 	info, err := f.file.Stat()
 	if err != nil {
 		return err
 	}
-	if want := int64(images) * int64(4+f.size); info.Size() != want {
+	if want := int64(images) * int64(4+f.size); images < 1 || info.Size() != want {
 		return fmt.Errorf("has %d bytes, %d images of %v need %d", info.Size(), images, f.shape, want)
 	}
-	if err := binary.Read(f.file, binary.LittleEndian, f.classes); err != nil {
+	f.classes = make([]int32, images)
+	classes := io.NewSectionReader(f.file, int64(images)*int64(f.size), int64(images)*4)
+	if err := binary.Read(classes, binary.LittleEndian, f.classes); err != nil {
 		return err
 	}
 	for _, c := range f.classes {
@@ -122,11 +119,11 @@ func (f *Features) Close() error { return f.file.Close() }
 
 // Steps is how many batches an epoch has.
 func (f *Features) Steps() int {
-	n := len(f.classes)
-	if f.Shuffle && n >= f.Batch {
-		return n / f.Batch
+	n, batch := len(f.classes), max(f.Batch, 1)
+	if f.Shuffle && n >= batch {
+		return n / batch
 	}
-	return (n + f.Batch - 1) / f.Batch
+	return (n + batch - 1) / batch
 }
 
 // Epoch gives the batches of an epoch from one on.
@@ -140,8 +137,9 @@ func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision
 			rng := rand.New(rand.NewPCG(f.Seed, uint64(epoch)))
 			rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		}
-		for i := from; i < f.Steps(); i++ {
-			b, err := f.batch(i, order[i*f.Batch:min(len(order), (i+1)*f.Batch)])
+		size := max(f.Batch, 1)
+		for i := max(from, 0); i < f.Steps(); i++ {
+			b, err := f.batch(i, order[i*size:min(len(order), (i+1)*size)])
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -152,14 +150,14 @@ func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision
 	}
 }
 
+// batch reads the features of some images.
 func (f *Features) batch(index int, images []int) (*vision.LoadedBatch, error) {
 	b := &vision.LoadedBatch{
 		Index: index, X: tensor.New(tensor.Float32, append([]int{len(images)}, f.shape...)...),
 		Targets: tensor.New(tensor.Float32, len(images), f.width),
 	}
 	for i, image := range images {
-		at := int64(4*len(f.classes)) + int64(image)*int64(f.size)
-		if _, err := f.file.ReadAt(b.X.Bytes()[i*f.size:(i+1)*f.size], at); err != nil {
+		if _, err := f.file.ReadAt(b.X.Bytes()[i*f.size:(i+1)*f.size], int64(image)*int64(f.size)); err != nil {
 			return nil, fmt.Errorf("train: features: %w", err)
 		}
 		class := int(f.classes[image])

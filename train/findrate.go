@@ -10,11 +10,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// RateCurve is what a search for a learning rate saw.
+// RateCurve is what a search for a learning rate saw, step by step.
 type RateCurve struct {
 	Rates  []float64 `json:"rates"`
 	Losses []float64 `json:"losses"` // smoothed
-	Pick   float64   `json:"pick"`   // 0: none
+	Pick   float64   `json:"pick"`   // at which the loss falls fastest; 0: it falls nowhere
 }
 
 // The search of a rate: how much the loss is smoothed, and when it ends.
@@ -23,11 +23,14 @@ const (
 	rateDiverged  = 4 // times the least loss
 )
 
-// FindRate lets the rate grow from low to high over so many steps, and looks at the loss (Smith 2017, section 3.3). Pick is
-// the rate at which the loss falls fastest. What the trainer learned meanwhile is forgotten.
+// FindRate lets the rate grow from low to high, by the same factor from step to step, and looks at the loss (Smith 2017,
+// section 3.3), until it is four times its least or not finite. What the trainer learned meanwhile is forgotten.
 func (t *Trainer) FindRate(ctx context.Context, src Source, feed Feed, low, high float64, steps int) (*RateCurve, error) {
 	if !(low > 0 && high > low) || steps < 2 {
 		return nil, fmt.Errorf("train: rates from %v to %v in %d steps: expects 0 < low < high and at least 2 steps", low, high, steps)
+	}
+	if src.Steps() < 1 {
+		return nil, fmt.Errorf("train: a source without batches leaves nothing to look at")
 	}
 	before, at := map[string]*tensor.Tensor{}, t.step
 	for _, s := range t.state {
@@ -40,6 +43,7 @@ func (t *Trainer) FindRate(ctx context.Context, src Source, feed Feed, low, high
 	return c, err
 }
 
+// sweep makes the steps.
 func (t *Trainer) sweep(ctx context.Context, src Source, feed Feed, low, high float64, steps int) (*RateCurve, error) {
 	c, average, least := &RateCurve{}, 0.0, math.Inf(1)
 	for epoch := 0; len(c.Rates) < steps; epoch++ {

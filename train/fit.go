@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -69,7 +70,7 @@ type FitOptions struct {
 	Resumed func(done []Record, batch int)
 }
 
-// Metrics is how well a model does.
+// Metrics is how well a model does: the mean loss of an image, and the share of images, 0 to 1, that are told right.
 type Metrics struct {
 	Images   int     `json:"images"`
 	Loss     float64 `json:"loss"`
@@ -80,8 +81,8 @@ type Metrics struct {
 type Record struct {
 	Epoch    int      `json:"epoch"` // the first is 1
 	Steps    int64    `json:"steps"` // since the beginning
-	Rate     float64  `json:"rate"`  // of the last step
-	Train    Metrics  `json:"train"` // while the weights changed
+	Rate     float64  `json:"rate"`  // the learning rate of the last step
+	Train    Metrics  `json:"train"` // of the images as they were learned from, while the weights changed
 	Val      *Metrics `json:"val,omitempty"`
 	Best     bool     `json:"best,omitempty"` // the validation was better than all before
 	Seconds  float64  `json:"seconds"`        // of the epoch, validation included; of a resumed one, the part since
@@ -115,6 +116,7 @@ type fit struct {
 	best    map[string]*tensor.Tensor // of the model's state
 	saved   time.Time
 	started time.Time // of this process's part of the epoch
+	steps   int       // of it
 	images  int       // of it
 }
 
@@ -125,7 +127,6 @@ type position struct {
 	LossSum float64  `json:"loss_sum"`
 	Right   int      `json:"right"`
 	Images  int      `json:"images"`
-	Labeled int      `json:"labeled"`
 	Rate    float64  `json:"rate"`
 	History []Record `json:"history"`
 	BestAt  int      `json:"best_at"` // epoch from 1; 0: none
@@ -137,8 +138,13 @@ func (t *Trainer) Fit(ctx context.Context, src Source, opts FitOptions) (*Histor
 	if opts.Epochs < 1 || src.Steps() < 1 {
 		return nil, fmt.Errorf("train: %d epochs of %d batches leave nothing to do", opts.Epochs, src.Steps())
 	}
-	if !(opts.Rate > 0) {
+	switch {
+	case !(opts.Rate > 0) || math.IsInf(opts.Rate, 0):
 		return nil, fmt.Errorf("train: learning rate %v: expects a number above 0", opts.Rate)
+	case !(opts.Warmup >= 0 && opts.Warmup <= float64(opts.Epochs)):
+		return nil, fmt.Errorf("train: warm-up over %v epochs: expects 0 to %d, which is all", opts.Warmup, opts.Epochs)
+	case opts.Patience < 0:
+		return nil, fmt.Errorf("train: patience %d: expects 0 epochs or more", opts.Patience)
 	}
 	f := &fit{t: t, src: src, opts: opts, saved: time.Now()}
 	if opts.Resume && opts.Checkpoint != "" {
@@ -161,9 +167,10 @@ func (t *Trainer) Fit(ctx context.Context, src Source, opts FitOptions) (*Histor
 	return f.history(early), nil
 }
 
+// history is what came of the run so far.
 func (f *fit) history(early bool) *History {
 	best := len(f.History)
-	if f.opts.Best && f.BestAt > 0 {
+	if f.opts.Best && f.best != nil {
 		best = f.BestAt
 	}
 	return &History{Epochs: f.History, Best: best, Early: early}
@@ -187,7 +194,7 @@ func (f *fit) stopped(ctx context.Context, err error) error {
 
 // epoch makes what is left of an epoch.
 func (f *fit) epoch(ctx context.Context) error {
-	f.started, f.images = time.Now(), 0
+	f.started, f.steps, f.images = time.Now(), 0, 0
 	steps := f.src.Steps()
 	for b, err := range f.src.Epoch(ctx, f.Epoch, f.Batch) {
 		if err == nil {
@@ -230,6 +237,7 @@ func (f *fit) step(ctx context.Context, b *vision.LoadedBatch, steps int) error 
 	f.images += n
 	f.Right += right(r.Scores, b.Classes)
 	f.Batch++
+	f.steps++
 	if f.opts.Step != nil {
 		f.opts.Step(f.progress(steps))
 	}
@@ -239,17 +247,14 @@ func (f *fit) step(ctx context.Context, b *vision.LoadedBatch, steps int) error 
 func (f *fit) progress(steps int) Progress {
 	took := time.Since(f.started)
 	p := Progress{Epoch: f.Epoch + 1, Epochs: f.opts.Epochs, Step: f.Batch, Steps: steps, Rate: f.Rate, Train: f.metrics()}
-	if f.images > 0 && took > 0 {
+	if f.steps > 0 && took > 0 {
 		p.ImagesPS = float64(f.images) / took.Seconds()
-		perStep := took / time.Duration(max(1, f.images*steps/max(1, f.perEpoch(steps))))
-		p.Left = perStep * time.Duration((f.opts.Epochs-f.Epoch)*steps-f.Batch)
+		p.Left = took / time.Duration(f.steps) * time.Duration((f.opts.Epochs-f.Epoch)*steps-f.Batch)
 	}
 	return p
 }
 
-// perEpoch estimates the images of an epoch.
-func (f *fit) perEpoch(steps int) int { return f.Images * steps / max(1, f.Batch) }
-
+// metrics is those of the epoch so far.
 func (f *fit) metrics() Metrics {
 	m := Metrics{Images: f.Images}
 	if f.Images > 0 {
@@ -260,6 +265,9 @@ func (f *fit) metrics() Metrics {
 
 // finish judges the epoch and goes on to the next.
 func (f *fit) finish(ctx context.Context) error {
+	if err := f.t.sound(f.Rate); err != nil {
+		return err
+	}
 	took := time.Since(f.started).Seconds()
 	r := Record{Epoch: f.Epoch + 1, Steps: f.t.Steps(), Rate: f.Rate, Train: f.metrics(), ImagesPS: float64(f.images) / max(took, 1e-9)}
 	if f.opts.Validate != nil {
@@ -272,7 +280,7 @@ func (f *fit) finish(ctx context.Context) error {
 	if r.Best {
 		f.BestAt = r.Epoch
 	}
-	if f.opts.Checkpoint != "" && (r.Epoch < f.opts.Epochs || f.opts.Validate != nil) {
+	if f.opts.Checkpoint != "" {
 		if err := f.save(); err != nil {
 			return err
 		}

@@ -1,13 +1,17 @@
 package train
 
 import (
+	"math"
+	"slices"
+
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Loss appends to a graph what is to become small: from the scores of a batch, float32 N×classes before any softmax, a
-// scalar. What else it needs are inputs of its own (Builder.Input), such as Targets, which each Step is given by name.
+// Loss appends to a graph what is to become small: from the scores of a batch, float32 N×classes before any softmax, one
+// float32 number. What else it needs are inputs of its own (Builder.Input), such as Targets, which each Step is given by name.
+// What it cannot do it tells by Builder.Fail.
 type Loss func(b *Builder, scores *ir.Value) *ir.Value
 
 // Names of inputs beside the model's own.
@@ -19,8 +23,8 @@ const (
 )
 
 // CrossEntropy is the mean of -Σ targets·log(softmax(scores)) over the images. With smoothing ε (Szegedy et al. 2016) the
-// targets become (1-ε)·targets + ε/classes. With weights, one for each class, each class counts by its own, and the mean
-// becomes one weighted by them.
+// targets become (1-ε)·targets + ε/classes. With weights, one for each class, each class counts by its own, and the mean is
+// weighted by those of the targets, so that a batch whose classes all have weight 0 has none: its loss is not finite.
 func CrossEntropy(smoothing float64, weights []float32) Loss {
 	return func(b *Builder, scores *ir.Value) *ir.Value {
 		classes := b.classes(scores)
@@ -29,6 +33,8 @@ func CrossEntropy(smoothing float64, weights []float32) Loss {
 			b.Fail("label smoothing is %v, expects 0 to 1", smoothing)
 		case weights != nil && len(weights) != classes:
 			b.Fail("%d class weights for %d classes", len(weights), classes)
+		case slices.ContainsFunc(weights, func(w float32) bool { return !(w >= 0) || math.IsInf(float64(w), 0) }):
+			b.Fail("class weights are %v, expects numbers of at least 0", weights)
 		}
 		logs := ir.New[ops.LogSoftmax]()
 		logs.Axis = 1
@@ -68,9 +74,9 @@ func (b *Builder) squaredError(x, y *ir.Value) *ir.Value {
 // Distillation is how a teacher counts.
 type Distillation struct {
 	Temperature float64 // what scores are divided by; 0 stands for 4
-	Weight      float64 // of the teacher's scores, 0 to 1; the labels' is 1 less it
+	Weight      float64 // of the teacher's scores, 0 to 1; the labels have the rest
 	// Features are values of the model that are to come near the teacher's inputs named Teacher/name, of the same type; the
-	// mean of the squared distance counts FeatureWeight.
+	// mean of the squared difference counts FeatureWeight.
 	Features      []string
 	FeatureWeight float64
 }
@@ -83,8 +89,13 @@ func Distill(labels Loss, d Distillation) Loss {
 		if temperature == 0 {
 			temperature = 4
 		}
-		if !(temperature > 0) || !(d.Weight >= 0 && d.Weight <= 1) {
-			b.Fail("distillation: temperature %v and weight %v, expect more than 0, and 0 to 1", temperature, d.Weight)
+		switch {
+		case !(temperature > 0) || math.IsInf(temperature, 0):
+			b.Fail("distillation: temperature is %v, expects a number above 0", temperature)
+		case !(d.Weight >= 0 && d.Weight <= 1):
+			b.Fail("distillation: weight is %v, expects 0 to 1", d.Weight)
+		case !(d.FeatureWeight >= 0) || math.IsInf(d.FeatureWeight, 0):
+			b.Fail("distillation: weight of features is %v, expects a number of at least 0", d.FeatureWeight)
 		}
 		loss := b.mul(labels(b, scores), b.Number(1-d.Weight))
 		if b.err == nil && d.Weight > 0 {

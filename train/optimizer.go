@@ -24,9 +24,10 @@ type Optimizer struct {
 	Beta1    float64 `json:"beta1,omitempty"`   // of Adam; 0 stands for 0.9
 	Beta2    float64 `json:"beta2,omitempty"`   // of Adam; 0 stands for 0.999
 	Epsilon  float64 `json:"epsilon,omitempty"` // of Adam; 0 stands for 1e-8
-	// Decay is the weight decay of filters and matrices; biases, and scales and shifts of normalizations, have none.
+	// Decay is the weight decay of filters and matrices; all else, such as biases and normalizations, has none. AdamW's is
+	// apart from the gradient (Loshchilov and Hutter 2019).
 	Decay float64 `json:"decay,omitempty"`
-	// Clip bounds the norm of all gradients together; 0: no bound.
+	// Clip bounds the norm of all gradients together (Pascanu, Mikolov and Bengio 2013); 0: no bound.
 	Clip float64 `json:"clip,omitempty"`
 }
 
@@ -58,10 +59,11 @@ func (o Optimizer) states() []string {
 	return nil
 }
 
-// update appends the step of one parameter; out is the new parameter, then its new states.
+// update appends the step of one parameter w, whose rate is factor times the common one; out is the new parameter, then its
+// new states.
 func (o Optimizer) update(b *Builder, factor float64, w, gradient, rate, step, scale *ir.Value, states []*ir.Value) (out []*ir.Value) {
 	decay := o.Decay
-	if len(w.Type().Shape) < 2 {
+	if !decays(w) {
 		decay = 0
 	}
 	if o.Kind == Adam || o.Kind == AdamW {
@@ -78,6 +80,12 @@ func (o Optimizer) update(b *Builder, factor float64, w, gradient, rate, step, s
 	return b.DoN(op, 2, w, gradient, rate, scale, states[0])
 }
 
+// decays reports whether a parameter is filters or a matrix.
+func decays(p *ir.Value) bool {
+	return len(p.Type().Shape) > 1 && slices.ContainsFunc(p.Uses(), func(u ir.Use) bool { return isLayer(u.Node) && u.Index < 2 })
+}
+
+// or is v, or what 0 stands for.
 func or(v, otherwise float64) float32 {
 	if v == 0 {
 		v = otherwise

@@ -64,13 +64,14 @@ func ParseSchedule(text string) (Schedule, error) {
 	return s, nil
 }
 
+// share reads a share of the run, its ends excluded.
 func share(text string) (float64, bool) {
 	v, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 	return v, err == nil && v > 0 && v < 1
 }
 
 // Factor is what the peak rate is multiplied by in a step, the first being 0, of a run of total steps, of which the first
-// warmup go up to the schedule in a straight line.
+// warmup go up in a straight line to what the schedule has there.
 func (s Schedule) Factor(step, warmup, total int) float64 {
 	if step < warmup {
 		return s.shape(float64(warmup)/float64(total)) * float64(step+1) / float64(warmup+1)

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -66,8 +67,11 @@ func (b *stepBuilder) build() error {
 	if b.loss = b.opts.Loss(&b.Builder, b.scores); b.err != nil {
 		return fmt.Errorf("train: loss: %w", b.err)
 	}
-	if b.loss.Type().Shape.Count() != ir.Known(1) {
-		return fmt.Errorf("train: loss: has type %v, expects one number", b.loss.Type())
+	if b.loss == nil {
+		return fmt.Errorf("train: loss: is no value of the builder")
+	}
+	if t := b.loss.Type(); t.DType != tensor.Float32 || t.Shape.Count() != ir.Known(1) {
+		return fmt.Errorf("train: loss: has type %v, expects one float32 number", t)
 	}
 	if err := b.free(); err != nil {
 		return err
@@ -92,7 +96,11 @@ func (b *stepBuilder) build() error {
 // findParameters takes all that learn.
 func (b *stepBuilder) findParameters() error {
 	for _, p := range Parameters(b.g) {
-		learns := b.opts.Rate == nil || b.opts.Rate(p.Name()) != 0
+		factor := b.rate(p)
+		if !(factor >= 0) || math.IsInf(factor, 0) {
+			return fmt.Errorf("train: parameter %q: its rate is multiplied by %v, expects a number of at least 0", p.Name(), factor)
+		}
+		learns := factor != 0
 		for _, u := range p.Uses() {
 			learns = learns && (b.opts.Frozen == nil || !b.opts.Frozen(u.Node.Name))
 		}
@@ -108,6 +116,14 @@ func (b *stepBuilder) findParameters() error {
 		return fmt.Errorf("train: nothing is left to learn: the model has no parameters that are not frozen")
 	}
 	return nil
+}
+
+// rate is what the learning rate of a parameter is multiplied by.
+func (b *stepBuilder) rate(p *ir.Value) float64 {
+	if b.opts.Rate == nil {
+		return 1
+	}
+	return b.opts.Rate(p.Name())
 }
 
 // free makes inputs of parameters and statistics.
@@ -143,11 +159,7 @@ func (b *stepBuilder) update(gradients []*ir.Value) error {
 		for _, s := range b.opts.Optimizer.states() {
 			states = append(states, b.Input(p.Name()+"/"+s, p.Type()))
 		}
-		factor := 1.0
-		if b.opts.Rate != nil {
-			factor = b.opts.Rate(p.Name())
-		}
-		out := b.opts.Optimizer.update(&b.Builder, factor, p, gradients[i], rate, step, scale, states)
+		out := b.opts.Optimizer.update(&b.Builder, b.rate(p), p, gradients[i], rate, step, scale, states)
 		if b.err != nil {
 			return b.err
 		}
@@ -187,7 +199,10 @@ func (b *stepBuilder) compile() (*Trainer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	t := &Trainer{base: b.base, graph: b.g, image: b.model[0], params: names(b.params), forward: b.forward, session: session, opts: b.opts, state: b.state, places: map[string]int{}}
+	t := &Trainer{
+		base: b.base, graph: b.g, forward: b.forward, session: session, opts: b.opts,
+		image: b.model[0], params: names(b.params), state: b.state, places: map[string]int{},
+	}
 	for i, v := range session.Inputs() {
 		t.places[v.Name()] = i
 	}

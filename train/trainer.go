@@ -12,12 +12,12 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Options say how a model is taught. The zero value is plain gradient descent on the cross-entropy.
+// Options say how a model is taught. The zero value is plain gradient descent on the cross-entropy; all parameters learn.
 type Options struct {
 	Loss      Loss // nil stands for CrossEntropy(0, nil)
 	Optimizer Optimizer
-	// Frozen says which nodes stay as they are, by name: their parameters do not learn, their BatchNormalizations keep their
-	// statistics, their Dropouts drop nothing. nil: none.
+	// Frozen says which nodes stay as they are, by name: their parameters do not learn, not even where other nodes share them,
+	// BatchNormalizations keep their statistics, Dropouts drop nothing. nil: none.
 	Frozen func(node string) bool
 	// FreezeNorms lets BatchNormalization use the statistics that the model has, and keep them, though scales and shifts learn.
 	FreezeNorms bool
@@ -74,7 +74,8 @@ const (
 )
 
 // New prepares the teaching of a model, which stays as it is. The model may have the shape of one for inference; it is put
-// through the passes that keep it trainable. What cannot be differentiated is told here (ErrNotDifferentiable).
+// through the passes that keep it trainable. It is to have one input, and scores of N×classes or N×classes×1×1 (Scores).
+// What cannot be differentiated is told here (ErrNotDifferentiable, with *ir.Error).
 func New(model *ir.Graph, opts Options) (*Trainer, error) {
 	if err := opts.Optimizer.check(); err != nil {
 		return nil, err
@@ -108,11 +109,15 @@ func (t *Trainer) Feeds() []string { return t.feeds }
 // Steps is how many steps have been made.
 func (t *Trainer) Steps() int64 { return t.step }
 
-// Step makes one step at a learning rate with a batch of inputs, by name. A loss that is not finite is a *NonFiniteError,
-// and changes nothing. ctx is looked at before the step, which is not broken off.
+// Step makes one step at a learning rate of at least 0 with a batch of inputs, by name: all of Feeds, which stay the
+// caller's. A loss that is not finite is a *NonFiniteError, and changes nothing. ctx is looked at before the step, which is
+// not broken off.
 func (t *Trainer) Step(ctx context.Context, rate float64, batch map[string]*tensor.Tensor) (*Result, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if !(rate >= 0) || math.IsInf(rate, 0) {
+		return nil, fmt.Errorf("train: learning rate %v: expects a number of at least 0", rate)
 	}
 	for name := range batch {
 		if !slices.Contains(t.feeds, name) {
@@ -171,7 +176,8 @@ func (t *Trainer) advance() {
 	t.step++
 }
 
-// State is all that steps change; with Steps, a Trainer of the same model and options goes on from it.
+// State is all that steps change; with Steps, a Trainer of the same model and options goes on from it (Restore). The next
+// step writes into its tensors.
 func (t *Trainer) State() []*State { return t.state }
 
 // Restore sets the number of steps made and all state, by name; tensors are copied.
