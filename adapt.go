@@ -12,19 +12,19 @@ import (
 type AdaptOptions struct {
 	// Head names the node that classifies; empty: the last linear layer or 1×1 convolution before the output.
 	Head string
-	// Reinit restarts the last layers, so many of them, beside the classifier; ReinitAll all.
+	// Reinit restarts the last layers, so many of them beside the classifier; ReinitAll restarts all.
 	Reinit int
 	// Drop names nodes to remove.
 	Drop []string
-	// Dropout puts Dropout of that ratio before the classifier and the linear layers before it; 0: none.
+	// Dropout puts Dropout of that ratio, less than 1, before the classifier and the linear layers before it; 0: none.
 	Dropout float32
-	// Keep keeps the classifier's weights where it has as many classes.
+	// Keep keeps the classifier's weights where it has as many classes already.
 	Keep bool
-	Seed uint64
+	Seed uint64 // of fresh weights
 }
 
 // ReinitAll is AdaptOptions.Reinit for all layers.
-const ReinitAll = 1 << 30
+const ReinitAll = train.AllLayers
 
 // Adapt gives a classifier another number of classes: a copy of the model, whose classifier has fresh weights. The copy
 // no longer says what its classes are called. What was done stands in the notes, a sentence each.
@@ -55,8 +55,11 @@ func Adapt(g *ir.Graph, count int, opts AdaptOptions) (adapted *ir.Graph, notes 
 		}
 		note("node %q (%s) now has %d classes, and fresh weights", name, layer.OpName(), count)
 	}
-	if opts.Reinit > 0 {
-		layers, err := train.Reinit(g, opts.Reinit+1, opts.Seed)
+	if last := opts.Reinit; last != 0 {
+		if last != ReinitAll {
+			last++ // the classifier
+		}
+		layers, err := train.Reinit(g, last, opts.Seed)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -17,15 +17,15 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// TeachOptions say how a model is taught. A Recipe must be there; the rest may be left out.
+// TeachOptions say how a model is taught. The Recipe must be there (DefaultRecipe, FinetuneRecipe); the rest may be left out.
 type TeachOptions struct {
 	Recipe
 	// Spec is how images are prepared; nil stands for what the model says of itself, else for a guess.
 	Spec *vision.Spec
 	// Teacher is a model of the same classes that Recipe.Distill learns from.
 	Teacher *ir.Graph
-	// Checkpoint is a file that is written every Every and after each epoch, and when ctx is done; with Resume the run goes
-	// on from it where it is there.
+	// Checkpoint is a file that is written every Every (0: never) and after each epoch, and when ctx is done; with Resume the
+	// run goes on from it where it is there. It is left when the run is over.
 	Checkpoint string
 	Every      time.Duration
 	Resume     bool
@@ -93,7 +93,8 @@ func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOpt
 // rateSteps is how many steps a search for a learning rate makes.
 const rateSteps = 200
 
-// FindRate looks for a learning rate for what Teach would do with these options; their rate and schedule do not matter.
+// FindRate looks for a learning rate for what Teach would do with these options, from 1e-6 to 10 (train.Trainer.FindRate);
+// their rate and schedule do not matter.
 func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*train.RateCurve, error) {
 	t, err := newTeaching(g, data, opts)
 	if err != nil {

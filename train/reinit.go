@@ -8,6 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
+// AllLayers is what Reinit is given to restart all layers.
+const AllLayers = 1 << 30
+
 // Reinit restarts the last layers of g, as many as last says, and returns the names of the nodes that have new parameters:
 // of the layers, in the graph's order, and of what belongs to them. A layer is a Conv, ConvTranspose, Gemm or MatMul with
 // constant weights. Weights are uniformly distributed: bounded as He et al. 2015 have it before rectifiers, else as Glorot and
@@ -20,6 +23,9 @@ func Reinit(g *ir.Graph, last int, seed uint64) ([]string, error) {
 		if weightsOf(n) != nil {
 			layers = append(layers, n)
 		}
+	}
+	if last == AllLayers {
+		last = len(layers)
 	}
 	if last < 0 || last > len(layers) {
 		return nil, fmt.Errorf("train: %d layers to restart, expects 0 to the model's %d", last, len(layers))

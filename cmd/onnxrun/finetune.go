@@ -32,12 +32,16 @@ be taught too.
   --freeze NODE    what NODE is computed from, and itself, stays as it is
   --freeze all     only the classifier learns
 
-Where images are not augmented, what is frozen runs once for each image, and its
-results are kept on disk: an epoch then takes milliseconds. Few images? Begin with
---freeze all; docs/transfer.md says what to take for how many.`,
+Where images are not augmented (--augment none; --freeze all implies it), what is
+frozen runs once for each image, and its results are kept on disk: an epoch then
+takes milliseconds. Few images? Begin with --freeze all; docs/transfer.md says what
+to take for how many.
+
+DATASET, OUT and what stands beside it are as in "onnxrun train". A NODE is named as
+"onnxrun info MODEL" lists it, or by a value that it computes.`,
 		Example: `  onnxrun finetune resnet18.onnx flowers/ -o flowers.onnx
   onnxrun finetune resnet18.onnx flowers/ -o flowers.onnx --freeze all
-  onnxrun finetune vgg16.onnx flowers.tar -o f.onnx --freeze pool5 --dropout 0.5
+  onnxrun finetune vgg16.onnx flowers.tar -o f.onnx --freeze pool5 --augment none
   onnxrun finetune small.onnx flowers/ -o s.onnx --distill flowers.onnx`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.finetune(cmd, &f, args[0], args[1]) },
@@ -52,10 +56,10 @@ results are kept on disk: an epoch then takes milliseconds. Few images? Begin wi
 	p.StringSliceVar(&f.adapt.Drop, "drop", nil, "nodes to remove before teaching")
 	p.Float32Var(&f.adapt.Dropout, "dropout", 0, "put Dropout of this ratio before the classifier and the linear layers before it")
 	p.StringVar(&f.teacher, "distill", "", "a model of the same classes to learn from, beside the labels")
-	p.Float64Var(&f.distill.Weight, "distill-weight", 0.7, "how much the teacher's scores count; the labels count 1 less it")
+	p.Float64Var(&f.distill.Weight, "distill-weight", 0.7, "how much the teacher's scores count, 0 to 1; the labels have the rest")
 	p.Float64Var(&f.distill.Temperature, "distill-temperature", 4, "what scores are divided by")
 	p.StringSliceVar(&f.distill.Features, "distill-features", nil, "values, of the same name and type in both models, that are to be alike")
-	p.Float64Var(&f.distill.FeatureWeight, "distill-feature-weight", 1, "how much their mean squared distance counts")
+	p.Float64Var(&f.distill.FeatureWeight, "distill-feature-weight", 1, "how much their mean squared difference counts")
 	return cmd
 }
 

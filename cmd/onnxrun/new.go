@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +17,7 @@ func (a *app) newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:       "new ARCH -o OUT",
 		Short:     "Write a classic architecture with fresh weights",
-		Long:      "Write a classic architecture with fresh, seeded weights:\n  " + strings.Join(zoo.Names(), ", "),
+		Long:      "Write a classic architecture with fresh, seeded weights:\n  " + wrapped(zoo.Names(), 78),
 		Example:   "  onnxrun new alexnet -o alexnet.onnx\n  onnxrun new resnet18 --classes 10 --seed 7 -o r.onnx",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: zoo.Names(),

@@ -19,17 +19,22 @@ func (a *app) trainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train ARCH|MODEL DATASET -o OUT",
 		Short: "Teach a network from scratch the classes of a data set",
-		Long: `Teach a network from scratch. It is an architecture (` + strings.Join(zoo.Names(), ", ") + `),
-or an ONNX model, whose weights are made afresh. DATASET is a folder with a folder
-for each class, a .tar of the same, IDX files or a .csv of path,label lines;
+		Long: `Teach a network from scratch: an architecture,
+  ` + wrapped(zoo.Names(), 78) + `
+or that of an ONNX model, whose weights are made afresh. DATASET is a folder with a
+folder for each class, a .tar of the same, IDX files or a .csv of path,label lines;
 folders train, val and test above those of the classes split it. Without val, a
 share of the training images validates.
+
+The flags' values are good ones for sgd. Adam and adamw want a --rate of about
+0.001; --find-rate draws how the loss goes with the rate. docs/training.md has more.
 
 OUT is an ONNX model that knows its classes and how images are prepared. Beside it
 stand OUT.jsonl, a line for each epoch, and OUT.png, the curves. A run that is
 stopped, by Ctrl-C too, leaves OUT.checkpoint.onnx; with --resume it goes on to the
 same weights, to the bit.`,
 		Example: `  onnxrun train lenet5 mnist/ -o lenet5.onnx
+  onnxrun train lenet5 mnist/ -o lenet5.onnx --optimizer adam --rate 0.001
   onnxrun train resnet20 cifar10/ -o r20.onnx --epochs 30 --rate 0.1 --batch 128
   onnxrun train resnet18 flowers/ -o flowers.onnx --find-rate rates.png
   onnxrun train resnet18 flowers/ -o flowers.onnx --resume`,
@@ -71,4 +76,25 @@ func (a *app) fresh(arg string, data *vision.Dataset, seed uint64) (*ir.Graph, e
 	}
 	g, _, err = onnxrun.Adapt(g, n, onnxrun.AdaptOptions{Reinit: onnxrun.ReinitAll, Seed: seed})
 	return g, err
+}
+
+// wrapped is names with commas, in lines of up to so many characters, indented by two.
+func wrapped(names []string, width int) string {
+	var b strings.Builder
+	column := 0
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(",")
+			if column += 2 + len(name); column > width {
+				b.WriteString("\n  ")
+				column = len(name)
+			} else {
+				b.WriteString(" ")
+			}
+		} else {
+			column = len(name)
+		}
+		b.WriteString(name)
+	}
+	return b.String()
 }
