@@ -47,7 +47,7 @@ func CrossEntropy(smoothing float64, weights []float32) Loss {
 		if weights == nil {
 			total = b.rows(scores)
 		} else {
-			w := b.Const(tensor.FromSlice(weights, classes))
+			w := b.Const(tensor.FromSlice(weights, len(weights)))
 			sought, total = b.mul(sought, w), b.sum(b.mul(targets, w))
 		}
 		return b.Do(&ops.Neg{}, b.div(b.sum(b.mul(sought, b.Do(logs, scores))), total))
