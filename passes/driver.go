@@ -36,6 +36,8 @@ func (k Kind) byName() bool { return k == Approximate || k == Exchange }
 type Options struct {
 	Level Level
 	Eval  Evaluator // nil stands for the operators' references
+	// Training keeps what does something only while a model is taught: Dropout.
+	Training bool
 	// With and Without are names of passes to run beyond the level's, which are approximate or exchanging ones, and not to run.
 	// Whatever their order, that of the table holds.
 	With, Without []string
@@ -113,7 +115,7 @@ func Optimize(g *ir.Graph, opts Options) ([]Stat, error) {
 
 // runPass runs a pass, adds to stat what it did, and returns its hits.
 func runPass(g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error) {
-	c := &Context{Graph: g, Eval: opts.Eval, Approximation: opts.Approximation}
+	c := &Context{Graph: g, Eval: opts.Eval, Training: opts.Training, Approximation: opts.Approximation}
 	if c.Eval == nil {
 		c.Eval = reference
 	}

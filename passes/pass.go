@@ -35,6 +35,8 @@ type Pass struct {
 type Context struct {
 	Graph *ir.Graph
 	Eval  Evaluator
+	// Training is Options.Training.
+	Training bool
 	// Approximation is what approximate passes need beyond that; nil where none runs.
 	Approximation *Approximation
 

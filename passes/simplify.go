@@ -25,6 +25,9 @@ func Simplify(c *Context) error {
 		if x := chosen(n); x != nil && x.Type().Shape.Same(n.Out(0).Type().Shape) && rw.CanReplace(n.Out(0), x) == nil {
 			return rw.Replace(n.Out(0), x)
 		}
+		if _, drops := n.Op.(*ops.Dropout); drops && c.Training {
+			return nil
+		}
 		if err == nil && givesInput(n) && rw.CanReplace(n.Out(0), n.In(0)) == nil {
 			err = rw.Replace(n.Out(0), n.In(0))
 		}

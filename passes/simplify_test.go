@@ -142,3 +142,19 @@ func TestSimplifyKeepsChecks(t *testing.T) {
 		require.Len(t, g.Nodes(), left)
 	}
 }
+
+// A Dropout does nothing, but for a model that is to be taught.
+func TestDropoutStaysForTraining(t *testing.T) {
+	const text = `graph "g" (%x: float32[N,3]) -> (%z) {
+  %ratio: float32[] = const 0.5
+  %y: float32[N,3] = Dropout(%x, %ratio) "drop"
+  %z: float32[N,3] = Relu(%y) "relu"
+}
+`
+	for training, nodes := range map[bool]int{false: 1, true: 2} {
+		g := parse(t, text)
+		_, err := Optimize(g, Options{Level: O1, Training: training})
+		require.NoError(t, err)
+		require.Len(t, g.Nodes(), nodes)
+	}
+}

@@ -84,7 +84,7 @@ func New(model *ir.Graph, opts Options) (*Trainer, error) {
 		opts.Loss = CrossEntropy(0, nil)
 	}
 	base := model.Clone()
-	if _, err := passes.Optimize(base, passes.Options{Level: passes.O1}); err != nil {
+	if _, err := passes.Optimize(base, passes.Options{Level: passes.O1, Training: true}); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	if err := untie(base); err != nil {
