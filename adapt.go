@@ -30,6 +30,9 @@ const ReinitAll = train.AllLayers
 // no longer says what its classes are called. What was done stands in the notes, a sentence each.
 func Adapt(g *ir.Graph, count int, opts AdaptOptions) (adapted *ir.Graph, notes []string, err error) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if opts.Reinit < 0 {
+		return nil, nil, fmt.Errorf("onnxrun: %d layers to restart, expects 0 or more", opts.Reinit)
+	}
 	g = g.Clone()
 	if len(opts.Drop) > 0 {
 		changed, err := train.Drop(g, opts.Drop, opts.Seed)
@@ -55,7 +58,8 @@ func Adapt(g *ir.Graph, count int, opts AdaptOptions) (adapted *ir.Graph, notes 
 		}
 		note("node %q (%s) now has %d classes, and fresh weights", name, layer.OpName(), count)
 	}
-	if last := opts.Reinit; last != 0 {
+	if opts.Reinit > 0 {
+		last := opts.Reinit
 		if last != ReinitAll {
 			last++ // the classifier
 		}
@@ -65,7 +69,7 @@ func Adapt(g *ir.Graph, count int, opts AdaptOptions) (adapted *ir.Graph, notes 
 		}
 		note("restarted: %v", layers)
 	}
-	if opts.Dropout > 0 {
+	if opts.Dropout != 0 {
 		n, err := train.AddDropout(g, opts.Dropout)
 		if err != nil {
 			return nil, nil, err

@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/train"
@@ -28,6 +29,8 @@ type Recipe struct {
 	Balanced bool `json:"balanced,omitempty"`
 	// Augment is as vision.ParseAugmentation reads it; "auto" stands for what AutoAugment says.
 	Augment string `json:"augment"`
+	// Head names the node that classifies; empty: it is found. Freeze "all" leaves it alone.
+	Head string `json:"head,omitempty"`
 	// Freeze is "none" (or empty), "all" (all but the classifier learns nothing), or the name of a node or value: what it
 	// is computed from stays as it is.
 	Freeze      string `json:"freeze,omitempty"`
@@ -88,6 +91,8 @@ func (r *Recipe) check() error {
 		return bad("warm-up", r.Warmup, "0 up to the number of epochs")
 	case !(r.HoldOut >= 0 && r.HoldOut < 1):
 		return bad("share held out", r.HoldOut, "0 to 1")
+	case !(r.Smoothing >= 0 && r.Smoothing < 1):
+		return bad("label smoothing", r.Smoothing, "0 to 1")
 	case !(r.LayerDecay >= 0 && r.LayerDecay <= 1):
 		return bad("layer decay", r.LayerDecay, "0 to 1")
 	case r.Patience < 0:
@@ -98,11 +103,19 @@ func (r *Recipe) check() error {
 		return bad("loss", r.Loss, "cross-entropy with label smoothing or balanced classes")
 	}
 	for pattern, factor := range r.Rates {
-		if _, err := path.Match(pattern, ""); err != nil || !(factor >= 0) {
+		if _, err := path.Match(pattern, ""); err != nil || !(factor >= 0) || math.IsInf(factor, 0) {
 			return bad("rate of "+pattern, factor, "a pattern and a number of at least 0")
 		}
 	}
-	return nil
+	if _, err := train.ParseSchedule(r.Schedule); err != nil {
+		return err
+	}
+	if r.Augment != "auto" {
+		if _, err := vision.ParseAugmentation(r.Augment); err != nil {
+			return err
+		}
+	}
+	return r.Optimizer.Check()
 }
 
 // loss makes the loss, for classes of which there are so many images.
@@ -138,9 +151,13 @@ func balanced(counts []int) []float32 {
 }
 
 // rates gives each parameter of a model its factor of the learning rate.
-func (r *Recipe) rates(g *ir.Graph) func(parameter string) float64 {
+func (r *Recipe) rates(g *ir.Graph) (func(parameter string) float64, error) {
 	if len(r.Rates) == 0 && (r.LayerDecay == 0 || r.LayerDecay == 1) {
-		return nil
+		return nil, nil
+	}
+	patterns := slices.Sorted(maps.Keys(r.Rates))
+	if err := fitting(patterns, train.Parameters(g)); err != nil {
+		return nil, err
 	}
 	layer, last := map[string]int{}, 0
 	for _, n := range g.Nodes() {
@@ -154,7 +171,6 @@ func (r *Recipe) rates(g *ir.Graph) func(parameter string) float64 {
 			}
 		}
 	}
-	patterns := slices.Sorted(maps.Keys(r.Rates))
 	return func(parameter string) float64 {
 		factor := 1.0
 		if at, ok := layer[parameter]; ok && r.LayerDecay > 0 {
@@ -166,5 +182,19 @@ func (r *Recipe) rates(g *ir.Graph) func(parameter string) float64 {
 			}
 		}
 		return factor
+	}, nil
+}
+
+// fitting refuses patterns that fit no parameter.
+func fitting(patterns []string, parameters []*ir.Value) error {
+	var known []string
+	for _, v := range parameters {
+		known = append(known, v.Name())
 	}
+	for _, p := range patterns {
+		if !slices.ContainsFunc(known, func(name string) bool { ok, _ := path.Match(p, name); return ok }) {
+			return fmt.Errorf("onnxrun: rate of %q: no parameter has such a name%s", p, suggest.Nearest(p, known))
+		}
+	}
+	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/suggest"
@@ -264,9 +263,13 @@ func (t *teaching) prepare() error {
 	if err != nil {
 		return err
 	}
+	rates, err := t.opts.rates(t.back)
+	if err != nil {
+		return err
+	}
 	t.trainer, err = train.New(t.back, train.Options{
 		Loss: t.opts.loss(t.counts()), Optimizer: t.opts.Optimizer, Frozen: frozen, FreezeNorms: t.opts.FreezeNorms,
-		Rate: t.opts.rates(t.back), Seed: t.opts.Seed, Runtime: t.opts.Runtime,
+		Rate: rates, Seed: t.opts.Seed, Runtime: t.opts.Runtime,
 	})
 	if err != nil || t.opts.Teacher == nil {
 		return err
@@ -308,22 +311,23 @@ func (t *teaching) fit(ctx context.Context) (*train.History, error) {
 	return t.trainer.Fit(ctx, t.src, opts)
 }
 
-// identity tells this run from others by what its result depends on, the model aside.
+// identity tells this run from others by what its result depends on, what is taught aside.
 func (t *teaching) identity() (string, error) {
 	h := sha256.New()
 	if err := json.NewEncoder(h).Encode(t.plan); err != nil {
 		return "", fmt.Errorf("onnxrun: %w", err)
 	}
-	hashNames(h, t.learn)
-	hashNames(h, t.val)
-	return hex.EncodeToString(h.Sum(nil)[:8]), nil
-}
-
-// hashNames takes in which images there are, and their classes.
-func hashNames(h io.Writer, data *vision.Dataset) {
-	for i := range data.Len() {
-		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
+	for _, g := range []*ir.Graph{t.front, t.opts.Teacher} {
+		if g == nil {
+			continue
+		}
+		if err := train.Digest(h, g); err != nil {
+			return "", err
+		}
 	}
+	hashData(h, t.learn, false)
+	hashData(h, t.val, false)
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
 }
 
 // result is the model as it came out.

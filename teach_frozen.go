@@ -10,8 +10,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -25,17 +27,29 @@ func (t *teaching) frozenAt() (*ir.Value, error) {
 	case "", "none":
 		return nil, nil
 	case "all":
-		n, err := train.Classifier(t.model)
-		if err != nil {
-			return nil, err
-		}
-		return n.In(0), nil
+		return t.beforeHead()
 	}
 	_, boundary, err := train.FrozenUpTo(t.model, t.opts.Freeze)
 	if err != nil || len(boundary) != 1 {
 		return nil, err
 	}
 	return boundary[0], nil
+}
+
+// beforeHead is what the classifier reads, without a Dropout that stands right before it.
+func (t *teaching) beforeHead() (*ir.Value, error) {
+	n, err := head(t.model, t.opts.Head)
+	if err != nil {
+		return nil, err
+	}
+	v := n.In(0)
+	for v.Def() != nil {
+		if _, ok := v.Def().Op.(*ops.Dropout); !ok {
+			break
+		}
+		v = v.Def().In(0)
+	}
+	return v, nil
 }
 
 // frozen tells the nodes that stay as they are, by name.
@@ -45,11 +59,14 @@ func (t *teaching) frozen() (func(node string) bool, error) {
 	}
 	at := t.opts.Freeze
 	if at == "all" {
-		n, err := train.Classifier(t.model)
+		v, err := t.beforeHead()
 		if err != nil {
 			return nil, err
 		}
-		at = n.In(0).Name()
+		if v.Def() == nil {
+			return nil, nil
+		}
+		at = v.Name()
 	}
 	nodes, _, err := train.FrozenUpTo(t.model, at)
 	if err != nil {
@@ -140,23 +157,46 @@ func (t *teaching) compute(ctx context.Context, path string, data *vision.Datase
 // featuresName tells features apart by what they follow from.
 func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
 	h := sha256.New()
-	if err := ir.Print(h, t.front, ir.PrintOptions{Elide: 8}); err != nil {
-		return "", fmt.Errorf("onnxrun: %w", err)
-	}
-	for _, v := range t.front.Values() {
-		if v.Const() != nil {
-			h.Write(v.Const().Bytes())
-		}
+	if err := train.Digest(h, t.front); err != nil {
+		return "", err
 	}
 	path, err := filepath.Abs(data.Name())
 	if err != nil {
 		return "", fmt.Errorf("onnxrun: %w", err)
 	}
 	fmt.Fprintln(h, path, t.spec.JSON())
-	if info, err := os.Stat(path); err == nil {
-		fmt.Fprintln(h, info.Size(), info.ModTime().UnixNano())
-	}
-	hashNames(h, data)
+	hashData(h, data, true)
 	io.WriteString(h, "features 2")
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// hashData takes in which images there are, their classes, and of the files that have them the sizes and, if asked for, the
+// times.
+func hashData(h io.Writer, data *vision.Dataset, times bool) {
+	file := func(path string) bool {
+		info, err := os.Stat(path)
+		if err != nil || info.IsDir() {
+			return false
+		}
+		fmt.Fprintln(h, info.Size())
+		if times {
+			fmt.Fprintln(h, info.ModTime().UnixNano())
+		}
+		return true
+	}
+	root := data.Name()
+	if file(root) { // an archive, or a list of files below its folder
+		root = filepath.Dir(root)
+	}
+	each := true
+	for i := range data.Len() {
+		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
+		each = each && file(filepath.Join(root, data.ImageName(i)))
+	}
+	entries, _ := os.ReadDir(root)
+	for _, e := range entries {
+		if !each && (strings.Contains(e.Name(), "idx") || strings.Contains(e.Name(), ".tar") || strings.HasSuffix(e.Name(), ".tgz")) {
+			file(filepath.Join(root, e.Name()))
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
@@ -139,16 +140,32 @@ func (f *fit) load() error {
 	return nil
 }
 
-// digest tells what a step computes: its graph, and the numbers in it that do not change.
+// digest tells what a step computes, its graph and the numbers in it that do not change, and what the parameters began with.
 func (t *Trainer) digest() (string, error) {
-	h := sha256.New()
-	if err := ir.Print(h, t.graph, ir.PrintOptions{Elide: 8}); err != nil {
-		return "", fmt.Errorf("train: %w", err)
+	if t.digested != "" {
+		return t.digested, nil
 	}
-	for _, v := range t.graph.Values() {
-		if v.Const() != nil && v.Const().DType() != tensor.String {
-			h.Write(v.Const().Bytes())
+	h := sha256.New()
+	for _, g := range []*ir.Graph{t.graph, t.base} {
+		if err := Digest(h, g); err != nil {
+			return "", err
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	t.digested = hex.EncodeToString(h.Sum(nil))
+	return t.digested, nil
+}
+
+// Digest writes all of a graph that its results depend on: for a hash that tells it from others.
+func Digest(w io.Writer, g *ir.Graph) error {
+	if err := ir.Print(w, g, ir.PrintOptions{Elide: 8}); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	for _, v := range g.Values() {
+		if v.Const() != nil && v.Const().DType() != tensor.String {
+			if _, err := w.Write(v.Const().Bytes()); err != nil {
+				return fmt.Errorf("train: %w", err)
+			}
+		}
+	}
+	return nil
 }

@@ -36,7 +36,7 @@ func (e *NonFiniteError) Error() string {
 	if e.Op != "" {
 		at = fmt.Sprintf("node %q (%s)", e.Node, e.Op)
 	}
-	return fmt.Sprintf("train: step %d: loss or weights are not finite; the first such numbers are those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
+	return fmt.Sprintf("train: step %d: numbers that are not finite, first those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
 }
 
 // blame finds the first value that is not finite in a step.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"math/rand/v2"
 	"os"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
@@ -19,8 +18,9 @@ import (
 // Features is a Source of what frozen layers made of images once: a file that holds the features of each image as float32,
 // then the class of each as int32, all little-endian. Images are in memory batch by batch only.
 type Features struct {
-	// Batch is how many images a batch has (32 unless set), Shuffle whether each epoch has an order of its own, which follows
-	// from Seed and its number. The last images are left out of a shuffled epoch where they do not fill a batch.
+	// Batch is how many images a batch has (32 unless set), Shuffle whether each epoch has an order of its own, that of a
+	// vision.Loader of the same images and Seed. The last images are left out of a shuffled epoch where they do not fill a
+	// batch.
 	Batch   int
 	Shuffle bool
 	Seed    uint64
@@ -129,14 +129,7 @@ func (f *Features) Steps() int {
 // Epoch gives the batches of an epoch from one on.
 func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error] {
 	return func(yield func(*vision.LoadedBatch, error) bool) {
-		order := make([]int, len(f.classes))
-		for i := range order {
-			order[i] = i
-		}
-		if f.Shuffle {
-			rng := rand.New(rand.NewPCG(f.Seed, uint64(epoch)))
-			rng.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
-		}
+		order := vision.Order(len(f.classes), f.Shuffle, f.Seed, epoch)
 		size := max(f.Batch, 1)
 		for i := max(from, 0); i < f.Steps(); i++ {
 			b, err := f.batch(i, order[i*size:min(len(order), (i+1)*size)])
@@ -151,7 +144,7 @@ func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision
 }
 
 // batch reads the features of some images.
-func (f *Features) batch(index int, images []int) (*vision.LoadedBatch, error) {
+func (f *Features) batch(index int, images []int32) (*vision.LoadedBatch, error) {
 	b := &vision.LoadedBatch{
 		Index: index, X: tensor.New(tensor.Float32, append([]int{len(images)}, f.shape...)...),
 		Targets: tensor.New(tensor.Float32, len(images), f.width),

@@ -132,7 +132,7 @@ type position struct {
 	BestAt  int      `json:"best_at"` // epoch from 1; 0: none
 }
 
-// Fit teaches epoch after epoch. When ctx is done, a checkpoint is written and the error is ctx's; run again with Resume,
+// Fit teaches epoch after epoch. When ctx is done, a checkpoint is written and the error is ctx's, or that of the writing; run again with Resume,
 // the weights come out the same, to the bit, as if it had never stopped.
 func (t *Trainer) Fit(ctx context.Context, src Source, opts FitOptions) (*History, error) {
 	if opts.Epochs < 1 || src.Steps() < 1 {
@@ -187,7 +187,7 @@ func (f *fit) stopped(ctx context.Context, err error) error {
 		return err
 	}
 	if saving := f.save(); saving != nil {
-		return errors.Join(err, saving)
+		return saving
 	}
 	return err
 }
@@ -300,6 +300,9 @@ func (f *fit) validate(ctx context.Context, r *Record) error {
 	m, err := f.opts.Validate(ctx, g)
 	if err != nil {
 		return err
+	}
+	if math.IsNaN(m.Loss) || math.IsInf(m.Loss, 0) {
+		return &NonFiniteError{Step: f.t.Steps(), Rate: f.Rate, Node: "the loss of validation"}
 	}
 	r.Val = &m
 	r.Best = f.BestAt == 0 || better(m, *f.History[f.BestAt-1].Val)

@@ -31,8 +31,8 @@ type Optimizer struct {
 	Clip float64 `json:"clip,omitempty"`
 }
 
-// check refuses what makes no sense.
-func (o Optimizer) check() error {
+// Check refuses what makes no sense.
+func (o Optimizer) Check() error {
 	if !slices.Contains([]string{"", SGD, Adam, AdamW}, o.Kind) {
 		return fmt.Errorf("train: optimizer %q: unknown, expects %s, %s or %s", o.Kind, SGD, Adam, AdamW)
 	}

@@ -2,14 +2,15 @@ package train
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// AllLayers is what Reinit is given to restart all layers.
-const AllLayers = 1 << 30
+// AllLayers is Reinit's number for all there are.
+const AllLayers = math.MaxInt
 
 // Reinit restarts the last layers of g, as many as last says, and returns the names of the nodes that have new parameters:
 // of the layers, in the graph's order, and of what belongs to them. A layer is a Conv, ConvTranspose, Gemm or MatMul with

@@ -49,6 +49,8 @@ type Trainer struct {
 	feeds   []string         // names of inputs that a Step is given
 	dropout string           // the name of the input that counts steps for Dropout, empty without
 	step    int64
+
+	digested string // see digest
 }
 
 // State is a tensor that steps change: a parameter, what the optimizer keeps of one, or a running statistic.
@@ -77,13 +79,14 @@ const (
 // through the passes that keep it trainable. It is to have one input, and scores of N×classes or N×classes×1×1 (Scores).
 // What cannot be differentiated is told here (ErrNotDifferentiable, with *ir.Error).
 func New(model *ir.Graph, opts Options) (*Trainer, error) {
-	if err := opts.Optimizer.check(); err != nil {
+	if err := opts.Optimizer.Check(); err != nil {
 		return nil, err
 	}
 	if opts.Loss == nil {
 		opts.Loss = CrossEntropy(0, nil)
 	}
 	base := model.Clone()
+	base.Metadata = slices.DeleteFunc(base.Metadata, func(kv ir.KeyValue) bool { return kv.Key == checkpointKey })
 	if _, err := passes.Optimize(base, passes.Options{Level: passes.O1, Training: true}); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}

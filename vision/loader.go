@@ -117,14 +117,14 @@ func (l *Loader) Broken() []error {
 	return slices.Clone(l.broken)
 }
 
-// order is the numbers of the images of an epoch.
-func (l *Loader) order(epoch int) []int32 {
-	order := make([]int32, l.data.Len())
+// Order is the order in which a Loader's epoch goes through n images.
+func Order(n int, shuffled bool, seed uint64, epoch int) []int32 {
+	order := make([]int32, n)
 	for i := range order {
 		order[i] = int32(i)
 	}
-	if l.o.Shuffle {
-		d := newDice(l.o.Seed, epoch, math.MaxUint64)
+	if shuffled {
+		d := newDice(seed, epoch, math.MaxUint64)
 		shuffle(&d, order)
 	}
 	return order
@@ -253,7 +253,7 @@ func (l *Loader) recycle(free, ready chan *loaderSlot) {
 
 // start lets goroutines make batches until there are no more or the context ends.
 func (l *Loader) start(ctx context.Context, wg *sync.WaitGroup, epoch, from int, free, ready chan *loaderSlot) {
-	order := l.order(epoch)
+	order := Order(l.data.Len(), l.o.Shuffle, l.o.Seed, epoch)
 	chunk := max(1, l.o.Batch/(4*l.o.Workers))
 	tasks := make(chan loaderTask, 4*l.o.Workers)
 	wg.Go(func() {

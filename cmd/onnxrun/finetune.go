@@ -73,7 +73,7 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 	if err != nil {
 		return err
 	}
-	f.adapt.Seed = f.recipe.Seed
+	f.adapt.Seed, f.recipe.Head = f.recipe.Seed, f.adapt.Head
 	g, notes, err := onnxrun.Adapt(given, len(data.Classes()), f.adapt)
 	if err != nil {
 		return err

@@ -29,6 +29,7 @@ const (
 var errNo = errors.New("the answer is no")
 
 func main() {
+	ignoreSignals()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once

@@ -42,12 +42,18 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	if err := writable(f.output); err != nil {
 		return err
 	}
+	for _, path := range []string{f.output, opts.Checkpoint, f.logFile(), f.curvesFile()} {
+		atomicfile.Sweep(path)
+	}
+	if _, err := os.Stat(opts.Checkpoint); err == nil && !opts.Resume {
+		a.note("note: begins anew; %s, of a run that was stopped, will be written over (--resume goes on from it)", opts.Checkpoint)
+	}
 	j := &journal{a: a, f: f}
 	j.watch(&opts)
 	taught, err := onnxrun.Teach(cmd.Context(), g, data, opts)
 	j.end()
 	if err != nil {
-		return a.stopped(err, f, opts)
+		return a.stopped(err, j.kept(opts), opts)
 	}
 	if err := exporter.WriteFile(taught.Model, f.output, f.format); err != nil {
 		return err
@@ -79,7 +85,12 @@ func writable(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("-o %q: is a folder", path)
 	}
-	return nil
+	f, err := os.CreateTemp(dir, ".onnxrun-*")
+	if err != nil {
+		return fmt.Errorf("-o %q: nothing can be written there: %w", path, errors.Unwrap(err))
+	}
+	f.Close()
+	return os.Remove(f.Name())
 }
 
 func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset) (*float64, error) {
@@ -122,13 +133,19 @@ func (a *app) printTaught(out taughtJSON, data *vision.Dataset) {
 	fmt.Fprintln(a.out)
 }
 
-// stopped says how to go on after a run that was interrupted.
-func (a *app) stopped(err error, f *teachFlags, opts onnxrun.TeachOptions) error {
-	if !errors.Is(err, context.Canceled) {
+// stopped says how to go on after a run that did not come to its end.
+func (a *app) stopped(err error, kept bool, opts onnxrun.TeachOptions) error {
+	var far *train.NonFiniteError
+	interrupted := errors.Is(err, context.Canceled)
+	switch {
+	case interrupted && !kept:
+		return errors.New("stopped before the first step: there is nothing to keep")
+	case !kept:
 		return err
-	}
-	if _, missing := os.Stat(opts.Checkpoint); missing != nil {
-		return errors.New("stopped before there was anything to keep")
+	case errors.As(err, &far):
+		return fmt.Errorf("%w; %s is the model as it was before", err, opts.Checkpoint)
+	case !interrupted:
+		return fmt.Errorf("%w; %s is whole: the same command with --resume goes on from there", err, opts.Checkpoint)
 	}
 	a.note("stopped; %s has all that there is so far. The same command with --resume goes on from there.", opts.Checkpoint)
 	return errNo
@@ -138,6 +155,8 @@ func (a *app) stopped(err error, f *teachFlags, opts onnxrun.TeachOptions) error
 type journal struct {
 	a       *app
 	f       *teachFlags
+	begun   bool        // steps are made
+	old     os.FileInfo // a checkpoint that this run has not to do with
 	records []train.Record
 	bar     func(done, total int64, what string)
 	stop    func()
@@ -147,7 +166,10 @@ func (j *journal) watch(opts *onnxrun.TeachOptions) {
 	j.bar, j.stop = j.a.bar()
 	var plan onnxrun.Plan
 	opts.Begin = func(p onnxrun.Plan) {
-		plan = p
+		plan, j.begun = p, true
+		if !opts.Resume {
+			j.old, _ = os.Stat(opts.Checkpoint)
+		}
 		what := fmt.Sprintf("%d images, %d classes", p.Images, len(p.Classes))
 		if p.Validation > 0 {
 			what += fmt.Sprintf(", %d to validate", p.Validation)
@@ -179,6 +201,12 @@ func (j *journal) watch(opts *onnxrun.TeachOptions) {
 
 func (j *journal) end() { j.stop() }
 
+// kept reports whether there is a checkpoint of this run.
+func (j *journal) kept(opts onnxrun.TeachOptions) bool {
+	info, err := os.Stat(opts.Checkpoint)
+	return err == nil && j.begun && (j.old == nil || !os.SameFile(info, j.old))
+}
+
 // line prints an epoch.
 func (j *journal) line(r train.Record, epochs int) {
 	if j.a.json || j.a.quiet {
@@ -199,8 +227,7 @@ func (j *journal) line(r train.Record, epochs int) {
 
 // write writes log and curves anew.
 func (j *journal) write() error {
-	path := or(j.f.log, j.f.beside(".jsonl"))
-	err := atomicfile.Write(path, func(w io.Writer) error {
+	err := atomicfile.Write(j.f.logFile(), func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		for _, r := range j.records {
 			if err := e.Encode(r); err != nil {
@@ -219,7 +246,7 @@ func (j *journal) write() error {
 			points[i].ValLoss, points[i].ValAccuracy = r.Val.Loss, r.Val.Accuracy
 		}
 	}
-	if err := atomicfile.Write(or(j.f.curves, j.f.beside(".png")), func(w io.Writer) error { return chart.Curves(w, points) }); err != nil {
+	if err := atomicfile.Write(j.f.curvesFile(), func(w io.Writer) error { return chart.Curves(w, points) }); err != nil {
 		return fmt.Errorf("--curves: %w", err)
 	}
 	return nil

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,8 +73,8 @@ func (f *teachFlags) options(a *app, data string) (onnxrun.TeachOptions, error) 
 	r.Optimizer.Nesterov = r.Optimizer.Momentum > 0 && (r.Optimizer.Kind == train.SGD || r.Optimizer.Kind == "")
 	for _, text := range f.rates {
 		pattern, factor, ok := strings.Cut(text, "=")
-		var v float64
-		if n, err := fmt.Sscan(factor, &v); !ok || n != 1 || err != nil {
+		v, err := strconv.ParseFloat(factor, 64)
+		if !ok || err != nil {
 			return onnxrun.TeachOptions{}, fmt.Errorf("--rate-for %q: expects PATTERN=FACTOR", text)
 		}
 		if r.Rates == nil {
@@ -95,6 +96,9 @@ func (f *teachFlags) options(a *app, data string) (onnxrun.TeachOptions, error) 
 		CacheBytes: max(1, f.memory<<20), Runtime: how, Note: func(s string) { a.note("note: %s", s) },
 	}, err
 }
+
+func (f *teachFlags) logFile() string    { return or(f.log, f.beside(".jsonl")) }
+func (f *teachFlags) curvesFile() string { return or(f.curves, f.beside(".png")) }
 
 // beside is the output's name with another ending.
 func (f *teachFlags) beside(ending string) string {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // File is a file to write.
@@ -55,7 +56,7 @@ func WriteAll(files []File) (err error) {
 
 // temporary writes a file under another name, which it returns.
 func temporary(f File) (name string, err error) {
-	t, err := os.CreateTemp(filepath.Dir(f.Path), ".onnxrun-*")
+	t, err := os.CreateTemp(filepath.Dir(f.Path), tempPrefix(f.Path)+"*")
 	if err != nil {
 		return "", err
 	}
@@ -76,6 +77,25 @@ func temporary(f File) (name string, err error) {
 		return "", err
 	}
 	return t.Name(), t.Close()
+}
+
+// maxBase bounds what temporary names have of a file's own, as names may not be longer than 255 bytes.
+const maxBase = 200
+
+// tempPrefix is what the names of the temporary files of path begin with.
+func tempPrefix(path string) string {
+	base := filepath.Base(path)
+	return ".onnxrun-" + base[:min(len(base), maxBase)] + "-"
+}
+
+// Sweep removes what processes that were killed while they wrote path left beside it. Nobody else may be writing it.
+func Sweep(path string) {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		if rest, ok := strings.CutPrefix(e.Name(), tempPrefix(path)); ok && strings.Trim(rest, "0123456789") == "" {
+			os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // oldName is where the file that a temporary one replaces is kept until all is done.

@@ -57,3 +57,17 @@ func TestWriteAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 }
+
+// What a killed process left goes; other files stay.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{".onnxrun-m.onnx-123", ".onnxrun-m.onnx-x1", ".onnxrun-m.onnx.data-5", "m.onnx"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
+	}
+	Sweep(filepath.Join(dir, "m.onnx"))
+	require.NoFileExists(t, filepath.Join(dir, ".onnxrun-m.onnx-123"))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, 3)
+	Sweep(filepath.Join(dir, "none", "m.onnx"))
+}
