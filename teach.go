@@ -132,7 +132,15 @@ func newTeaching(g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*teachin
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
+	g = g.Clone()
 	t := &teaching{opts: opts, model: g, back: g, classes: data.Classes()}
+	freed, err := train.FreeBatch(g)
+	if err != nil {
+		return nil, err
+	}
+	if freed {
+		t.note("the model took a fixed number of images; now it takes any")
+	}
 	m, err := NewModel(g, WithLabels(data.Classes()))
 	if err != nil {
 		return nil, err

@@ -1,0 +1,58 @@
+package onnxrun_test
+
+import (
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/vision"
+)
+
+// shades is a data set of dark and light images.
+func shades(t *testing.T, n int) *vision.Dataset {
+	root := t.TempDir()
+	for class, grey := range map[string]int{"dark": 20, "light": 200} {
+		require.NoError(t, os.MkdirAll(filepath.Join(root, class), 0o755))
+		for i := range n {
+			m := image.NewGray(image.Rect(0, 0, 28, 28))
+			for k := range m.Pix {
+				m.SetGray(k%28, k/28, color.Gray{uint8(grey + (k*7+i)%40)})
+			}
+			f, err := os.Create(filepath.Join(root, class, strconv.Itoa(i)+".png"))
+			require.NoError(t, err)
+			require.NoError(t, png.Encode(f, m))
+			require.NoError(t, f.Close())
+		}
+	}
+	data, err := vision.OpenDataset(root)
+	require.NoError(t, err)
+	return data
+}
+
+// A model that was exported for one image is taught from batches, and takes any number of images then.
+func TestTeachFreesTheBatch(t *testing.T) {
+	g, err := importer.Open("testdata/lenet5.onnx")
+	require.NoError(t, err)
+	x := g.Inputs()[0]
+	require.NoError(t, g.SetInputType(x, ir.Type{DType: x.Type().DType, Shape: ir.Dims(1, 1, 28, 28)}))
+	require.NoError(t, g.InferAll())
+	g, _, err = onnxrun.Adapt(g, 2, onnxrun.AdaptOptions{})
+	require.NoError(t, err)
+	recipe := onnxrun.FinetuneRecipe()
+	recipe.Epochs, recipe.Batch, recipe.Warmup = 3, 8, 0
+	var notes []string
+	taught, err := onnxrun.Teach(t.Context(), g, shades(t, 24), onnxrun.TeachOptions{Recipe: recipe, Note: func(s string) { notes = append(notes, s) }})
+	require.NoError(t, err)
+	require.Contains(t, notes, "the model took a fixed number of images; now it takes any")
+	require.Equal(t, "float32[N,2]", taught.Model.Outputs()[0].Type().String())
+	require.Equal(t, 1.0, taught.History.Epochs[taught.History.Best-1].Val.Accuracy)
+}
