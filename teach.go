@@ -282,7 +282,7 @@ func (t *teaching) prepare() error {
 	if err != nil || t.opts.Teacher == nil {
 		return err
 	}
-	t.teacher, err = newTeacher(t.opts.Teacher, t.opts.Distill, t.opts.Runtime)
+	t.teacher, err = newTeacher(t.opts.Teacher, t.opts.Distill, len(t.classes), t.opts.Runtime)
 	return err
 }
 
@@ -370,10 +370,13 @@ type teacher struct {
 	names   []string // of the inputs of the step that outputs are for
 }
 
-func newTeacher(g *ir.Graph, d *train.Distillation, opts runtime.Options) (*teacher, error) {
+func newTeacher(g *ir.Graph, d *train.Distillation, count int, opts runtime.Options) (*teacher, error) {
 	scores, err := train.Scores(g)
 	if err != nil {
 		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
+	}
+	if n := classes(scores); d.Weight > 0 && n != count {
+		return nil, fmt.Errorf("onnxrun: teacher: value %q: it has %d classes, the data set %d", scores.Name(), n, count)
 	}
 	t := &teacher{}
 	opts.Outputs = nil

@@ -92,6 +92,11 @@ func ReplaceClassifier(g *ir.Graph, n *ir.Node, classes int, seed uint64) (*ir.N
 	case classes < 1 || classes > maxClasses:
 		return fail("%d classes, expects 1 to %d", classes, maxClasses)
 	}
+	if scores, err := Scores(g); err == nil {
+		if found, ok := scoresPerImage(scores); ok && found != width(n) {
+			return fail("is not the classifier: with %d outputs there are %d scores for an image", width(n), found)
+		}
+	}
 	a := newAdapter(g, seed)
 	out, _ := axes(n)
 	shape := slices.Clone(n.In(1).Const().Shape())

@@ -3,7 +3,6 @@ package vision
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -363,7 +362,7 @@ func (l *Loader) tell(s *loaderSlot) error {
 		return s.failed[0].err
 	}
 	if s.err != nil && len(s.failed) > 0 {
-		return errors.Join(s.err, s.failed[0].err)
+		return fmt.Errorf("%w; the first: %w", s.err, s.failed[0].err)
 	}
 	return s.err
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/train"
-	"github.com/onnxrun/onnxrun/vision"
 )
 
 // finetuneFlags are the flags that finetune has beyond those of all that teaches.
@@ -64,7 +63,7 @@ DATASET, OUT and what stands beside it are as in "onnxrun train". A NODE is name
 }
 
 func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset string) error {
-	data, err := vision.OpenDataset(dataset)
+	data, err := openClasses(dataset)
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,19 @@ type taughtJSON struct {
 	Plan   onnxrun.Plan   `json:"plan"`
 }
 
+// openClasses opens a data set that has classes.
+func openClasses(path string) (*vision.Dataset, error) {
+	data, err := vision.OpenDataset(path)
+	if err == nil && len(data.Classes()) == 0 {
+		data.Close()
+		err = fmt.Errorf("data set %q has no classes: expects a folder for each class, or labels", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return data, nil
+}
+
 // teach teaches a model, and writes it, the log and the curves.
 func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts onnxrun.TeachOptions) error {
 	if f.findRate != "" {

@@ -40,7 +40,7 @@ same weights, to the bit.`,
   onnxrun train resnet18 flowers/ -o flowers.onnx --resume`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			data, err := vision.OpenDataset(args[1])
+			data, err := openClasses(args[1])
 			if err != nil {
 				return err
 			}
