@@ -1,5 +1,13 @@
-// Package train teaches models: what computes gradients is a graph like any other, so that passes, planner and kernels
-// serve training as they serve inference.
+// Package train teaches models: a step, from the images to the changed weights, is a graph like any other, so that passes,
+// planner and kernels serve training as they serve inference.
+//
+// New makes a Trainer of a model, a Loss and an Optimizer. Trainer.Step makes one step, for a loop of one's own; Trainer.Fit
+// goes through the epochs of a Source, by a Schedule, with validation, early stopping and checkpoints from which a run goes on
+// to the same bits. Trainer.Model is the model as it is by now.
+//
+// Classifier, ReplaceClassifier, Reinit, Drop and AddDropout change a pretrained model before it is taught; FrozenUpTo, SplitAt
+// and Features let its frozen part run once for each image. Differentiate, Parameters, Free and Prepare are what a step is
+// made with. The front door of package onnxrun (Teach, Adapt) puts all of it together.
 package train
 
 import (
