@@ -132,8 +132,9 @@ type position struct {
 	BestAt  int      `json:"best_at"` // epoch from 1; 0: none
 }
 
-// Fit teaches epoch after epoch. When ctx is done, a checkpoint is written and the error is ctx's, or that of the writing; run again with Resume,
-// the weights come out the same, to the bit, as if it had never stopped.
+// Fit teaches epoch after epoch. When ctx is done, a checkpoint is written and the error is ctx's, or that of the writing; run
+// again with Resume, the weights come out the same, to the bit, as if it had never stopped: by the same kernels and number of
+// threads.
 func (t *Trainer) Fit(ctx context.Context, src Source, opts FitOptions) (*History, error) {
 	if opts.Epochs < 1 || src.Steps() < 1 {
 		return nil, fmt.Errorf("train: %d epochs of %d batches leave nothing to do", opts.Epochs, src.Steps())
