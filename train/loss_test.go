@@ -20,7 +20,8 @@ type torchFigures struct {
 		Loss      float64
 		Gradients [][]float64
 	}
-	Schedules map[string][]float64
+	Optimizers map[string][][]float64 // parameters after five steps
+	Schedules  map[string][]float64
 }
 
 func figures(t *testing.T) (f torchFigures) {
@@ -103,6 +104,35 @@ func TestLossesArePyTorchs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Five steps of each optimizer end where PyTorch's do.
+func TestOptimizersArePyTorchs(t *testing.T) {
+	optimizers := map[string]train.Optimizer{
+		"momentum": {Momentum: 0.9, Decay: 0.1},
+		"nesterov": {Kind: train.SGD, Momentum: 0.9, Nesterov: true, Decay: 0.1},
+		"clipped":  {Momentum: 0.9, Decay: 0.1, Clip: 0.5},
+		"adam":     {Kind: train.Adam, Decay: 0.1},
+		"adamw":    {Kind: train.AdamW, Decay: 0.1},
+	}
+	want := figures(t).Optimizers
+	require.Len(t, want, len(optimizers))
+	for name, optimizer := range optimizers {
+		tr, err := train.New(two(t), train.Options{Optimizer: optimizer})
+		require.NoError(t, err)
+		defer tr.Close()
+		feeds := sixImages(false)
+		for range 5 {
+			_, err := tr.Step(t.Context(), 0.1, map[string]*tensor.Tensor{"x": feeds["x"], train.Targets: feeds[train.Targets]})
+			require.NoError(t, err)
+		}
+		got := weights(tr)
+		for i, parameter := range []string{"fc1.w", "fc1.b", "fc2.w", "fc2.b"} {
+			for k, v := range got[parameter] {
+				require.InDelta(t, want[name][i][k], v, 1e-5, "%s: %s %d", name, parameter, k)
+			}
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
-"""Losses, their gradients and schedules by PyTorch: writes torch_losses.json, which loss_test.go and schedule_test.go compare
-with.
+"""Losses, their gradients, optimizers and schedules by PyTorch: writes torch_losses.json, which loss_test.go and
+schedule_test.go compare with.
 
     python3 torch_losses.py
 
@@ -49,16 +49,54 @@ LOSSES = {
 }
 
 
+def parameters():
+    params = [scatter(1, 1, HIDDEN, INPUTS), scatter(0.5, 2, HIDDEN), scatter(1, 3, CLASSES, HIDDEN), scatter(0.5, 4, CLASSES)]
+    for p in params:
+        p.requires_grad_()
+    return params
+
+
+def compute(params, loss):
+    hidden = F.relu(F.linear(scatter(1.5, 5, IMAGES, INPUTS), params[0], params[1]))
+    return loss(F.linear(hidden, params[2], params[3]), hidden)
+
+
+def numbers(tensors):
+    return [[float("%.8g" % v) for v in t.flatten()] for t in tensors]
+
+
 def losses():
     found = {}
     for name, loss in LOSSES.items():
-        params = [scatter(1, 1, HIDDEN, INPUTS), scatter(0.5, 2, HIDDEN), scatter(1, 3, CLASSES, HIDDEN), scatter(0.5, 4, CLASSES)]
-        for p in params:
-            p.requires_grad_()
-        hidden = F.relu(F.linear(scatter(1.5, 5, IMAGES, INPUTS), params[0], params[1]))
-        value = loss(F.linear(hidden, params[2], params[3]), hidden)
+        params = parameters()
+        value = compute(params, loss)
         value.backward()
-        found[name] = {"loss": float(value), "gradients": [[float("%.8g" % v) for v in p.grad.flatten()] for p in params]}
+        found[name] = {"loss": float(value), "gradients": numbers(p.grad for p in params)}
+    return found
+
+
+OPTIMIZERS = {  # with weight decay of 0.1 for matrices, and bounds of the gradient's norm
+    "momentum": (lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9), None),
+    "nesterov": (lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9, nesterov=True), None),
+    "clipped": (lambda groups: torch.optim.SGD(groups, lr=0.1, momentum=0.9), 0.5),
+    "adam": (lambda groups: torch.optim.Adam(groups, lr=0.1), None),
+    "adamw": (lambda groups: torch.optim.AdamW(groups, lr=0.1), None),
+}
+
+
+def optimizers():
+    found = {}
+    for name, (make, bound) in OPTIMIZERS.items():
+        params = parameters()
+        matrices, biases = [p for p in params if p.dim() > 1], [p for p in params if p.dim() == 1]
+        optimizer = make([{"params": matrices, "weight_decay": 0.1}, {"params": biases, "weight_decay": 0}])
+        for _ in range(5):
+            optimizer.zero_grad()
+            compute(params, LOSSES["cross-entropy"]).backward()
+            if bound is not None:
+                torch.nn.utils.clip_grad_norm_(params, bound)
+            optimizer.step()
+        found[name] = numbers(params)
     return found
 
 
@@ -83,5 +121,5 @@ def schedules():
 
 if __name__ == "__main__":
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_losses.json"), "w") as f:
-        json.dump({"losses": losses(), "schedules": schedules()}, f)
+        json.dump({"losses": losses(), "optimizers": optimizers(), "schedules": schedules()}, f)
         f.write("\n")
