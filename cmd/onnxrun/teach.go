@@ -98,12 +98,10 @@ func writable(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("-o %q: is a folder", path)
 	}
-	f, err := os.CreateTemp(dir, ".onnxrun-*")
-	if err != nil {
+	if err := atomicfile.Check(path); err != nil {
 		return fmt.Errorf("-o %q: nothing can be written there: %w", path, errors.Unwrap(err))
 	}
-	f.Close()
-	return os.Remove(f.Name())
+	return nil
 }
 
 func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset) (*float64, error) {

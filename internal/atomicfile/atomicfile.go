@@ -79,6 +79,16 @@ func temporary(f File) (name string, err error) {
 	return t.Name(), t.Close()
 }
 
+// Check tries whether path could be written, as far as its folder goes. What it leaves if it is killed, Sweep removes.
+func Check(path string) error {
+	t, err := os.CreateTemp(filepath.Dir(path), tempPrefix(path)+"*")
+	if err != nil {
+		return err
+	}
+	t.Close()
+	return os.Remove(t.Name())
+}
+
 // maxBase bounds what temporary names have of a file's own, as names may not be longer than 255 bytes.
 const maxBase = 200
 

@@ -3,6 +3,7 @@ package atomicfile
 import (
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -70,4 +71,13 @@ func TestSweep(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 3)
 	Sweep(filepath.Join(dir, "none", "m.onnx"))
+}
+
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, Check(filepath.Join(dir, "model.onnx")))
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	require.ErrorIs(t, Check(filepath.Join(dir, "none", "model.onnx")), fs.ErrNotExist)
 }
