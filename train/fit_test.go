@@ -245,3 +245,27 @@ func TestFindRate(t *testing.T) {
 	_, err = tr.FindRate(t.Context(), bars{20, 16}, nil, 0, 10, 60)
 	require.EqualError(t, err, "train: rates from 0 to 10 in 60 steps: expects 0 < low < high and at least 2 steps")
 }
+
+// Dropout drops while a model is taught, and is still there, and nothing, in the model that comes out.
+func TestDropoutIsKept(t *testing.T) {
+	b := bars{1, 16}.load(0, 0)
+	batch := map[string]*tensor.Tensor{"image": b.X, train.Targets: b.Targets}
+	var losses []float64
+	for seed := range uint64(2) {
+		tr := trainer(t, train.Options{Seed: seed})
+		r, err := tr.Step(t.Context(), 1e-9, batch)
+		require.NoError(t, err)
+		losses = append(losses, r.Loss)
+		g, err := tr.Model()
+		require.NoError(t, err)
+		kept := 0
+		for _, n := range g.Nodes() {
+			if n.OpName() == "Dropout" {
+				require.Nil(t, n.In(2))
+				kept++
+			}
+		}
+		require.Equal(t, 1, kept)
+	}
+	require.NotEqual(t, losses[0], losses[1])
+}

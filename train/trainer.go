@@ -86,10 +86,10 @@ func New(model *ir.Graph, opts Options) (*Trainer, error) {
 		opts.Loss = CrossEntropy(0, nil)
 	}
 	base := model.Clone()
-	base.Metadata = slices.DeleteFunc(base.Metadata, func(kv ir.KeyValue) bool { return kv.Key == checkpointKey })
 	if _, err := passes.Optimize(base, passes.Options{Level: passes.O1, Training: true}); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
+	base.Metadata = slices.DeleteFunc(base.Metadata, func(kv ir.KeyValue) bool { return kv.Key == checkpointKey })
 	if err := untie(base); err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 	for _, n := range notes {
 		a.note("note: %s", n)
 	}
-	opts, err := f.options(a, dataset)
+	opts, err := f.options(a, cmd)
 	if err != nil {
 		return err
 	}

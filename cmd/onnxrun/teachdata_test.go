@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -106,7 +107,7 @@ func weightsOf(t testing.TB, path string) map[string][]float32 {
 	all := map[string][]float32{}
 	for _, v := range g.Values() {
 		if v.Const() != nil && v.Const().DType() == tensor.Float32 {
-			all[v.Name()] = tensor.Data[float32](v.Const())
+			all[v.Name()] = slices.Clone(tensor.Data[float32](v.Const())) // which is mapped memory as long as g lives
 		}
 	}
 	return all

@@ -67,8 +67,11 @@ func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 }
 
 // options is the flags as options.
-func (f *teachFlags) options(a *app, data string) (onnxrun.TeachOptions, error) {
+func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, error) {
 	r := f.recipe
+	if !cmd.Flags().Changed("warmup") { // a short run has a shorter one
+		r.Warmup = min(r.Warmup, float64(r.Epochs)/4)
+	}
 	r.KeepBest = !f.last
 	r.Optimizer.Nesterov = r.Optimizer.Momentum > 0 && (r.Optimizer.Kind == train.SGD || r.Optimizer.Kind == "")
 	for _, text := range f.rates {

@@ -49,7 +49,7 @@ same weights, to the bit.`,
 			if err != nil {
 				return err
 			}
-			opts, err := f.options(a, args[1])
+			opts, err := f.options(a, cmd)
 			if err != nil {
 				return err
 			}
