@@ -107,7 +107,7 @@ func TestTeachBadInput(t *testing.T) {
 		{"no teacher", "tiny", "good", "--distill $D/none.onnx", `importer: open $D/none.onnx: no such file or directory`},
 		{"a teacher of other classes", "tiny", "good", "--distill ../../testdata/lenet5.onnx", `teacher: value "OUTPUT": it has 10 classes, the data set 3`},
 		{"a teacher of other images", "tiny", "good", "--distill ../../testdata/lenet5.onnx --distill-weight 0", `teacher: runtime: input "image": float32[24 3 12 12] does not fit float32[N,1,28,28]`},
-		{"a weight beyond one", "tiny", "good", "--distill $D/tiny.onnx --distill-weight 2", `train: loss: distillation: temperature 4 and weight 2, expect more than 0, and 0 to 1`},
+		{"a weight beyond one", "tiny", "good", "--distill $D/tiny.onnx --distill-weight 2", `train: loss: distillation: weight is 2, expects 0 to 1`},
 		{"features that there are not", "tiny", "good", "--distill $D/tiny.onnx --distill-features r9", `train: loss: train: value "r9": not found; nearest: "r1", "r2", "r3"`},
 	}
 	for _, command := range []string{"train", "finetune"} {
