@@ -350,7 +350,7 @@ func (t *teaching) result(h *train.History) (*Taught, error) {
 		}
 	}
 	for _, m := range t.model.Metadata {
-		if _, ok := g.Meta(m.Key); !ok {
+		if _, ok := g.Meta(m.Key); !ok && m.Key != train.CheckpointKey {
 			g.SetMeta(m.Key, m.Value)
 		}
 	}

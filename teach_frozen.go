@@ -4,10 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -125,21 +123,22 @@ func (t *teaching) cached(ctx context.Context, data *vision.Dataset, shape []int
 		return nil, err
 	}
 	path := filepath.Join(dir, name)
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+	f, err := train.OpenFeatures(path, data.Len(), shape, len(t.classes))
+	if err == nil {
+		t.note("features of %d images are taken from %s", data.Len(), path)
+	} else { // there is none, or a damaged one
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("onnxrun: features: %w", err)
 		}
 		if err := t.compute(ctx, path, data); err != nil {
 			return nil, err
 		}
-	} else {
-		t.note("features of %d images are taken from %s", data.Len(), path)
+		if f, err = train.OpenFeatures(path, data.Len(), shape, len(t.classes)); err != nil {
+			return nil, err
+		}
 	}
-	f, err := train.OpenFeatures(path, data.Len(), shape, len(t.classes))
-	if err == nil {
-		t.features = append(t.features, f)
-	}
-	return f, err
+	t.features = append(t.features, f)
+	return f, nil
 }
 
 func (t *teaching) compute(ctx context.Context, path string, data *vision.Dataset) error {

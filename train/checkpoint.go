@@ -21,8 +21,8 @@ import (
 // A checkpoint is an ONNX file: the model as it is, which runs like any other; further initializers that no node reads,
 // for what the optimizer keeps and for the best weights so far; and metadata that say where the run stands.
 
-// checkpointKey is the key of the metadata of a checkpoint.
-const checkpointKey = "onnxrun.checkpoint"
+// CheckpointKey is the key of the metadata that a checkpoint has, and a model that was taught has not.
+const CheckpointKey = "onnxrun.checkpoint"
 
 // checkpointVersion is that of what the metadata and the initializers mean.
 const checkpointVersion = 1
@@ -79,7 +79,7 @@ func (f *fit) save() error {
 	if err != nil {
 		return fmt.Errorf("train: checkpoint: %w", err)
 	}
-	g.SetMeta(checkpointKey, string(meta))
+	g.SetMeta(CheckpointKey, string(meta))
 	if err := exporter.WriteFile(g, f.opts.Checkpoint, exporter.Options{}); err != nil {
 		return fmt.Errorf("train: checkpoint %q: %w", f.opts.Checkpoint, err)
 	}
@@ -97,7 +97,7 @@ func (f *fit) load() error {
 	if err != nil {
 		return fmt.Errorf("train: checkpoint %q: %w", path, err)
 	}
-	text, ok := g.Meta(checkpointKey)
+	text, ok := g.Meta(CheckpointKey)
 	if !ok {
 		return &CheckpointError{path, "it is a model, but no checkpoint"}
 	}

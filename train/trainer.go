@@ -89,7 +89,7 @@ func New(model *ir.Graph, opts Options) (*Trainer, error) {
 	if _, err := passes.Optimize(base, passes.Options{Level: passes.O1, Training: true}); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	base.Metadata = slices.DeleteFunc(base.Metadata, func(kv ir.KeyValue) bool { return kv.Key == checkpointKey })
+	base.Metadata = slices.DeleteFunc(base.Metadata, func(kv ir.KeyValue) bool { return kv.Key == CheckpointKey })
 	if err := untie(base); err != nil {
 		return nil, err
 	}
