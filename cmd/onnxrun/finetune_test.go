@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/onnxrun/onnxrun"
@@ -238,4 +239,21 @@ func TestFindRateCommand(t *testing.T) {
 	require.Equal(t, len(c.Rates), len(c.Losses))
 	require.True(t, bytes.HasPrefix(read(t, picture), []byte("\x89PNG")))
 	require.NoFileExists(t, out)
+}
+
+// Without a rate, optimizers that scale each parameter's step have one that suits them.
+func TestAdaptiveRate(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want float64
+	}{{nil, 0.05}, {[]string{"--optimizer", "adamw"}, 0.001}, {[]string{"--optimizer", "adam", "--rate", "0.01"}, 0.01}} {
+		a := &app{}
+		var f teachFlags
+		cmd := &cobra.Command{}
+		f.add(cmd, onnxrun.DefaultRecipe())
+		require.NoError(t, cmd.ParseFlags(append(c.args, "-o", "x.onnx")))
+		opts, err := f.options(a, cmd)
+		require.NoError(t, err)
+		require.InDelta(t, c.want, opts.Rate, 1e-12)
+	}
 }

@@ -30,6 +30,9 @@ type teachFlags struct {
 	findRate string
 }
 
+// adaptiveRate is what a default rate is multiplied by for optimizers that scale each parameter's step.
+const adaptiveRate = 0.02
+
 // add gives cmd the flags, with the values of a recipe.
 func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 	f.recipe = r
@@ -37,7 +40,7 @@ func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 	p.StringVarP(&f.output, "output", "o", "", "the file to write")
 	p.IntVar(&f.recipe.Epochs, "epochs", r.Epochs, "how often all images are gone through")
 	p.IntVar(&f.recipe.Batch, "batch", r.Batch, "how many images a step learns from")
-	p.Float64Var(&f.recipe.Rate, "rate", r.Rate, "the peak learning rate; adam and adamw want about 0.001")
+	p.Float64Var(&f.recipe.Rate, "rate", r.Rate, "the peak learning rate; a fiftieth of the default with adam and adamw")
 	p.StringVar(&f.recipe.Schedule, "schedule", r.Schedule, "how the rate goes: constant, cosine, one-cycle, one-cycle:0.3 (where the peak is), step:0.1@0.5,0.75")
 	p.Float64Var(&f.recipe.Warmup, "warmup", r.Warmup, "epochs over which the rate rises to the schedule")
 	p.StringVar(&o.Kind, "optimizer", o.Kind, "sgd, adam or adamw")
@@ -71,6 +74,9 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 	r := f.recipe
 	if !cmd.Flags().Changed("warmup") { // a short run has a shorter one
 		r.Warmup = min(r.Warmup, float64(r.Epochs)/4)
+	}
+	if k := r.Optimizer.Kind; (k == train.Adam || k == train.AdamW) && !cmd.Flags().Changed("rate") {
+		r.Rate *= adaptiveRate
 	}
 	r.KeepBest = !f.last
 	r.Optimizer.Nesterov = r.Optimizer.Momentum > 0 && (r.Optimizer.Kind == train.SGD || r.Optimizer.Kind == "")
