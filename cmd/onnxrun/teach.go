@@ -58,8 +58,11 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	for _, path := range []string{f.output, opts.Checkpoint, f.logFile(), f.curvesFile()} {
 		atomicfile.Sweep(path)
 	}
-	if _, err := os.Stat(opts.Checkpoint); err == nil && !opts.Resume {
+	switch _, err := os.Stat(opts.Checkpoint); {
+	case err == nil && !opts.Resume:
 		a.note("note: begins anew; %s, of a run that was stopped, will be written over (--resume goes on from it)", opts.Checkpoint)
+	case err != nil && opts.Resume:
+		a.note("note: begins anew; there is no %s to go on from", opts.Checkpoint)
 	}
 	j := &journal{a: a, f: f}
 	j.watch(&opts)
