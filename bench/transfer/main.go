@@ -55,7 +55,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&c.steps, "steps", 400, "steps of a run, at least")
 	flag.IntVar(&c.epochs, "epochs", 15, "epochs of a run, at least")
 	rate := flag.Float64("rate", 0, "learning rate in place of the methods' own, to try others")
-	pretrain := flag.Int("pretrain", 20, "epochs of pretraining")
+	pretrain := flag.Int("pretrain", 12, "epochs of pretraining")
 	flag.IntVar(&c.workers, "workers", 2, "runs at a time, each of one thread")
 	md := flag.String("md", "", "write the table to this file, FILE#NAME: between <!-- NAME --> and <!-- end -->")
 	png := flag.String("plot", "", "draw the errors to this file")
