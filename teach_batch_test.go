@@ -48,7 +48,7 @@ func TestTeachFreesTheBatch(t *testing.T) {
 	g, _, err = onnxrun.Adapt(g, 2, onnxrun.AdaptOptions{})
 	require.NoError(t, err)
 	recipe := onnxrun.FinetuneRecipe()
-	recipe.Epochs, recipe.Batch, recipe.Warmup = 3, 8, 0
+	recipe.Epochs, recipe.Batch, recipe.Rate, recipe.Warmup = 8, 8, 0.02, 0
 	var notes []string
 	taught, err := onnxrun.Teach(t.Context(), g, shades(t, 24), onnxrun.TeachOptions{Recipe: recipe, Note: func(s string) { notes = append(notes, s) }})
 	require.NoError(t, err)
