@@ -181,9 +181,7 @@ func (j *journal) watch(opts *onnxrun.TeachOptions) {
 	var plan onnxrun.Plan
 	opts.Begin = func(p onnxrun.Plan) {
 		plan, j.begun = p, true
-		if !opts.Resume {
-			j.old, _ = os.Stat(opts.Checkpoint)
-		}
+		j.old, _ = os.Stat(opts.Checkpoint)
 		what := fmt.Sprintf("%d images, %d classes", p.Images, len(p.Classes))
 		if p.Validation > 0 {
 			what += fmt.Sprintf(", %d to validate", p.Validation)
@@ -194,7 +192,7 @@ func (j *journal) watch(opts *onnxrun.TeachOptions) {
 		j.a.note("%s; augmentation %s; %v", what, p.Augment, p.Spec)
 	}
 	opts.Resumed = func(done []train.Record, batch int) {
-		j.records = done
+		j.records, j.old = done, nil
 		j.a.note("goes on from %s: epoch %d, after %d steps", opts.Checkpoint, len(done)+1, batch)
 	}
 	opts.Features = func(n, total int) { j.bar(int64(n), int64(total), "features") }
@@ -218,7 +216,11 @@ func (j *journal) end() { j.stop() }
 // kept reports whether there is a checkpoint of this run.
 func (j *journal) kept(opts onnxrun.TeachOptions) bool {
 	info, err := os.Stat(opts.Checkpoint)
-	return err == nil && j.begun && (j.old == nil || !os.SameFile(info, j.old))
+	if err != nil || !j.begun {
+		return false
+	}
+	// The number of a file that was replaced may be that of one written later.
+	return j.old == nil || !os.SameFile(info, j.old) || !info.ModTime().Equal(j.old.ModTime())
 }
 
 // line prints an epoch.

@@ -10,8 +10,11 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun"
 
 	"github.com/onnxrun/onnxrun/importer"
 )
@@ -114,11 +117,25 @@ func TestCheckpointsOfOthers(t *testing.T) {
 			require.Equal(t, exitBad, code, errOut)
 			require.Contains(t, errOut, fmt.Sprintf("onnxrun: train: checkpoint %q: ", checkpoint))
 			require.Contains(t, errOut, c.want)
+			require.NotContains(t, errOut, "goes on from there")
 			require.Equal(t, 1, strings.Count(errOut, "\n"), errOut)
 			require.True(t, bytes.Equal(c.data, read(t, checkpoint)))
 			require.NoFileExists(t, filepath.Join(dir, "out.onnx"))
 		})
 	}
+}
+
+// A checkpoint that is written is told from the one of before, though its file may have the same number.
+func TestKeptCheckpoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "checkpoint.onnx")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
+	opts := onnxrun.TeachOptions{Checkpoint: path}
+	old, err := os.Stat(path)
+	require.NoError(t, err)
+	j := &journal{begun: true, old: old}
+	require.False(t, j.kept(opts))
+	require.NoError(t, os.Chtimes(path, time.Time{}, old.ModTime().Add(time.Second)))
+	require.True(t, j.kept(opts))
 }
 
 // A pretrained model of the same layers but of other weights is another model.
