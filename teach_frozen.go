@@ -1,6 +1,7 @@
 package onnxrun
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	goruntime "runtime"
 	"strings"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -153,7 +155,7 @@ func (t *teaching) compute(ctx context.Context, path string, data *vision.Datase
 	})
 }
 
-// featuresName tells features apart by what they follow from.
+// featuresName tells features apart by what they follow from, to the bit; those made where no image may be broken are others.
 func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
 	h := sha256.New()
 	if err := train.Digest(h, t.front); err != nil {
@@ -163,9 +165,10 @@ func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("onnxrun: %w", err)
 	}
-	fmt.Fprintln(h, path, t.spec.JSON())
+	r := t.opts.Runtime
+	fmt.Fprintln(h, path, t.spec.JSON(), t.opts.Strict, cmp.Or(r.Threads, goruntime.GOMAXPROCS(0)), r.Kernels, r.Strict)
 	hashData(h, data, true)
-	io.WriteString(h, "features 2")
+	io.WriteString(h, "features 3")
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 

@@ -118,6 +118,19 @@ func TestFinetuneKeepsFeatures(t *testing.T) {
 	_, dropped, _ := teach("dropped.onnx", "--dropout", "0.5")
 	require.Greater(t, distance(kept["w4"], dropped["w4"]), 1e-4)
 
+	// Those that were made without broken images are no proof that there are none.
+	bad := filepath.Join(dir, "four/bar/zzz.png")
+	require.NoError(t, os.WriteFile(bad, []byte("no picture"), 0o644))
+	teach("broken.onnx")
+	code, _, errOut := run(t, append(args, filepath.Join(dir, "strict.onnx"), "--strict-data")...)
+	require.Equal(t, exitBad, code, errOut)
+	require.Contains(t, errOut, "zzz.png")
+	require.NoError(t, os.Remove(bad))
+
+	// Other kernels make other features, to the bit.
+	errOut, _, _ = teach("generic.onnx", "--kernels", "generic")
+	require.NotContains(t, errOut, "are taken from")
+
 	// A picture that is replaced has other features.
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "four/bar/000.png"), shape("bar", 99), 0o644))
 	errOut, _, _ = teach("three.onnx")
