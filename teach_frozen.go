@@ -193,7 +193,11 @@ func hashData(h io.Writer, data *vision.Dataset, times bool) {
 	each := true
 	for i := range data.Len() {
 		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
-		each = each && file(filepath.Join(root, data.ImageName(i)))
+		path := filepath.FromSlash(data.ImageName(i))
+		if !filepath.IsAbs(path) { // a list may name files anywhere
+			path = filepath.Join(root, path)
+		}
+		each = file(path) && each
 	}
 	entries, _ := os.ReadDir(root)
 	for _, e := range entries {
