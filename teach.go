@@ -371,6 +371,10 @@ type teacher struct {
 }
 
 func newTeacher(g *ir.Graph, d *train.Distillation, count int, opts runtime.Options) (*teacher, error) {
+	g = g.Clone()
+	if _, err := train.FreeBatch(g); err != nil {
+		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
+	}
 	scores, err := train.Scores(g)
 	if err != nil {
 		return nil, fmt.Errorf("onnxrun: teacher: %w", err)

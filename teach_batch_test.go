@@ -14,6 +14,7 @@ import (
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -38,8 +39,8 @@ func shades(t *testing.T, n int) *vision.Dataset {
 	return data
 }
 
-// A model that was exported for one image is taught from batches, and takes any number of images then.
-func TestTeachFreesTheBatch(t *testing.T) {
+// single is a classifier of two classes that takes one image.
+func single(t *testing.T) *ir.Graph {
 	g, err := importer.Open("testdata/lenet5.onnx")
 	require.NoError(t, err)
 	x := g.Inputs()[0]
@@ -47,6 +48,24 @@ func TestTeachFreesTheBatch(t *testing.T) {
 	require.NoError(t, g.InferAll())
 	g, _, err = onnxrun.Adapt(g, 2, onnxrun.AdaptOptions{})
 	require.NoError(t, err)
+	return g
+}
+
+// A teacher that was exported for one image teaches batches, and stays as it is.
+func TestTeacherOfOneImage(t *testing.T) {
+	g := single(t)
+	recipe := onnxrun.FinetuneRecipe()
+	recipe.Epochs, recipe.Batch, recipe.Warmup = 1, 8, 0
+	recipe.Distill = &train.Distillation{Weight: 0.5, Temperature: 2}
+	taught, err := onnxrun.Teach(t.Context(), g, shades(t, 24), onnxrun.TeachOptions{Recipe: recipe, Teacher: g})
+	require.NoError(t, err)
+	require.Len(t, taught.History.Epochs, 1)
+	require.Equal(t, ir.Dims(1, 1, 28, 28), g.Inputs()[0].Type().Shape)
+}
+
+// A model that was exported for one image is taught from batches, and takes any number of images then.
+func TestTeachFreesTheBatch(t *testing.T) {
+	g := single(t)
 	recipe := onnxrun.FinetuneRecipe()
 	recipe.Epochs, recipe.Batch, recipe.Rate, recipe.Warmup = 8, 8, 0.02, 0
 	var notes []string
