@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"html"
 	"os"
 	"os/exec"
@@ -41,7 +42,9 @@ func chromium(t *testing.T, page, hash string) string {
 	cmd.WaitDelay = time.Second
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
-	require.NoError(t, cmd.Run(), errOut.String())
+	if err := cmd.Run(); !errors.Is(err, exec.ErrWaitDelay) { // it has ended well, and a child of its keeps standard error open
+		require.NoError(t, err, errOut.String())
+	}
 	dom := out.String()
 	require.True(t, strings.Contains(dom, "</html>"), errOut.String())
 	return dom
