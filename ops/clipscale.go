@@ -8,9 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ClipScale is what an update multiplies gradients by: NaN where the loss is not finite, so that the update changes nothing;
-// else the greatest number up to 1 that brings the norm of all gradients together down to Limit (Pascanu, Mikolov and Bengio
-// 2013), 1 where Limit is 0.
+// ClipScale is what an update multiplies gradients by: NaN where the loss, or with a Limit a gradient, is not finite, so that
+// the update changes nothing; else the greatest number up to 1 that brings the norm of all gradients together down to Limit
+// (Pascanu, Mikolov and Bengio 2013), 1 where Limit is 0.
 type ClipScale struct {
 	Limit float32 `attr:"limit"`
 }
@@ -38,7 +38,9 @@ var clipScale = &ir.Def{
 		if loss := asFloat64(c.In[0])[0]; math.IsNaN(loss) || math.IsInf(loss, 0) {
 			scale = math.NaN()
 		} else if limit > 0 {
-			scale = min(1, limit/(norm(c.In[1:])+1e-6))
+			if scale = min(1, limit/(norm(c.In[1:])+1e-6)); scale == 0 { // an infinite norm
+				scale = math.NaN()
+			}
 		}
 		return outputFloat64(c, 0, c.In[0].DType(), []float64{scale}, []int{})
 	},

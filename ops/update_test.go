@@ -90,5 +90,8 @@ func TestClipScale(t *testing.T) {
 	require.Equal(t, float32(1), scale(&ClipScale{}, one))
 	require.Equal(t, float32(1), scale(&ClipScale{Limit: 6}, one, vec(3), vec(0, 4)))
 	require.InDelta(t, 0.5, scale(&ClipScale{Limit: 2.5}, one, vec(3), vec(0, 4)), 1e-6)
-	require.True(t, math.IsNaN(float64(scale(&ClipScale{Limit: 1}, tensor.Scalar(float32(math.Inf(1))), vec(3)))))
+	for _, far := range []float64{math.Inf(1), math.Inf(-1), math.NaN()} {
+		require.True(t, math.IsNaN(float64(scale(&ClipScale{Limit: 1}, tensor.Scalar(float32(far)), vec(3)))))
+		require.True(t, math.IsNaN(float64(scale(&ClipScale{Limit: 1}, one, vec(3), vec(float32(far))))))
+	}
 }

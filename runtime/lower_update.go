@@ -121,5 +121,8 @@ func clipScale(loss float32, limit float64, squares []float64) float32 {
 	for _, v := range squares {
 		sum += v
 	}
+	if math.IsInf(sum, 0) {
+		return float32(math.NaN())
+	}
 	return float32(min(1, limit/(math.Sqrt(sum)+1e-6)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
@@ -27,29 +28,30 @@ type NonFiniteError struct {
 	Step int64 // the first is 1
 	Rate float64
 	// Node and Op compute the first value that is not finite; where a parameter or an input of the step is the first,
-	// there is no Op and Node is its name.
+	// there is no Op and Node is its name. Gradient says that it is the gradient of parameter Node.
 	Node, Op string
+	Gradient bool
 }
 
 func (e *NonFiniteError) Error() string {
 	at := fmt.Sprintf("value %q", e.Node)
-	if e.Op != "" {
+	switch {
+	case e.Gradient:
+		at = fmt.Sprintf("the gradient of parameter %q", e.Node)
+	case e.Op != "":
 		at = fmt.Sprintf("node %q (%s)", e.Node, e.Op)
 	}
 	return fmt.Sprintf("train: step %d: numbers that are not finite, first those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
 }
 
-// blame finds the first value that is not finite in a step.
-func (t *Trainer) blame(ctx context.Context, rate float64, batch map[string]*tensor.Tensor) error {
+// blame finds the first value that is not finite in a step: on the way forward, else among the gradients.
+func (t *Trainer) blame(ctx context.Context, rate float64) error {
 	e := &NonFiniteError{Step: t.step + 1, Rate: rate, Node: "loss"}
-	in := make([]*tensor.Tensor, 0, len(t.inputs))
 	for _, v := range t.forward.Inputs() {
-		x := t.inputs[t.places[v.Name()]]
-		if !finite(x) {
+		if !finite(t.inputs[t.places[v.Name()]]) {
 			e.Node = v.Name()
 			return e
 		}
-		in = append(in, x)
 	}
 	var outputs []string
 	var nodes []*ir.Node
@@ -60,24 +62,42 @@ func (t *Trainer) blame(ctx context.Context, rate float64, batch map[string]*ten
 			}
 		}
 	}
-	opts := t.opts.Runtime
-	opts.Outputs, opts.Passes = outputs, &passes.Options{Level: passes.O0}
-	session, err := runtime.Compile(t.forward, opts)
+	i, err := t.firstNotFinite(ctx, t.forward, outputs)
+	if i >= 0 {
+		e.Node, e.Op = nodes[i].Name, nodes[i].OpName()
+		return e
+	}
+	if err == nil {
+		i, err = t.firstNotFinite(ctx, t.graph, t.gradients)
+	}
+	if i >= 0 {
+		e.Node, e.Gradient = t.params[i], true
+	}
 	if err != nil {
 		return fmt.Errorf("%w (and looking for the node: %w)", e, err)
-	}
-	defer session.Close()
-	values, err := session.Run(context.WithoutCancel(ctx), in...)
-	if err != nil {
-		return fmt.Errorf("%w (and looking for the node: %w)", e, err)
-	}
-	for i, x := range values {
-		if !finite(x) {
-			e.Node, e.Op = nodes[i].Name, nodes[i].OpName()
-			return e
-		}
 	}
 	return e
+}
+
+// firstNotFinite runs a part of a step, as it stands, and returns which of the values is the first with a number that is not
+// finite, -1 if there is none.
+func (t *Trainer) firstNotFinite(ctx context.Context, g *ir.Graph, values []string) (int, error) {
+	opts := t.opts.Runtime
+	opts.Outputs, opts.Passes = values, &passes.Options{Level: passes.O0}
+	session, err := runtime.Compile(g, opts)
+	if err != nil {
+		return -1, err
+	}
+	defer session.Close()
+	in := make([]*tensor.Tensor, len(session.Inputs()))
+	for i, v := range session.Inputs() {
+		in[i] = t.inputs[t.places[v.Name()]]
+	}
+	out, err := session.Run(context.WithoutCancel(ctx), in...)
+	if err != nil {
+		return -1, err
+	}
+	return slices.IndexFunc(out, func(x *tensor.Tensor) bool { return !finite(x) }), nil
 }
 
 // sound refuses state with numbers that are not finite, which a gradient that overflows leaves behind a loss that does not.

@@ -269,3 +269,19 @@ func TestDropoutIsKept(t *testing.T) {
 	}
 	require.NotEqual(t, losses[0], losses[1])
 }
+
+// A gradient that is not finite though the loss is stops a run that bounds gradients, too, and changes nothing.
+func TestNonFiniteGradient(t *testing.T) {
+	loss := func(b *train.Builder, scores *ir.Value) *ir.Value { // the root's slope at 0 is infinite
+		return b.Do(&ops.ReduceMean{}, b.Do(&ops.Sqrt{}, b.Do(&ops.Mul{}, scores, b.Number(0))))
+	}
+	tr := trainer(t, train.Options{Loss: loss, Optimizer: train.Optimizer{Momentum: 0.9, Clip: 1}})
+	before := weights(tr)
+	_, err := tr.Step(t.Context(), 0.1, map[string]*tensor.Tensor{"image": bars{1, 4}.load(0, 0).X})
+	var at *train.NonFiniteError
+	require.ErrorAs(t, err, &at)
+	require.True(t, at.Gradient)
+	require.ErrorContains(t, err, "the gradient of parameter")
+	require.Equal(t, before, weights(tr))
+	require.Zero(t, tr.Steps())
+}

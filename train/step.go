@@ -28,6 +28,9 @@ type stepBuilder struct {
 	next     []*ir.Value               // by state
 	forward  *ir.Graph
 	inPlace  map[string]string // outputs and inputs
+
+	scale     *ir.Value
+	gradients []string // by parameter
 }
 
 func newStepBuilder(base *ir.Graph, opts Options) (*stepBuilder, error) {
@@ -85,7 +88,8 @@ func (b *stepBuilder) build() error {
 	if err := b.update(gradients); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	outputs := append([]*ir.Value{b.loss, b.scores}, b.next...)
+	b.gradients = names(gradients)
+	outputs := append([]*ir.Value{b.loss, b.scores, b.scale}, b.next...)
 	if b.opts.Gradients {
 		outputs = append(outputs, gradients...)
 	}
@@ -153,13 +157,13 @@ func (b *stepBuilder) update(gradients []*ir.Value) error {
 	if b.opts.Optimizer.Clip > 0 {
 		of = append(of, gradients...)
 	}
-	scale := b.Do(&ops.ClipScale{Limit: float32(b.opts.Optimizer.Clip)}, of...)
+	b.scale = b.Do(&ops.ClipScale{Limit: float32(b.opts.Optimizer.Clip)}, of...)
 	for i, p := range b.params {
 		var states []*ir.Value
 		for _, s := range b.opts.Optimizer.states() {
 			states = append(states, b.Input(p.Name()+"/"+s, p.Type()))
 		}
-		out := b.opts.Optimizer.update(&b.Builder, b.rate(p), p, gradients[i], rate, step, scale, states)
+		out := b.opts.Optimizer.update(&b.Builder, b.rate(p), p, gradients[i], rate, step, b.scale, states)
 		if b.err != nil {
 			return b.err
 		}
@@ -201,7 +205,7 @@ func (b *stepBuilder) compile() (*Trainer, error) {
 	}
 	t := &Trainer{
 		base: b.base, graph: b.g, forward: b.forward, session: session, opts: b.opts,
-		image: b.model[0], params: names(b.params), state: b.state, places: map[string]int{},
+		image: b.model[0], params: names(b.params), gradients: b.gradients, state: b.state, places: map[string]int{},
 	}
 	for i, v := range session.Inputs() {
 		t.places[v.Name()] = i
@@ -215,7 +219,7 @@ func (b *stepBuilder) compile() (*Trainer, error) {
 	}
 	for i, s := range b.state {
 		own[s.Name] = s.Tensor
-		t.outputs[2+i] = s.next
+		t.outputs[stateOutput+i] = s.next
 	}
 	for i, v := range session.Inputs() {
 		if t.inputs[i] = own[v.Name()]; t.inputs[i] == nil {

@@ -40,15 +40,16 @@ type Trainer struct {
 	session *runtime.Session
 	opts    Options
 
-	state   []*State         // in the order of the session's inputs and outputs
-	places  map[string]int   // of the session's inputs, by name
-	inputs  []*tensor.Tensor // of the session
-	outputs []*tensor.Tensor // of the session: loss, scores, state
-	image   string           // the name of the model's input
-	params  []string         // names of those that learn
-	feeds   []string         // names of inputs that a Step is given
-	dropout string           // the name of the input that counts steps for Dropout, empty without
-	step    int64
+	state     []*State         // in the order of the session's inputs and outputs
+	places    map[string]int   // of the session's inputs, by name
+	inputs    []*tensor.Tensor // of the session
+	outputs   []*tensor.Tensor // of the session: loss, scores, scale of gradients, state, gradients if asked for
+	image     string           // the name of the model's input
+	params    []string         // names of those that learn
+	gradients []string         // names of their gradients
+	feeds     []string         // names of inputs that a Step is given
+	dropout   string           // the name of the input that counts steps for Dropout, empty without
+	step      int64
 
 	digested string // see digest
 }
@@ -68,6 +69,9 @@ type Result struct {
 	// Gradients is by parameter, good until the next step; nil unless Options.Gradients.
 	Gradients map[string]*tensor.Tensor
 }
+
+// stateOutput is the first of a step's outputs that is state.
+const stateOutput = 3
 
 // Names of the step's own inputs.
 const (
@@ -141,15 +145,15 @@ func (t *Trainer) Step(ctx context.Context, rate float64, batch map[string]*tens
 		return nil, fmt.Errorf("train: step %d: %w", t.step+1, err)
 	}
 	loss := float64(tensor.Data[float32](t.outputs[0])[0])
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return nil, t.blame(ctx, rate, batch)
+	if scale := tensor.Data[float32](t.outputs[2])[0]; scale != scale { // nothing has changed
+		return nil, t.blame(ctx, rate)
 	}
 	t.advance()
 	r := &Result{Loss: loss, Scores: t.outputs[1]}
 	if t.opts.Gradients {
 		r.Gradients = map[string]*tensor.Tensor{}
 		for i, name := range t.params {
-			r.Gradients[name] = t.outputs[2+len(t.state)+i]
+			r.Gradients[name] = t.outputs[stateOutput+len(t.state)+i]
 		}
 	}
 	return r, nil
@@ -174,7 +178,7 @@ func (t *Trainer) advance() {
 	for i, s := range t.state {
 		s.Tensor, s.next = s.next, s.Tensor
 		t.inputs[t.places[s.Name]] = s.Tensor
-		t.outputs[2+i] = s.next
+		t.outputs[stateOutput+i] = s.next
 	}
 	t.step++
 }
