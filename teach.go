@@ -196,6 +196,9 @@ func (t *teaching) split(data *vision.Dataset) error {
 	if t.opts.HoldOut > 0 {
 		t.learn, t.val = t.learn.Hold(t.opts.HoldOut, t.opts.Seed)
 	}
+	if t.val.Len() == 0 && t.opts.Patience > 0 {
+		return fmt.Errorf("onnxrun: recipe: patience is %d, but there is nothing to validate on: hold out a share of the images", t.opts.Patience)
+	}
 	return nil
 }
 

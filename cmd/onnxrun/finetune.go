@@ -1,10 +1,11 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
-	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/train"
 )
 
@@ -87,13 +88,16 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 	if opts.Spec, err = f.image.spec(a, cmd, g); err != nil {
 		return err
 	}
+	for _, flag := range []string{"distill-weight", "distill-temperature", "distill-features", "distill-feature-weight"} {
+		if f.teacher == "" && cmd.Flags().Changed(flag) {
+			return fmt.Errorf("--%s: there is no teacher (--distill MODEL)", flag)
+		}
+	}
 	if f.teacher != "" {
-		if opts.Teacher, err = a.teacherOf(f.teacher); err != nil {
+		if opts.Teacher, err = a.loadGraph(f.teacher); err != nil {
 			return err
 		}
 		opts.Distill = &f.distill
 	}
 	return a.teach(cmd, &f.teachFlags, g, data, opts)
 }
-
-func (a *app) teacherOf(path string) (*ir.Graph, error) { return a.loadGraph(path) }

@@ -270,3 +270,10 @@ func TestAdaptiveRate(t *testing.T) {
 		require.InDelta(t, c.want, opts.Rate, 1e-12)
 	}
 }
+
+// A mistyped architecture is told the nearest ones.
+func TestTrainUnknownArchitecture(t *testing.T) {
+	code, _, errOut := run(t, "train", "resnet81", pretrained(t)+"/three", "-o", t.TempDir()+"/out.onnx")
+	require.Equal(t, exitBad, code)
+	require.Contains(t, errOut, `as an architecture it is not known; nearest: "resnet18"`)
+}

@@ -52,6 +52,9 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	if f.findRate != "" {
 		return a.findRate(cmd.Context(), f, g, data, opts)
 	}
+	if err := f.distinct(opts.Checkpoint); err != nil {
+		return err
+	}
 	if err := writable(f.output); err != nil {
 		return err
 	}
@@ -133,7 +136,7 @@ func (a *app) printTaught(out taughtJSON, data *vision.Dataset) {
 		a.note("  %s", s)
 	}
 	if n := len(out.Broken); n > 0 {
-		a.note("%d images could not be read and were left out", n)
+		a.note("images that could not be read, in whose places others stood: %d", n)
 	}
 	fmt.Fprintf(a.out, "%s  ", out.File)
 	if v := out.Best.Val; v != nil {

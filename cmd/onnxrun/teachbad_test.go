@@ -92,6 +92,9 @@ func TestTeachBadInput(t *testing.T) {
 		{"impatience", "tiny", "good", "--patience -1", `recipe: patience is -1, expects 0 or more`},
 		{"curves of another kind", "tiny", "good", "--curves c.jpg", `--curves "c.jpg": expects the name of a .png`},
 		{"a folder that there is not", "tiny", "good", "-o $D/no/out.onnx", `-o "$D/no/out.onnx": there is no folder "$D/no"`},
+		{"patience without validation", "tiny", "good", "--patience 3 --val-fraction 0", `recipe: patience is 3, but there is nothing to validate on: hold out a share of the images`},
+		{"a log in the output's place", "tiny", "good", "--log $D/out.onnx", `-o and --log are one file, "$D/out.onnx"`},
+		{"curves in the log's place", "tiny", "good", "--log $D/out.png", `--log and --curves are one file, "$D/out.png"`},
 		{"a folder as output", "tiny", "good", "-o $D/good", `-o "$D/good": is a folder`},
 	}
 	finetuning := []badRun{
@@ -108,6 +111,7 @@ func TestTeachBadInput(t *testing.T) {
 		{"a teacher of other classes", "tiny", "good", "--distill ../../testdata/lenet5.onnx", `teacher: value "OUTPUT": it has 10 classes, the data set 3`},
 		{"a teacher of other images", "tiny", "good", "--distill ../../testdata/lenet5.onnx --distill-weight 0", `teacher: runtime: input "image": float32[24 3 12 12] does not fit float32[N,1,28,28]`},
 		{"a weight beyond one", "tiny", "good", "--distill $D/tiny.onnx --distill-weight 2", `train: loss: distillation: weight is 2, expects 0 to 1`},
+		{"a weight of no teacher", "tiny", "good", "--distill-weight 0.5", `--distill-weight: there is no teacher (--distill MODEL)`},
 		{"features that there are not", "tiny", "good", "--distill $D/tiny.onnx --distill-features r9", `train: loss: train: value "r9": not found; nearest: "r1", "r2", "r3"`},
 	}
 	for _, command := range []string{"train", "finetune"} {

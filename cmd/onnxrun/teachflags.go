@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -108,6 +109,19 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 
 func (f *teachFlags) logFile() string    { return or(f.log, f.beside(".jsonl")) }
 func (f *teachFlags) curvesFile() string { return or(f.curves, f.beside(".png")) }
+
+// distinct refuses two outputs in one file.
+func (f *teachFlags) distinct(checkpoint string) error {
+	at := map[string]string{}
+	for _, out := range [][2]string{{"-o", f.output}, {"--log", f.logFile()}, {"--curves", f.curvesFile()}, {"the checkpoint", checkpoint}} {
+		path := filepath.Clean(out[1])
+		if other, taken := at[path]; taken {
+			return fmt.Errorf("%s and %s are one file, %q", other, out[0], path)
+		}
+		at[path] = out[0]
+	}
+	return nil
+}
 
 // beside is the output's name with another ending.
 func (f *teachFlags) beside(ending string) string {

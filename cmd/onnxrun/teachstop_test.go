@@ -37,7 +37,7 @@ func TestTeachBrokenImages(t *testing.T) {
 	code, out, errOut := run(t, args...)
 	require.Zero(t, code, errOut)
 	require.Contains(t, out, "out.onnx  epoch ")
-	for _, want := range []string{`  vision: "bar/x.png": a damaged PNG image`, `  vision: "disc/y.jpg": a damaged PNG image`, "2 images could not be read and were left out\n"} {
+	for _, want := range []string{`  vision: "bar/x.png": a damaged PNG image`, `  vision: "disc/y.jpg": a damaged PNG image`, "images that could not be read, in whose places others stood: 2\n"} {
 		require.Equal(t, 1, strings.Count(errOut, want), "%s in %s", want, errOut)
 	}
 	require.NoError(t, os.Remove(filepath.Join(dir, "out.onnx")))

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/vision"
 	"github.com/onnxrun/onnxrun/zoo"
@@ -72,7 +73,7 @@ func (a *app) fresh(arg string, data *vision.Dataset, seed uint64) (*ir.Graph, e
 	}
 	g, err := a.loadGraph(arg)
 	if err != nil {
-		return nil, fmt.Errorf("%w (architectures are %s)", err, strings.Join(zoo.Names(), ", "))
+		return nil, fmt.Errorf("%w; as an architecture it is not known%s", err, suggest.Nearest(arg, zoo.Names()))
 	}
 	g, _, err = onnxrun.Adapt(g, n, onnxrun.AdaptOptions{Reinit: onnxrun.ReinitAll, Seed: seed})
 	return g, err
