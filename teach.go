@@ -231,7 +231,7 @@ func (t *teaching) loader(data *vision.Dataset, augment vision.Augmentation, shu
 	}
 	l, err := vision.NewLoader(data, vision.LoaderOptions{
 		Batch: min(t.opts.Batch, data.Len()), Seed: t.opts.Seed, Shuffle: shuffle, DropLast: shuffle, Augment: augment,
-		Spec: t.spec, Classes: len(t.classes), CacheBytes: cache, Strict: t.opts.Strict,
+		Spec: t.spec, Classes: len(t.classes), CacheBytes: cache, Strict: t.opts.Strict, Blank: !shuffle,
 	})
 	if err == nil {
 		t.loaders = append(t.loaders, l)

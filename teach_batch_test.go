@@ -75,3 +75,28 @@ func TestTeachFreesTheBatch(t *testing.T) {
 	require.Equal(t, "float32[N,2]", taught.Model.Outputs()[0].Type().String())
 	require.Equal(t, 1.0, taught.History.Epochs[taught.History.Best-1].Val.Accuracy)
 }
+
+// An image that cannot be read does not count in the validation, nor does another one twice, and training goes on.
+func TestTeachValidatesOnWhatIsThere(t *testing.T) {
+	for _, freeze := range []string{"none", "all"} {
+		root := t.TempDir()
+		for _, part := range []string{"train", "val"} {
+			require.NoError(t, os.Rename(shades(t, 6).Name(), filepath.Join(root, part)))
+			require.NoError(t, os.WriteFile(filepath.Join(root, part, "dark", "3.png"), []byte("no image"), 0o644))
+		}
+		data, err := vision.OpenDataset(root)
+		require.NoError(t, err)
+		g, err := importer.Open("testdata/lenet5.onnx")
+		require.NoError(t, err)
+		g, _, err = onnxrun.Adapt(g, 2, onnxrun.AdaptOptions{})
+		require.NoError(t, err)
+		recipe := onnxrun.FinetuneRecipe()
+		recipe.Epochs, recipe.Batch, recipe.Warmup, recipe.Freeze = 1, 4, 0, freeze
+		opts := onnxrun.TeachOptions{Recipe: recipe, FeatureCache: filepath.Join(root, "cache")}
+		taught, err := onnxrun.Teach(t.Context(), g, data, opts)
+		require.NoError(t, err)
+		require.Equal(t, 11, taught.History.Epochs[0].Val.Images)
+		require.Equal(t, 12, taught.History.Epochs[0].Train.Images)
+		require.Len(t, taught.Broken, 2)
+	}
+}

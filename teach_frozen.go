@@ -128,6 +128,9 @@ func (t *teaching) cached(ctx context.Context, data *vision.Dataset, shape []int
 	f, err := train.OpenFeatures(path, data.Len(), shape, len(t.classes))
 	if err == nil {
 		t.note("features of %d images are taken from %s", data.Len(), path)
+		if n := f.Unread(); n > 0 {
+			t.note("images among them that could not be read: %d", n)
+		}
 	} else { // there is none, or a damaged one
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return nil, fmt.Errorf("onnxrun: features: %w", err)

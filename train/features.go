@@ -16,7 +16,8 @@ import (
 )
 
 // Features is a Source of what frozen layers made of images once: a file that holds the features of each image as float32,
-// then the class of each as int32, all little-endian. Images are in memory batch by batch only.
+// then the class of each as int32, -1 for one that could not be read, all little-endian. Images are in memory batch by batch
+// only. In a shuffled epoch the next one that could be read stands in the place of one that could not.
 type Features struct {
 	// Batch is how many images a batch has (32 unless set), Shuffle whether each epoch has an order of its own, that of a
 	// vision.Loader of the same images and Seed. The last images are left out of a shuffled epoch where they do not fill a
@@ -107,7 +108,7 @@ func (f *Features) read(images int) error {
 		return err
 	}
 	for _, c := range f.classes {
-		if c < 0 || int(c) >= f.width {
+		if c < -1 || int(c) >= f.width {
 			return fmt.Errorf("has class %d of %d", c, f.width)
 		}
 	}
@@ -132,7 +133,7 @@ func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision
 		order := vision.Order(len(f.classes), f.Shuffle, f.Seed, epoch)
 		size := max(f.Batch, 1)
 		for i := max(from, 0); i < f.Steps(); i++ {
-			b, err := f.batch(i, order[i*size:min(len(order), (i+1)*size)])
+			b, err := f.batch(i, order, i*size, min(len(order), (i+1)*size))
 			if err == nil {
 				err = ctx.Err()
 			}
@@ -143,19 +144,38 @@ func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision
 	}
 }
 
-// batch reads the features of some images.
-func (f *Features) batch(index int, images []int32) (*vision.LoadedBatch, error) {
+// batch reads the features of the images at places from … to of an order.
+func (f *Features) batch(index int, order []int32, from, to int) (*vision.LoadedBatch, error) {
+	n := to - from
 	b := &vision.LoadedBatch{
-		Index: index, X: tensor.New(tensor.Float32, append([]int{len(images)}, f.shape...)...),
-		Targets: tensor.New(tensor.Float32, len(images), f.width),
+		Index: index, X: tensor.New(tensor.Float32, append([]int{n}, f.shape...)...),
+		Targets: tensor.New(tensor.Float32, n, f.width),
 	}
-	for i, image := range images {
-		if _, err := f.file.ReadAt(b.X.Bytes()[i*f.size:(i+1)*f.size], int64(image)*int64(f.size)); err != nil {
-			return nil, fmt.Errorf("train: features: %w", err)
+	for i := range n {
+		image := order[from+i]
+		for k := 0; f.Shuffle && f.classes[image] < 0 && k < len(order); k++ {
+			image = order[(from+i+k)%len(order)]
 		}
 		class := int(f.classes[image])
 		b.Classes = append(b.Classes, class)
+		if class < 0 {
+			continue
+		}
+		if _, err := f.file.ReadAt(b.X.Bytes()[i*f.size:(i+1)*f.size], int64(image)*int64(f.size)); err != nil {
+			return nil, fmt.Errorf("train: features: %w", err)
+		}
 		tensor.Data[float32](b.Targets)[i*f.width+class] = 1
 	}
 	return b, nil
+}
+
+// Unread is how many of the images could not be read.
+func (f *Features) Unread() int {
+	n := 0
+	for _, c := range f.classes {
+		if c < 0 {
+			n++
+		}
+	}
+	return n
 }

@@ -133,7 +133,7 @@ func TestFeaturesErrors(t *testing.T) {
 		"no images":    {nil, 0, "has 0 bytes, 0 images of [2] need 0"},
 		"negative":     {whole, -7, "has 84 bytes, -7 images of [2] need -84"},
 		"other class":  {append(slices.Clone(whole[:80]), 3, 0, 0, 0), 7, "has class 3 of 3"},
-		"no class":     {append(slices.Clone(whole[:80]), 255, 255, 255, 255), 7, "has class -1 of 3"},
+		"no class":     {append(slices.Clone(whole[:80]), 254, 255, 255, 255), 7, "has class -2 of 3"},
 	} {
 		require.NoError(t, os.WriteFile(path, c.data, 0o644))
 		_, err := train.OpenFeatures(path, c.images, []int{2}, 3)
@@ -168,4 +168,29 @@ func TestComputeErrors(t *testing.T) {
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, entries)
+}
+
+// An image that could not be read is none to validate on, and has the next of the order in its place where features teach.
+func TestFeaturesOfUnreadImages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "features")
+	file := []byte{0, 0, 128, 63, 0, 0, 0, 64, 0, 0, 64, 64, 1, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 0} // 1 2 3, of classes 1, none and 0
+	require.NoError(t, os.WriteFile(path, file, 0o644))
+	f, err := train.OpenFeatures(path, 3, []int{1}, 2)
+	require.NoError(t, err)
+	defer f.Close()
+	require.Equal(t, 1, f.Unread())
+	for b, err := range f.Epoch(t.Context(), 0, 0) {
+		require.NoError(t, err)
+		require.Equal(t, []int{1, -1, 0}, b.Classes)
+		require.Equal(t, []float32{1, 0, 3}, tensor.Data[float32](b.X))
+		require.Equal(t, []float32{0, 1, 0, 0, 1, 0}, tensor.Data[float32](b.Targets))
+	}
+	f.Shuffle, f.Batch = true, 3
+	for b, err := range f.Epoch(t.Context(), 0, 0) {
+		require.NoError(t, err)
+		for i, c := range b.Classes {
+			require.GreaterOrEqual(t, c, 0)
+			require.Equal(t, map[int]float32{0: 3, 1: 1}[c], tensor.Data[float32](b.X)[i])
+		}
+	}
 }

@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -40,11 +41,16 @@ func Judge(ctx context.Context, model *ir.Graph, src Source, opts runtime.Option
 		y = y.Reshaped(y.Dim(0), y.Len()/y.Dim(0))
 		hits += right(y, b.Classes)
 		loss += crossEntropy(y, b.Classes)
-		m.Images += len(b.Classes)
+		for _, c := range b.Classes {
+			if c >= 0 {
+				m.Images++
+			}
+		}
 	}
-	if m.Images > 0 {
-		m.Accuracy, m.Loss = float64(hits)/float64(m.Images), loss/float64(m.Images)
+	if m.Images == 0 {
+		return Metrics{}, errors.New("train: there is no image to validate with: none can be read")
 	}
+	m.Accuracy, m.Loss = float64(hits)/float64(m.Images), loss/float64(m.Images)
 	return m, nil
 }
 

@@ -28,6 +28,7 @@ type LoaderOptions struct {
 	CacheBytes int64
 	Workers    int  // goroutines; 0: one for each processor
 	Strict     bool // a broken image is an error
+	Blank      bool // nothing takes the place of a broken image: its class is -1, its samples and targets are zeros
 }
 
 // Loader makes batches ready for training: decoded, augmented, prepared, ahead of the reader, on several cores.
@@ -306,6 +307,11 @@ func (l *Loader) fill(s *loaderSlot, i, epoch int, order []int32, c *canvas, d *
 			s.failed = append(s.failed, failure{n, err})
 			s.mu.Unlock()
 			if l.o.Strict {
+				return
+			}
+			if l.o.Blank {
+				clear(s.x[i*l.size : (i+1)*l.size])
+				s.Classes[i], s.Names[i] = -1, l.data.ImageName(n)
 				return
 			}
 			continue

@@ -122,6 +122,27 @@ func TestLoaderIsDeterministic(t *testing.T) {
 	})
 }
 
+// Where nothing takes the place of a broken image, it has no class, no samples and no targets.
+func TestLoaderLeavesBlanks(t *testing.T) {
+	l, err := NewLoader(broken(pictures(4, 4, 4, 1, 2), 2), LoaderOptions{Batch: 2, Spec: Spec{Resize: "none", Width: 4, Height: 4, Channels: 1, Order: "rgb", Scale: 1. / 255, Layout: "nchw"}, Blank: true})
+	require.NoError(t, err)
+	for range 2 { // the second time in buffers that were used
+		var classes []int
+		for b, err := range l.Epoch(t.Context(), 0, 0) {
+			require.NoError(t, err)
+			classes = append(classes, b.Classes...)
+			if b.Index == 1 {
+				n := b.X.Len() / 2
+				require.Equal(t, make([]float32, n), tensor.Data[float32](b.X)[:n])
+				require.Equal(t, []float32{0, 0}, tensor.Data[float32](b.Targets)[:2])
+			}
+		}
+		require.Equal(t, -1, classes[2])
+		require.NotContains(t, append(classes[:2:2], classes[3]), -1)
+	}
+	require.Len(t, l.Broken(), 1)
+}
+
 // A broken image is told once, and the next of the order takes its place.
 func TestLoaderSkipsBrokenImages(t *testing.T) {
 	d := broken(pictures(7, 4, 4, 1, 2), 1, 2, 6)
