@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -86,12 +87,7 @@ func decays(p *ir.Value) bool {
 }
 
 // or is v, or what 0 stands for.
-func or(v, otherwise float64) float32 {
-	if v == 0 {
-		v = otherwise
-	}
-	return float32(v)
-}
+func or(v, otherwise float64) float32 { return float32(cmp.Or(v, otherwise)) }
 
 // scalar is the type of a scalar.
 func scalar(dt tensor.DType) ir.Type { return ir.Type{DType: dt, Shape: ir.Shape{}} }

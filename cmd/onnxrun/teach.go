@@ -271,13 +271,6 @@ func (j *journal) write() error {
 	return nil
 }
 
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
-}
-
 // findRate looks for a learning rate.
 func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts onnxrun.TeachOptions) error {
 	c, err := onnxrun.FindRate(ctx, g, data, opts)

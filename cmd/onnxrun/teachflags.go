@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"strconv"
@@ -107,8 +108,8 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 	}, err
 }
 
-func (f *teachFlags) logFile() string    { return or(f.log, f.beside(".jsonl")) }
-func (f *teachFlags) curvesFile() string { return or(f.curves, f.beside(".png")) }
+func (f *teachFlags) logFile() string    { return cmp.Or(f.log, f.beside(".jsonl")) }
+func (f *teachFlags) curvesFile() string { return cmp.Or(f.curves, f.beside(".png")) }
 
 // distinct refuses two outputs in one file.
 func (f *teachFlags) distinct(checkpoint string) error {
