@@ -108,7 +108,7 @@ func gradPow(g *gradient) {
 		y = g.cast(y, x)
 	}
 	if g.Wants(0) {
-		slope := g.mul(y, g.do(&Pow{}, x, g.sub(y, g.number(x, 1))))
+		slope := g.mul(g.do(&Pow{}, x, g.sub(y, g.number(x, 1))), y)
 		g.give(0, g.sumTo(g.mul(dy, slope), x))
 	}
 	if g.Wants(1) { // 0 where x is, whose logarithm is infinite

@@ -3,6 +3,7 @@ package runtime
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,6 +60,39 @@ func TestInputsOfOnePixel(t *testing.T) {
   %z = Add(%s, %y) "a"
 }`} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) { requireImplsAgree(t, `graph "g" opset 21 `+text) })
+	}
+}
+
+// Arithmetic with a number and of two values stays in blocks, but where it would fill the padding of the last.
+func TestArithmeticOfBlocks(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		pads bool // of channels that do not fill their blocks, too
+	}{
+		{"Add(%c, %two)", false}, {"Sub(%c, %two)", false}, {"Sub(%c, %zero)", true}, {"Mul(%c, %two)", true}, {"Div(%c, %two)", true},
+		{"Pow(%f, %two)", true}, {"Div(%c, %f)", false}, {"Sub(%c, %f)", true}, {"Mul(%c, %f)", true}, {"Add(%c, %f)", true},
+	} {
+		for _, channels := range []int{32, 21} {
+			text := fmt.Sprintf(`graph "g" opset 21 (%%x: float32[2,3,5,5]) -> (%%y) {
+  %%w: float32[%d,3,3,3] = const splat(0.01)
+  %%two: float32[1,1] = const splat(2.0)
+  %%zero: float32[] = const 0.0
+  %%e = Conv{pads=[1, 1, 1, 1]}(%%x, %%w) "e"
+  %%c = Relu(%%e) "c"
+  %%f = Tanh(%%c) "f"
+  %%a = %s "a"
+  %%y = MaxPool{kernel_shape=[2, 2]}(%%a) "y"
+}`, channels, c.text)
+			requireImplsAgree(t, text)
+			s := compileText(t, text, Options{})
+			_, err := s.Run(context.Background(), tensor.New(tensor.Float32, 2, 3, 5, 5))
+			require.NoError(t, err)
+			if s.impl == kernel.Generic {
+				continue
+			}
+			blocked := !slices.ContainsFunc(s.plans[0].steps, func(st step) bool { return st.algorithm == "from blocked" && st.node.Name == "a" })
+			require.Equal(t, c.pads || channels == 32, blocked, "%s of %d channels", c.text, channels)
+		}
 	}
 }
 

@@ -52,6 +52,10 @@ func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
 		return p.blockedConcat(n, op)
 	case *ops.Add:
 		return p.blockedBinary(n, kernel.Add)
+	case *ops.Sub:
+		return p.blockedBinary(n, kernel.Sub)
+	case *ops.Div:
+		return p.blockedBinary(n, kernel.Div)
 	case *ops.Mul:
 		if done, err := p.blockedScale(n); done || err != nil {
 			return done, err

@@ -152,26 +152,44 @@ func (p *plan) flatUnary(n *ir.Node, spec kernel.UnarySpec, x, y int) (bool, err
 	return p.blockedStep(n, k, []int{x}, y, func(f *frame, task, _ int) { k.Run(task, f.float32s(y), f.float32s(x)) })
 }
 
-// blockedBinary computes a sum or product of two values of one shape.
+// blockedBinary computes a function of two values of one shape, or of one and a constant number, which must keep the
+// padding of the channels zero.
 func (p *plan) blockedBinary(n *ir.Node, op kernel.BinaryOp) (bool, error) {
-	if !p.isBlockable(n.In(1)) || !slices.Equal(sizes(n.In(0)), sizes(n.In(1))) || n.In(0).Const() != nil || n.In(1).Const() != nil {
+	x, y := n.In(0), n.In(1)
+	number := constFloat32(y)
+	switch {
+	case x.Const() != nil:
+		return false, nil
+	case len(number) == 1 && len(sizes(y)) <= 4:
+	case y.Const() != nil || !p.isBlockable(y) || !slices.Equal(sizes(x), sizes(y)):
+		return false, nil
+	default:
+		number = []float32{0}
+	}
+	if sizes(x)[1]%kernel.Block != 0 && !op.KeepsZero(number[0]) {
 		return false, nil
 	}
-	a, err := p.needBlocked(n, n.In(0))
+	a, err := p.needBlocked(n, x)
 	if err != nil {
 		return false, err
 	}
-	b, err := p.needBlocked(n, n.In(1))
-	if err != nil {
-		return false, err
+	b := y.ID()
+	if y.Const() == nil {
+		if b, err = p.needBlocked(n, y); err != nil {
+			return false, err
+		}
 	}
 	return p.flatBinary(n, op, a, b, p.setBlocked(n.Out(0)))
 }
 
-// flatBinary computes a function of all elements of two slots.
+// flatBinary computes a function of all elements of slot a and those of b, or the one number of a constant b.
 func (p *plan) flatBinary(n *ir.Node, op kernel.BinaryOp, a, b, y int) (bool, error) {
-	shape := []int{p.slots[y].size / 4}
-	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: shape, ShapeB: shape, Split: p.split(), Impl: p.impl()})
+	length := p.slots[y].size / 4
+	spec := kernel.BinarySpec{Op: op, ShapeA: []int{length}, ShapeB: []int{length}, Split: p.split(), Impl: p.impl()}
+	if p.slots[b].kind == constant {
+		spec.ShapeB = []int{1}
+	}
+	k, err := kernel.NewBinary(spec)
 	if err != nil {
 		return false, err
 	}

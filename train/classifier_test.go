@@ -14,7 +14,7 @@ import (
 func TestClassifierOfTheZoo(t *testing.T) {
 	want := map[string]string{
 		"lenet5": "OUTPUT", "lenet5-relu": "OUTPUT", "alexnet": "fc8", "alexnet-torch": "fc8", "vgg16": "fc8", "cuda-convnet": "fc10",
-		"googlenet": "loss3/classifier", "all-cnn-c": "conv9", "resnet18": "fc", "resnet20": "fc", "resnet50": "fc", "squeezenet1_1": "conv10",
+		"googlenet": "loss3/classifier", "all-cnn-c": "conv9", "resnet18": "fc", "resnet20": "fc", "airbench94": "fc", "resnet50": "fc", "squeezenet1_1": "conv10",
 		"densenet121": "classifier", "mobilenet_v2": "fc", "shufflenet_v2": "fc", "efficientnet_b0": "fc", "vit_b_16": "head", "convnext_tiny": "fc",
 	}
 	for _, name := range zoo.Names() {

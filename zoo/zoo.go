@@ -50,6 +50,7 @@ var architectures = [...]architecture{
 	{"efficientnet_b0", "EfficientNet-B0 (2019)", imagenet, efficientnetB0},
 	{"vit_b_16", "Vision Transformer ViT-B/16 (2021)", imagenet, vitB16},
 	{"convnext_tiny", "ConvNeXt-T (2022)", imagenet, convnextTiny},
+	{"airbench94", "the CIFAR-10 network of airbench94 (2024)", cifar10, airbench94},
 }
 
 // Names is the names of the architectures, by age.

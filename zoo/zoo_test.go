@@ -40,6 +40,7 @@ var published = map[string]struct {
 	"efficientnet_b0": {5288548, 385814752, []int{3, 224, 224}, []string{"conv1", "stage2_1/conv_depthwise", "stage3_1/se_reduce", "stage8_1/conv_project", "conv2", "fc", "prob"}},
 	"vit_b_16":        {86567656, 17563828224, []int{3, 224, 224}, []string{"patches", "embedded", "layer1/softmax", "layer12/add2", "norm", "head", "prob"}},
 	"convnext_tiny":   {28589128, 4455531264, []int{3, 224, 224}, []string{"stem/conv", "stage1_1/depthwise", "downsample3/conv", "stage4_3/add", "norm", "fc", "prob"}},
+	"airbench94":      {1972802, 118147360, []int{3, 32, 32}, []string{"conv1", "gelu1", "conv2_1", "conv2_pool", "conv3_bn2", "conv4_gelu2", "pool", "fc", "prob"}},
 	"mobilenet_v2":    {3504872, 300774272, []int{3, 224, 224}, []string{"conv1", "bottleneck1_1/conv_depthwise", "bottleneck2_2/add", "bottleneck7_1/conv_project", "conv2", "pool", "fc", "prob"}},
 }
 

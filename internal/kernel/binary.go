@@ -165,16 +165,35 @@ func (k *Binary) line(y, a, b []float32) {
 // power computes a^b.
 func power(y, a, b []float32) {
 	for i, x := range a {
-		if q := 4 * b[i]; q == float32(int8(q)) && x > 0 && x < inf && -maxQuarters <= q && q <= maxQuarters {
-			y[i] = float32(quarters(float64(x), int(q)))
+		if q, ok := asQuarters(b[i]); ok && x > 0 && x < inf {
+			y[i] = float32(quarters(float64(x), q))
 		} else {
 			y[i] = float32(math.Pow(float64(x), float64(b[i])))
 		}
 	}
 }
 
-// maxQuarters bounds the exponents that need no logarithm: multiples of 1/4, as normalizations have them, up to 3.
-const maxQuarters = 12
+// KeepsZero reports whether the function of 0 and b is 0.
+func (op BinaryOp) KeepsZero(b float32) bool {
+	switch op {
+	case Add, Sub:
+		return b == 0
+	case Mul:
+		return b-b == 0
+	case Div:
+		return b != 0 && b == b
+	}
+	return false
+}
+
+// asQuarters is 4·p of an exponent that needs no logarithm: a multiple of 1/4, as normalizations have them, up to 4.
+func asQuarters(p float32) (q int, ok bool) {
+	f := 4 * p
+	if !(-16 <= f && f <= 16) || f != float32(int(f)) {
+		return 0, false
+	}
+	return int(f), true
+}
 
 // quarters is x^(q/4) of a positive x.
 func quarters(x float64, q int) float64 {

@@ -148,36 +148,15 @@ func unaryLine(op UnaryOp, alpha, beta float32, y, x []float32) {
 	}
 }
 
-// powers computes x^p. Quarters, as normalization has them, are products of square roots of square roots, which are
-// twenty times as fast as a general power; in float64, so that they are rounded once.
+// powers computes x^p.
 func powers(p float32, y, x []float32) {
-	quarters := 4 * math.Abs(float64(p))
-	if quarters != math.Trunc(quarters) || quarters > 16 {
-		for i, v := range x {
-			y[i] = float32(math.Pow(float64(v), float64(p)))
-		}
-		return
-	}
-	q := int(quarters)
+	q, roots := asQuarters(p)
 	for i, v := range x {
-		if !(v > 0 && v <= math.MaxFloat32) {
+		if roots && v > 0 && v < inf {
+			y[i] = float32(quarters(float64(v), q))
+		} else {
 			y[i] = float32(math.Pow(float64(v), float64(p)))
-			continue
 		}
-		r, root := 1.0, math.Sqrt(float64(v))
-		if q&1 != 0 {
-			r = math.Sqrt(root)
-		}
-		if q&2 != 0 {
-			r *= root
-		}
-		for range q >> 2 {
-			r *= float64(v)
-		}
-		if p < 0 {
-			r = 1 / r
-		}
-		y[i] = float32(r)
 	}
 }
 

@@ -54,6 +54,46 @@ func vecHardSigmoidAVX512(y *float32, x *float32, n int, alpha float32, beta flo
 //go:noescape
 func vecHardSwishAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 
+// computes Power1 of 16·n elements.
+//
+//go:noescape
+func vecPower1AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes PowerMinus1 of 16·n elements.
+//
+//go:noescape
+func vecPowerMinus1AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Power2 of 16·n elements.
+//
+//go:noescape
+func vecPower2AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes PowerMinus2 of 16·n elements.
+//
+//go:noescape
+func vecPowerMinus2AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Power3 of 16·n elements.
+//
+//go:noescape
+func vecPower3AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes PowerMinus3 of 16·n elements.
+//
+//go:noescape
+func vecPowerMinus3AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Neg of 16·n elements.
+//
+//go:noescape
+func vecNegAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Sqrt of 16·n elements.
+//
+//go:noescape
+func vecSqrtAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+
 // computes Affine of 16·n elements.
 //
 //go:noescape
@@ -168,6 +208,46 @@ func vecHardSigmoidAVX2(y *float32, x *float32, n int, alpha float32, beta float
 //
 //go:noescape
 func vecHardSwishAVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Power1 of 16·n elements.
+//
+//go:noescape
+func vecPower1AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes PowerMinus1 of 16·n elements.
+//
+//go:noescape
+func vecPowerMinus1AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Power2 of 16·n elements.
+//
+//go:noescape
+func vecPower2AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes PowerMinus2 of 16·n elements.
+//
+//go:noescape
+func vecPowerMinus2AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Power3 of 16·n elements.
+//
+//go:noescape
+func vecPower3AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes PowerMinus3 of 16·n elements.
+//
+//go:noescape
+func vecPowerMinus3AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Neg of 16·n elements.
+//
+//go:noescape
+func vecNegAVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+
+// computes Sqrt of 16·n elements.
+//
+//go:noescape
+func vecSqrtAVX2(y *float32, x *float32, n int, alpha float32, beta float32)
 
 // computes Affine of 16·n elements.
 //

@@ -1608,6 +1608,304 @@ DATA vmath3e2aaaab<>+56(SB)/4, $0x3e2aaaab
 DATA vmath3e2aaaab<>+60(SB)/4, $0x3e2aaaab
 GLOBL vmath3e2aaaab<>(SB), RODATA|NOPTR, $64
 
+// func vecPower1AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecPower1AVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath7f800000<>+0(SB), Z1
+	VMOVAPS      Z0, Z2
+	VBROADCASTSS vmathff7fffff<>+0(SB), Z3
+	VCMPPS       $0x01, Z3, Z0, K1
+	VMOVAPS      Z1, K1, Z2
+	VBROADCASTSS vmath00000000<>+0(SB), Z0
+	VADDPS       Z0, Z2, Z0
+	VSQRTPS      Z0, Z0
+	VSQRTPS      Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+DATA vmath7f800000<>+0(SB)/4, $0x7f800000
+DATA vmath7f800000<>+4(SB)/4, $0x7f800000
+DATA vmath7f800000<>+8(SB)/4, $0x7f800000
+DATA vmath7f800000<>+12(SB)/4, $0x7f800000
+DATA vmath7f800000<>+16(SB)/4, $0x7f800000
+DATA vmath7f800000<>+20(SB)/4, $0x7f800000
+DATA vmath7f800000<>+24(SB)/4, $0x7f800000
+DATA vmath7f800000<>+28(SB)/4, $0x7f800000
+DATA vmath7f800000<>+32(SB)/4, $0x7f800000
+DATA vmath7f800000<>+36(SB)/4, $0x7f800000
+DATA vmath7f800000<>+40(SB)/4, $0x7f800000
+DATA vmath7f800000<>+44(SB)/4, $0x7f800000
+DATA vmath7f800000<>+48(SB)/4, $0x7f800000
+DATA vmath7f800000<>+52(SB)/4, $0x7f800000
+DATA vmath7f800000<>+56(SB)/4, $0x7f800000
+DATA vmath7f800000<>+60(SB)/4, $0x7f800000
+GLOBL vmath7f800000<>(SB), RODATA|NOPTR, $64
+
+DATA vmathff7fffff<>+0(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+4(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+8(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+12(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+16(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+20(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+24(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+28(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+32(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+36(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+40(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+44(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+48(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+52(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+56(SB)/4, $0xff7fffff
+DATA vmathff7fffff<>+60(SB)/4, $0xff7fffff
+GLOBL vmathff7fffff<>(SB), RODATA|NOPTR, $64
+
+// func vecPowerMinus1AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecPowerMinus1AVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath3f800000<>+0(SB), Z1
+	VBROADCASTSS vmath7f800000<>+0(SB), Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS vmathff7fffff<>+0(SB), Z4
+	VCMPPS       $0x01, Z4, Z0, K1
+	VMOVAPS      Z2, K1, Z3
+	VBROADCASTSS vmath00000000<>+0(SB), Z0
+	VADDPS       Z0, Z3, Z0
+	VSQRTPS      Z0, Z0
+	VSQRTPS      Z0, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPower2AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecPower2AVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath7f800000<>+0(SB), Z1
+	VMOVAPS      Z0, Z2
+	VBROADCASTSS vmathff7fffff<>+0(SB), Z3
+	VCMPPS       $0x01, Z3, Z0, K1
+	VMOVAPS      Z1, K1, Z2
+	VBROADCASTSS vmath00000000<>+0(SB), Z0
+	VADDPS       Z0, Z2, Z0
+	VSQRTPS      Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPowerMinus2AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecPowerMinus2AVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath3f800000<>+0(SB), Z1
+	VBROADCASTSS vmath7f800000<>+0(SB), Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS vmathff7fffff<>+0(SB), Z4
+	VCMPPS       $0x01, Z4, Z0, K1
+	VMOVAPS      Z2, K1, Z3
+	VBROADCASTSS vmath00000000<>+0(SB), Z0
+	VADDPS       Z0, Z3, Z0
+	VSQRTPS      Z0, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPower3AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecPower3AVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath7f800000<>+0(SB), Z1
+	VMOVAPS      Z0, Z2
+	VBROADCASTSS vmathff7fffff<>+0(SB), Z3
+	VCMPPS       $0x01, Z3, Z0, K1
+	VMOVAPS      Z1, K1, Z2
+	VBROADCASTSS vmath00000000<>+0(SB), Z0
+	VADDPS       Z0, Z2, Z0
+	VSQRTPS      Z0, Z0
+	VSQRTPS      Z0, Z1
+	VMULPS       Z1, Z0, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPowerMinus3AVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecPowerMinus3AVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS vmath3f800000<>+0(SB), Z1
+	VBROADCASTSS vmath7f800000<>+0(SB), Z2
+	VMOVAPS      Z0, Z3
+	VBROADCASTSS vmathff7fffff<>+0(SB), Z4
+	VCMPPS       $0x01, Z4, Z0, K1
+	VMOVAPS      Z2, K1, Z3
+	VBROADCASTSS vmath00000000<>+0(SB), Z0
+	VADDPS       Z0, Z3, Z0
+	VSQRTPS      Z0, Z0
+	VSQRTPS      Z0, Z2
+	VMULPS       Z2, Z0, Z0
+	VDIVPS       Z0, Z1, Z0
+	VMOVUPS      Z0, (AX)
+	ADDQ         $0x40, CX
+	ADDQ         $0x40, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecNegAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·vecNegAVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS     (CX), Z0
+	VXORPS.BCST vmath80000000<>+0(SB), Z0, Z0
+	VMOVUPS     Z0, (AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, AX
+	DECQ        DX
+	JNE         next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecSqrtAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX512F, SSE
+TEXT ·vecSqrtAVX512(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Z0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Z0
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS (CX), Z0
+	VSQRTPS Z0, Z0
+	VMOVUPS Z0, (AX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, AX
+	DECQ    DX
+	JNE     next
+
+end:
+	VZEROUPPER
+	RET
+
 // func vecAffineAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512F, SSE
 TEXT ·vecAffineAVX512(SB), NOSPLIT, $0-32
@@ -2752,6 +3050,270 @@ next:
 	ADDQ         $0x20, AX
 	DECQ         DX
 	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPower1AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecPower1AVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath7f800000<>+0(SB), Y1
+	VMOVAPS      Y0, Y2
+	VCMPPS       $0x01, vmathff7fffff<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VBROADCASTSS vmath00000000<>+0(SB), Y0
+	VADDPS       Y0, Y2, Y0
+	VSQRTPS      Y0, Y0
+	VSQRTPS      Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPowerMinus1AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecPowerMinus1AVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath3f800000<>+0(SB), Y1
+	VBROADCASTSS vmath7f800000<>+0(SB), Y2
+	VMOVAPS      Y0, Y3
+	VCMPPS       $0x01, vmathff7fffff<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VBROADCASTSS vmath00000000<>+0(SB), Y0
+	VADDPS       Y0, Y3, Y0
+	VSQRTPS      Y0, Y0
+	VSQRTPS      Y0, Y0
+	VDIVPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPower2AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecPower2AVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath7f800000<>+0(SB), Y1
+	VMOVAPS      Y0, Y2
+	VCMPPS       $0x01, vmathff7fffff<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VBROADCASTSS vmath00000000<>+0(SB), Y0
+	VADDPS       Y0, Y2, Y0
+	VSQRTPS      Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPowerMinus2AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecPowerMinus2AVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath3f800000<>+0(SB), Y1
+	VBROADCASTSS vmath7f800000<>+0(SB), Y2
+	VMOVAPS      Y0, Y3
+	VCMPPS       $0x01, vmathff7fffff<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VBROADCASTSS vmath00000000<>+0(SB), Y0
+	VADDPS       Y0, Y3, Y0
+	VSQRTPS      Y0, Y0
+	VDIVPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPower3AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecPower3AVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath7f800000<>+0(SB), Y1
+	VMOVAPS      Y0, Y2
+	VCMPPS       $0x01, vmathff7fffff<>+0(SB), Y0, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VBROADCASTSS vmath00000000<>+0(SB), Y0
+	VADDPS       Y0, Y2, Y0
+	VSQRTPS      Y0, Y0
+	VSQRTPS      Y0, Y1
+	VMULPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecPowerMinus3AVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecPowerMinus3AVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS      (CX), Y0
+	VBROADCASTSS vmath3f800000<>+0(SB), Y1
+	VBROADCASTSS vmath7f800000<>+0(SB), Y2
+	VMOVAPS      Y0, Y3
+	VCMPPS       $0x01, vmathff7fffff<>+0(SB), Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VBROADCASTSS vmath00000000<>+0(SB), Y0
+	VADDPS       Y0, Y3, Y0
+	VSQRTPS      Y0, Y0
+	VSQRTPS      Y0, Y2
+	VMULPS       Y2, Y0, Y0
+	VDIVPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)
+	ADDQ         $0x20, CX
+	ADDQ         $0x20, AX
+	DECQ         DX
+	JNE          next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecNegAVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecNegAVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS (CX), Y0
+	VXORPS  vmath80000000<>+0(SB), Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, AX
+	DECQ    DX
+	JNE     next
+
+end:
+	VZEROUPPER
+	RET
+
+// func vecSqrtAVX2(y *float32, x *float32, n int, alpha float32, beta float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·vecSqrtAVX2(SB), NOSPLIT, $0-32
+	MOVQ         y+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         n+16(FP), DX
+	MOVSS        alpha+24(FP), X0
+	VBROADCASTSS X0, Y0
+	MOVSS        beta+28(FP), X0
+	VBROADCASTSS X0, Y0
+	ADDQ         DX, DX
+	TESTQ        DX, DX
+	JEQ          end
+
+next:
+	VMOVUPS (CX), Y0
+	VSQRTPS Y0, Y0
+	VMOVUPS Y0, (AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, AX
+	DECQ    DX
+	JNE     next
 
 end:
 	VZEROUPPER

@@ -31,6 +31,12 @@ func vectorUnary(impl Impl, op UnaryOp, alpha, beta float32, y, x []float32) boo
 			vecHardSigmoidAVX512(py, px, n, alpha, beta)
 		case UnaryHardSwish:
 			vecHardSwishAVX512(py, px, n, alpha, beta)
+		case UnaryNeg:
+			vecNegAVX512(py, px, n, alpha, beta)
+		case UnarySqrt:
+			vecSqrtAVX512(py, px, n, alpha, beta)
+		case UnaryPow:
+			return vectorPowerAVX512(py, px, n, alpha)
 		default:
 			return false
 		}
@@ -57,6 +63,54 @@ func vectorUnary(impl Impl, op UnaryOp, alpha, beta float32, y, x []float32) boo
 		vecHardSigmoidAVX2(py, px, n, alpha, beta)
 	case UnaryHardSwish:
 		vecHardSwishAVX2(py, px, n, alpha, beta)
+	case UnaryNeg:
+		vecNegAVX2(py, px, n, alpha, beta)
+	case UnarySqrt:
+		vecSqrtAVX2(py, px, n, alpha, beta)
+	case UnaryPow:
+		return vectorPowerAVX2(py, px, n, alpha)
+	default:
+		return false
+	}
+	return true
+}
+
+// vectorPowerAVX512 computes the powers that are made of square roots.
+func vectorPowerAVX512(y, x *float32, n int, p float32) bool {
+	switch 4 * p {
+	case 1:
+		vecPower1AVX512(y, x, n, 0, 0)
+	case 2:
+		vecPower2AVX512(y, x, n, 0, 0)
+	case 3:
+		vecPower3AVX512(y, x, n, 0, 0)
+	case -1:
+		vecPowerMinus1AVX512(y, x, n, 0, 0)
+	case -2:
+		vecPowerMinus2AVX512(y, x, n, 0, 0)
+	case -3:
+		vecPowerMinus3AVX512(y, x, n, 0, 0)
+	default:
+		return false
+	}
+	return true
+}
+
+// vectorPowerAVX2 computes the powers that are made of square roots.
+func vectorPowerAVX2(y, x *float32, n int, p float32) bool {
+	switch 4 * p {
+	case 1:
+		vecPower1AVX2(y, x, n, 0, 0)
+	case 2:
+		vecPower2AVX2(y, x, n, 0, 0)
+	case 3:
+		vecPower3AVX2(y, x, n, 0, 0)
+	case -1:
+		vecPowerMinus1AVX2(y, x, n, 0, 0)
+	case -2:
+		vecPowerMinus2AVX2(y, x, n, 0, 0)
+	case -3:
+		vecPowerMinus3AVX2(y, x, n, 0, 0)
 	default:
 		return false
 	}

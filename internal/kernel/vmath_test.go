@@ -35,7 +35,7 @@ func TestVectorFunctions(t *testing.T) {
 	x = append(x, edges...)
 	y := make([]float32, len(x))
 	for _, impl := range Impls()[1:] {
-		for op, limit := range map[UnaryOp]float64{UnaryExp: 2, UnarySigmoid: 4, UnaryTanh: 4, UnaryErf: 4, UnaryRelu: 0, UnaryClip: 0} {
+		for op, limit := range map[UnaryOp]float64{UnaryExp: 2, UnarySigmoid: 4, UnaryTanh: 4, UnaryErf: 4, UnaryRelu: 0, UnaryClip: 0, UnaryNeg: 0, UnarySqrt: 0.5} {
 			unary(impl, op, -0.5, 0.75, y, x)
 			worst := 0.0
 			for i, v := range x {
@@ -44,7 +44,7 @@ func TestVectorFunctions(t *testing.T) {
 				case math.IsNaN(want):
 					require.True(t, y[i] != y[i], "%v op %d of %v: %v", impl, op, v, y[i])
 				case math.Abs(want) > math.MaxFloat32:
-					require.True(t, math.IsInf(float64(y[i]), 1), "%v op %d of %v: %v", impl, op, v, y[i])
+					require.True(t, math.IsInf(float64(y[i]), int(math.Copysign(1, want))), "%v op %d of %v: %v", impl, op, v, y[i])
 				default:
 					if op == UnarySigmoid {
 						want = 1 / (1 + math.Exp(-float64(v)))

@@ -29,6 +29,12 @@ func main() {
 		s.unary("HardSwish", func(x, _, _ vector) vector {
 			return s.mul(x, s.unit(s.fma(x, s.konst(1./6), s.konst(0.5))))
 		})
+		for q := 1; q <= 3; q++ {
+			s.unary(fmt.Sprintf("Power%d", q), func(x, _, _ vector) vector { return s.quarters(x, q) })
+			s.unary(fmt.Sprintf("PowerMinus%d", q), func(x, _, _ vector) vector { return s.div(s.konst(1), s.quarters(x, q)) })
+		}
+		s.unary("Neg", func(x, _, _ vector) vector { return s.xor(x, signBit) })
+		s.unary("Sqrt", func(x, _, _ vector) vector { return s.sqrt(x) })
 		s.unary("Affine", func(x, alpha, beta vector) vector { return s.fma(x, alpha, beta) })
 		s.binary("Add", VADDPS)
 		s.binary("Sub", VSUBPS)
@@ -132,6 +138,13 @@ func (s isa) and(x vector, bits uint32) vector {
 		return s.op(VANDPS_BCST, x, s.bits(bits))
 	}
 	return s.op(VANDPS, x, s.bits(bits))
+}
+
+func (s isa) xor(x vector, bits uint32) vector {
+	if s.size == 64 {
+		return s.op(VXORPS_BCST, x, s.bits(bits))
+	}
+	return s.op(VXORPS, x, s.bits(bits))
 }
 
 func (s isa) or(a, b vector) vector { return s.op(VORPS, a, b) }
@@ -267,6 +280,26 @@ func (s isa) quickErf(x vector) vector {
 		0.0008251671679317951, 0.001460380619391799, -0.00043694398482330143, 4.4352822442306206e-05)
 	far := s.sub(s.konst(1), s.quickExp2(s.sub(s.konst(0), q)))
 	return s.or(far, s.and(x, signBit))
+}
+
+func (s isa) sqrt(x vector) vector {
+	r := s.new()
+	VSQRTPS(x, r)
+	return r
+}
+
+// quarters is x to the power of q/4, q from 1 to 3, within three units of the last place, as its inverse. As C has it, -0 is zero and -Inf infinity.
+func (s isa) quarters(x vector, q int) vector {
+	x = s.add(s.less(x, -math.MaxFloat32, s.konst(math.Inf(1)), x), s.konst(0))
+	root := s.sqrt(x)
+	switch q {
+	case 1:
+		return s.sqrt(root)
+	case 2:
+		return root
+	default:
+		return s.mul(root, s.sqrt(root))
+	}
 }
 
 // unary makes func(y, x *float32, n int, alpha, beta float32) for n·16 elements.
