@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/suggest"
@@ -322,23 +323,52 @@ func (t *teaching) fit(ctx context.Context) (*train.History, error) {
 	return t.trainer.Fit(ctx, t.src, opts)
 }
 
-// identity tells this run from others by what its result depends on, what is taught aside.
-func (t *teaching) identity() (string, error) {
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(t.plan); err != nil {
-		return "", fmt.Errorf("onnxrun: %w", err)
+// identity tells this run from others by what its result depends on, what is taught aside: the plan, and digests.
+func (t *teaching) identity() (map[string]string, error) {
+	parts := map[string]string{}
+	if err := flatten(parts, t.plan); err != nil {
+		return nil, err
 	}
-	for _, g := range []*ir.Graph{t.front, t.opts.Teacher} {
+	delete(parts, "recipe")
+	if err := flatten(parts, t.plan.Recipe); err != nil {
+		return nil, err
+	}
+	digest := func(name string, write func(h io.Writer) error) error {
+		h := sha256.New()
+		err := write(h)
+		parts[name] = hex.EncodeToString(h.Sum(nil)[:8])
+		return err
+	}
+	for name, g := range map[string]*ir.Graph{"frozen layers": t.front, "teacher": t.opts.Teacher} {
 		if g == nil {
 			continue
 		}
-		if err := train.Digest(h, g); err != nil {
-			return "", err
+		if err := digest(name, func(h io.Writer) error { return train.Digest(h, g) }); err != nil {
+			return nil, err
 		}
 	}
-	hashData(h, t.learn, false)
-	hashData(h, t.val, false)
-	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+	for name, data := range map[string]*vision.Dataset{"training data": t.learn, "validation data": t.val} {
+		if err := digest(name, func(h io.Writer) error { hashData(h, data, false); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
+}
+
+// flatten writes the fields of a struct as JSON has them.
+func flatten(parts map[string]string, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("onnxrun: %w", err)
+	}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return fmt.Errorf("onnxrun: %w", err)
+	}
+	for name, value := range fields {
+		parts[name] = string(value)
+	}
+	return nil
 }
 
 // result is the model as it came out.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -8,7 +9,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,16 +28,16 @@ import (
 const CheckpointKey = "onnxrun.checkpoint"
 
 // checkpointVersion is that of what the metadata and the initializers mean.
-const checkpointVersion = 1
+const checkpointVersion = 2
 
 // bestPrefix stands before the names of the best weights.
-const bestPrefix = "best/"
+const bestPrefix = "onnxrun.best/"
 
 type checkpoint struct {
-	Version  int    `json:"version"`
-	Identity string `json:"identity"` // of data and settings
-	Model    string `json:"model"`    // of the step's graph, a digest
-	Steps    int64  `json:"steps"`
+	Version  int               `json:"version"`
+	Identity map[string]string `json:"identity"` // data and settings
+	Model    string            `json:"model"`    // of the step's graph, a digest
+	Steps    int64             `json:"steps"`
 	position
 }
 
@@ -102,19 +105,24 @@ func (f *fit) load() error {
 		return &CheckpointError{path, "it is a model, but no checkpoint"}
 	}
 	var c checkpoint
+	if err := json.Unmarshal([]byte(text), &struct{ Version *int }{&c.Version}); err != nil {
+		return &CheckpointError{path, err.Error()}
+	}
+	if c.Version != checkpointVersion {
+		return &CheckpointError{path, fmt.Sprintf("it is of version %d, this is version %d", c.Version, checkpointVersion)}
+	}
 	if err := json.Unmarshal([]byte(text), &c); err != nil {
 		return &CheckpointError{path, err.Error()}
 	}
 	digest, err := f.t.digest()
+	other := differs(c.Identity, f.opts.Identity)
 	switch {
 	case err != nil:
 		return err
-	case c.Version != checkpointVersion:
-		return &CheckpointError{path, fmt.Sprintf("it is of version %d, this is version %d", c.Version, checkpointVersion)}
 	case c.Model != digest:
 		return &CheckpointError{path, "it is of another model, loss or optimizer"}
-	case c.Identity != f.opts.Identity:
-		return &CheckpointError{path, fmt.Sprintf("it is of a run with other data or settings: %s, now %s", c.Identity, f.opts.Identity)}
+	case other != "":
+		return &CheckpointError{path, "it is of a run with other data or settings: " + other}
 	case c.BestAt < 0 || c.BestAt > len(c.History) || c.BestAt > 0 && c.History[c.BestAt-1].Val == nil ||
 		c.Epoch != len(c.History) || c.Batch < 0 || c.Batch > f.src.Steps() || c.Steps < 0:
 		return &CheckpointError{path, "it is damaged"}
@@ -125,6 +133,11 @@ func (f *fit) load() error {
 			best[name] = v.Const().Clone()
 		} else if v.Const() != nil {
 			state[v.Name()] = v.Const()
+		}
+	}
+	for _, s := range f.t.state {
+		if x := best[s.Name]; x != nil && (x.DType() != s.Tensor.DType() || !slices.Equal(x.Shape(), s.Tensor.Shape())) {
+			return &CheckpointError{path, fmt.Sprintf("it is damaged: the best %q is %v, expects %v", s.Name, ir.TensorType(x), ir.TensorType(s.Tensor))}
 		}
 	}
 	if err := f.t.Restore(c.Steps, state); err != nil {
@@ -138,6 +151,21 @@ func (f *fit) load() error {
 		f.opts.Resumed(f.History, f.Batch)
 	}
 	return nil
+}
+
+// differs is the first by name of what two runs have not in common, "" if there is none.
+func differs(then, now map[string]string) string {
+	names := slices.Sorted(maps.Keys(then))
+	names = append(names, slices.Sorted(maps.Keys(now))...)
+	for _, name := range names {
+		was, isThen := then[name]
+		is, isNow := now[name]
+		if was == is && isThen == isNow {
+			continue
+		}
+		return fmt.Sprintf("%s was %s, is %s", name, cmp.Or(was, "not given"), cmp.Or(is, "not given"))
+	}
+	return ""
 }
 
 // digest tells what a step computes, its graph and the numbers in it that do not change, and what the parameters began with.

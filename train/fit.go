@@ -61,8 +61,8 @@ type FitOptions struct {
 	Checkpoint string
 	Every      time.Duration // 0: after epochs only
 	Resume     bool
-	// Identity tells runs apart that cannot go on from each other's checkpoints: data and settings.
-	Identity string
+	// Identity tells runs apart that cannot go on from each other's checkpoints: data and settings, by what they are.
+	Identity map[string]string
 	// Step and Epoch, if not nil, are called after each step and each epoch.
 	Step  func(Progress)
 	Epoch func(Record)

@@ -154,7 +154,7 @@ func TestResumeIsBitIdentical(t *testing.T) {
 	opts := train.Options{Optimizer: train.Optimizer{Kind: train.AdamW, Decay: 0.01}, Seed: 5}
 	schedule, err := train.ParseSchedule("one-cycle")
 	require.NoError(t, err)
-	run := train.FitOptions{Epochs: 4, Rate: 0.01, Schedule: schedule, Warmup: 1, Validate: judge, Best: true, Identity: "bars"}
+	run := train.FitOptions{Epochs: 4, Rate: 0.01, Schedule: schedule, Warmup: 1, Validate: judge, Best: true, Identity: map[string]string{"data": "bars"}}
 	whole := trainer(t, opts)
 	want, err := whole.Fit(t.Context(), src, run)
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func TestResumeIsBitIdentical(t *testing.T) {
 
 func TestCheckpointOfAnotherRun(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "run.onnx")
-	run := train.FitOptions{Epochs: 2, Rate: 0.01, Checkpoint: path, Resume: true, Identity: "one"}
+	run := train.FitOptions{Epochs: 2, Rate: 0.01, Checkpoint: path, Resume: true, Identity: map[string]string{"data": "one", "rate": "2"}}
 	begin := func(opts train.Options, run train.FitOptions) error {
 		_, err := trainer(t, opts).Fit(t.Context(), bars{2, 4}, run)
 		return err
@@ -199,9 +199,9 @@ func TestCheckpointOfAnotherRun(t *testing.T) {
 	var at *train.CheckpointError
 	require.ErrorAs(t, begin(train.Options{Optimizer: train.Optimizer{Momentum: 0.9}}, run), &at)
 	require.ErrorContains(t, at, "another model, loss or optimizer")
-	run.Identity = "two"
+	run.Identity = map[string]string{"data": "one", "rate": "3", "seed": "1"}
 	require.ErrorAs(t, begin(train.Options{}, run), &at)
-	require.ErrorContains(t, at, "other data or settings")
+	require.ErrorContains(t, at, "other data or settings: rate was 2, is 3:")
 	require.NoError(t, os.WriteFile(path, []byte("no model"), 0o644))
 	require.Error(t, begin(train.Options{}, run))
 }

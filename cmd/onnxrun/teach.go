@@ -85,7 +85,7 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	}
 	if part := data.Split(vision.Test); part.Len() > 0 {
 		if out.Test, err = a.testAccuracy(cmd.Context(), taught.Model, part); err != nil {
-			return err
+			return fmt.Errorf("%s is written, but its test images were not measured (onnxrun eval does it): %w", f.output, err)
 		}
 	}
 	if a.json {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -68,7 +69,7 @@ func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 	p.StringVar(&f.curves, "curves", "", "a .png of loss and accuracy by epoch (default OUT.png)")
 	p.StringVar(&f.findRate, "find-rate", "", "do not teach: look for a learning rate, and draw a .png of what was seen")
 	formatFlags(cmd, &f.format)
-	cmd.MarkFlagRequired("output")
+	cmd.MarkFlagsOneRequired("output", "find-rate")
 }
 
 // options is the flags as options.
@@ -93,8 +94,8 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 		}
 		r.Rates[pattern] = v
 	}
-	if f.memory < 0 || f.every < 0 {
-		return onnxrun.TeachOptions{}, fmt.Errorf("--cache-memory and --checkpoint-every: expect 0 or more")
+	if f.memory < 0 || f.every < 0 || f.memory > math.MaxInt64>>20 {
+		return onnxrun.TeachOptions{}, fmt.Errorf("--cache-memory and --checkpoint-every: expect 0 or more, and no more MB than there are")
 	}
 	for flag, path := range map[string]string{"--curves": f.curves, "--find-rate": f.findRate} {
 		if path != "" && !strings.HasSuffix(strings.ToLower(path), ".png") {

@@ -95,7 +95,7 @@ func TestCheckpointsOfOthers(t *testing.T) {
 		return append(changed, "--epochs", "1000", "--resume")
 	}
 	behind := `: go on as the run was begun, or start afresh (without --resume)`
-	version := bytes.Replace(good, []byte(`{"version":1,`), []byte(`{"version":7,`), 1)
+	version := bytes.Replace(good, []byte(`{"version":2,`), []byte(`{"version":7,`), 1)
 	require.NotEqual(t, good, version)
 	for _, c := range []struct {
 		name string
@@ -104,9 +104,9 @@ func TestCheckpointsOfOthers(t *testing.T) {
 		want string
 	}{
 		{"another architecture", good, swap(1, wide), "it is of another model, loss or optimizer" + behind},
-		{"other settings", good, append(swap(1, args[1]), "--rate", "0.07"), "it is of a run with other data or settings: "},
+		{"other settings", good, append(swap(1, args[1]), "--rate", "0.07"), "it is of a run with other data or settings: rate was 0.05, is 0.07"},
 		{"another optimizer", good, append(swap(1, args[1]), "--optimizer", "adam"), "it is of another model, loss or optimizer" + behind},
-		{"another version", version, swap(1, args[1]), "it is of version 7, this is version 1" + behind},
+		{"another version", version, swap(1, args[1]), "it is of version 7, this is version 2" + behind},
 		{"no checkpoint", read(t, other), swap(1, args[1]), "it is a model, but no checkpoint" + behind},
 		{"half of one", good[:len(good)/2], swap(1, args[1]), "not a protobuf message"},
 		{"nothing", nil, swap(1, args[1]), "the file is empty"},
