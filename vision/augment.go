@@ -14,9 +14,10 @@ import (
 // Changes of place that follow one another are one resampling, so that pixels are interpolated once; what one of them
 // moves out of the image another may move in again. Beyond an image it is black: zero, after a Spec inverted it.
 type Augmentation struct {
-	steps []augment
-	mixup float64 // 0: none
-	given string
+	steps   []augment
+	reflect bool    // beyond an image it is mirrored instead
+	mixup   float64 // 0: none
+	given   string
 }
 
 // augment is a change with all its numbers.
@@ -26,7 +27,7 @@ type augment struct {
 }
 
 // augmentKind is a kind of change. place says where a w×h image is read from, in one of src pixels; paint changes the
-// samples; mixup has neither.
+// samples; reflect and mixup have neither.
 type augmentKind struct {
 	name  string
 	args  []augmentArg
@@ -52,6 +53,7 @@ func augmentKinds() []augmentKind {
 		{"rotate", []augmentArg{{"degrees", 10, 0, 180, false}}, placeRotation, nil},
 		{"affine", []augmentArg{{"shift", 0.1, 0, 1, false}, {"scale", same, 0, 0.9, false}, {"shear in degrees", 0, 0, 80, false}}, placeAffine, nil},
 		{"color", []augmentArg{{"brightness", 0.4, 0, 1, false}, {"contrast", same, 0, 1, false}, {"saturation", same, 0, 1, false}, {"hue", 0, 0, 0.5, false}}, nil, paintColor},
+		{"reflect", nil, nil, nil},
 		{"erase", []augmentArg{{"probability", 0.25, 0, 1, false}}, nil, paintErased},
 		{"mixup", []augmentArg{{"alpha", 0.2, 0.01, 4, false}}, nil, nil},
 	}
@@ -87,6 +89,7 @@ func (k augmentKind) between() string {
 //	color:0.4/0.4/0.4/0.1  brightness, contrast and saturation by up to that part (if left out, as the one before), hue by
 //	                       that part of the circle (if left out, 0)
 //	erase:0.25             with that probability a box of 2 to 33 % of the area becomes the Spec's mean (Zhong 2017)
+//	reflect                beyond an image it is mirrored, not black, whatever moves it
 //	mixup:0.2              images are mixed in pairs, and their targets (Zhang 2017), with a weight of Beta(0.2, 0.2);
 //	                       it stands last
 //	none                   nothing; stands alone
@@ -111,11 +114,14 @@ func ParseAugmentation(text string) (Augmentation, error) {
 			return Augmentation{}, fmt.Errorf("vision: augmentation %q: %w", part, err)
 		}
 		given = append(given, part)
-		if s.kind.name == "mixup" {
+		switch s.kind.name {
+		case "mixup":
 			a.mixup = s.args[0]
-			continue
+		case "reflect":
+			a.reflect = true
+		default:
+			a.steps = append(a.steps, s)
 		}
-		a.steps = append(a.steps, s)
 	}
 	a.given = strings.Join(given, ",")
 	return a, nil
@@ -170,6 +176,7 @@ func (a Augmentation) String() string {
 // itself, or stays until the next call.
 func (a Augmentation) apply(img *Image, w, h int, d *dice, c *canvas, ground [3]byte) *Image {
 	m := img
+	c.reflect = a.reflect
 	for i := 0; i < len(a.steps); {
 		if a.steps[i].kind.place == nil {
 			if m == img {

@@ -11,7 +11,7 @@ import (
 
 func TestParseAugmentation(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "none", "none": "none", " crop , flip:0.3": "crop,flip:0.3",
+		"": "none", "none": "none", " crop , flip:0.3": "crop,flip:0.3", "reflect,crop": "reflect,crop",
 		"resized-crop:0.08-1,crop:4,flip,vflip,rotate:10,affine:0.1/0.2/5,color:0.4,erase:0.25,mixup:0.2": "resized-crop:0.08-1,crop:4,flip,vflip,rotate:10,affine:0.1/0.2/5,color:0.4,erase:0.25,mixup:0.2",
 	} {
 		require.Equal(t, want, augmentation(t, text).String())
@@ -20,10 +20,11 @@ func TestParseAugmentation(t *testing.T) {
 	require.Equal(t, []float64{0.2, 0.2, 0}, augmentation(t, "affine:0.2").steps[0].args)
 	require.Equal(t, []float64{0.5, 1}, augmentation(t, "resized-crop:0.5").steps[0].args)
 	for text, want := range map[string]string{
-		"flop":                 `vision: augmentation "flop": unknown, expects some of resized-crop, crop, flip, vflip, rotate, affine, color, erase, mixup, or none`,
+		"flop":                 `vision: augmentation "flop": unknown, expects some of resized-crop, crop, flip, vflip, rotate, affine, color, reflect, erase, mixup, or none`,
 		"flip,":                `vision: augmentation "": unknown`,
 		"flip,none":            `"none": unknown`,
 		"flip:2":               `probability "2": expects a number from 0 to 1`,
+		"reflect:1":            "1 numbers, expects 0 at most",
 		"flip:":                `probability "": expects a number`,
 		"rotate:-3":            `degrees "-3": expects`,
 		"rotate:NaN":           `degrees "NaN": expects`,
@@ -40,7 +41,7 @@ func TestParseAugmentation(t *testing.T) {
 
 func FuzzParseAugmentation(f *testing.F) {
 	f.Add("resized-crop:0.08-1,flip,color:0.4/0.4/0.4/0.1,erase,mixup", 30, 20, uint64(1))
-	f.Add("crop:1024,vflip:1,rotate:180,affine:1/0.9/80", 1, 1, uint64(2))
+	f.Add("reflect,crop:1024,vflip:1,rotate:180,affine:1/0.9/80", 1, 1, uint64(2))
 	f.Fuzz(func(t *testing.T, text string, w, h int, seed uint64) {
 		a, err := ParseAugmentation(text)
 		if err != nil {
@@ -78,6 +79,7 @@ func TestShiftsAreExact(t *testing.T) {
 		shift := rapid.IntRange(-10, 10)
 		dx, dy := shift.Draw(t, "x"), shift.Draw(t, "y")
 		fx, fy := rapid.Bool().Draw(t, "mirrored"), rapid.Bool().Draw(t, "upside down")
+		reflect := rapid.Bool().Draw(t, "reflect")
 		at := translation(float64(dx), float64(dy))
 		if fx {
 			at = at.times(placeFlip([]float64{1}, new(dice), nil, float64(w), float64(h)))
@@ -85,11 +87,11 @@ func TestShiftsAreExact(t *testing.T) {
 		if fy {
 			at = at.times(placeVFlip([]float64{1}, new(dice), nil, float64(w), float64(h)))
 		}
-		var c canvas
+		c := canvas{reflect: reflect}
 		outW, outH := size.Draw(t, "width"), size.Draw(t, "height")
 		got := c.warp(src, outW, outH, at)
 		smooth := NewImage(outW, outH, ch)
-		smooth.bilinear(src, at)
+		smooth.bilinear(src, at, reflect)
 		for y := range outH {
 			for x := range outW {
 				sx, sy := x+dx, y+dy
@@ -98,6 +100,14 @@ func TestShiftsAreExact(t *testing.T) {
 				}
 				if fy {
 					sy = h - 1 - y + dy
+				}
+				if reflect {
+					for sx < 0 || sx >= w {
+						sx = max(-1-sx, min(sx, 2*w-1-sx))
+					}
+					for sy < 0 || sy >= h {
+						sy = max(-1-sy, min(sy, 2*h-1-sy))
+					}
 				}
 				want := src.Crop(sx, sy, 1, 1).Pix
 				require.Equal(t, want, got.Crop(x, y, 1, 1).Pix, "%d,%d", x, y)

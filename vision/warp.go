@@ -31,6 +31,7 @@ const maxStep = 1.5
 type canvas struct {
 	out, half [2]Image
 	at        int
+	reflect   bool // beyond a source it is mirrored, not black
 }
 
 // next is an image to draw in that is not the one before it.
@@ -49,14 +50,18 @@ func (m *Image) reset(w, h, channels int) *Image {
 	return m
 }
 
-// warp reads a w×h image from where a matrix says; beyond the source it is black.
+// warp reads a w×h image from where a matrix says.
 func (c *canvas) warp(src *Image, w, h int, m matrix) *Image {
 	if m == identity() && w == src.Width && h == src.Height {
 		return src
 	}
 	out := c.next(w, h, src.Channels)
 	if dx, dy, ok := m.shift(); ok {
-		out.copyShifted(src, int(m.a), int(m.e), dx, dy)
+		if c.reflect {
+			out.copyMirrored(src, int(m.a), int(m.e), dx, dy)
+		} else {
+			out.copyShifted(src, int(m.a), int(m.e), dx, dy)
+		}
 		return out
 	}
 	for i := 0; math.Abs(m.a*m.e-m.b*m.d) > maxStep*maxStep && src.Width*src.Height > 1; i++ {
@@ -64,7 +69,7 @@ func (c *canvas) warp(src *Image, w, h int, m matrix) *Image {
 		src = &c.half[i&1]
 		m = matrix{m.a / 2, m.b / 2, m.c / 2, m.d / 2, m.e / 2, m.f / 2}
 	}
-	out.bilinear(src, m)
+	out.bilinear(src, m, c.reflect)
 	return out
 }
 
@@ -111,6 +116,31 @@ func (m *Image) copyShifted(src *Image, a, e, dx, dy int) {
 	}
 }
 
+// mirrored is pixel x of a line of n that goes on as its mirror image, and that as its own: …1 0 0 1 … n-1 n-1 n-2…
+func mirrored(x, n int) int {
+	x = modulo(x, 2*n)
+	return min(x, 2*n-1-x)
+}
+
+func modulo[T int | int64](x, n T) T {
+	if x %= n; x < 0 {
+		x += n
+	}
+	return x
+}
+
+// copyMirrored is copyShifted of a source that goes on as its mirror image.
+func (m *Image) copyMirrored(src *Image, a, e, dx, dy int) {
+	ch := m.Channels
+	for y := range m.Height {
+		dst := m.Pix[y*m.Width*ch:][:m.Width*ch]
+		row := src.Pix[mirrored(dy+e*y, src.Height)*src.Width*ch:][:src.Width*ch]
+		for x := range m.Width {
+			copy(dst[x*ch:(x+1)*ch], row[mirrored(dx+a*x, src.Width)*ch:])
+		}
+	}
+}
+
 // fraction is the bits behind the point of a place in the source, fixed those that weights have.
 const (
 	fraction = 32
@@ -121,7 +151,7 @@ func toFixed(v float64) int64 { return int64(math.Round(v * (1 << fraction))) }
 
 // bilinear reads every pixel between its four neighbours in the source. Where the source ends, its last pixels go on to
 // their edges.
-func (m *Image) bilinear(src *Image, at matrix) {
+func (m *Image) bilinear(src *Image, at matrix, reflect bool) {
 	const half = 1 << (fraction - 1)
 	w, h, ch := src.Width, src.Height, src.Channels
 	right, bottom := int64(w)<<fraction-half, int64(h)<<fraction-half
@@ -131,14 +161,18 @@ func (m *Image) bilinear(src *Image, at matrix) {
 		u, v := toFixed(at.a/2+at.b*fy+at.c-0.5), toFixed(at.d/2+at.e*fy+at.f-0.5)
 		dst := m.Pix[y*m.Width*ch:][:m.Width*ch]
 		for ; len(dst) >= ch; dst = dst[ch:] {
-			if u < -half || v < -half || u >= right || v >= bottom {
-				clear(dst[:ch])
-				u, v = u+du, v+dv
-				continue
-			}
-			x0, y0 := int(u>>fraction), int(v>>fraction)
-			fx, fy := uint32(u>>(fraction-fixed))&(1<<fixed-1), uint32(v>>(fraction-fixed))&(1<<fixed-1)
+			pu, pv := u, v
 			u, v = u+du, v+dv
+			if pu < -half || pv < -half || pu >= right || pv >= bottom {
+				if !reflect {
+					clear(dst[:ch])
+					continue
+				}
+				pu, pv = modulo(pu+half, 2*(right+half)), modulo(pv+half, 2*(bottom+half)) // from the first pixel's edge
+				pu, pv = min(pu, 2*(right+half)-pu)-half, min(pv, 2*(bottom+half)-pv)-half
+			}
+			x0, y0 := int(pu>>fraction), int(pv>>fraction)
+			fx, fy := uint32(pu>>(fraction-fixed))&(1<<fixed-1), uint32(pv>>(fraction-fixed))&(1<<fixed-1)
 			stepX, stepY := ch, w*ch
 			if uint(x0) >= uint(w-1) {
 				x0, stepX = max(x0, 0), 0
