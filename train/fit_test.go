@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -284,4 +286,31 @@ func TestNonFiniteGradient(t *testing.T) {
 	require.ErrorContains(t, err, "the gradient of parameter")
 	require.Equal(t, before, weights(tr))
 	require.Zero(t, tr.Steps())
+}
+
+// A profile has the way forward, the way back and the updates, and leaves the trainer as it was.
+func TestProfile(t *testing.T) {
+	tr := trainer(t, train.Options{Optimizer: train.Optimizer{Momentum: 0.9}, Seed: 1})
+	b := bars{1, 4}.load(0, 0)
+	batch := map[string]*tensor.Tensor{"image": b.X, train.Targets: b.Targets}
+	_, err := tr.Step(t.Context(), 0.1, batch)
+	require.NoError(t, err)
+	before := map[string]*tensor.Tensor{}
+	for _, s := range tr.State() {
+		before[s.Name] = s.Tensor.Clone()
+	}
+	parts, err := tr.Profile(t.Context(), 2, batch)
+	require.NoError(t, err)
+	ops := map[string]bool{}
+	for _, p := range parts {
+		ops[p.Node.Op.Def().Name] = true
+		require.Positive(t, p.Bytes, p.Node.Name)
+	}
+	require.Subset(t, slices.Collect(maps.Keys(ops)), []string{"Conv", "ConvGradWeights", "Momentum"})
+	require.EqualValues(t, 1, tr.Steps())
+	for _, s := range tr.State() {
+		require.Equal(t, before[s.Name], s.Tensor, s.Name)
+	}
+	_, err = tr.Profile(t.Context(), 1, nil)
+	require.ErrorContains(t, err, "is missing")
 }

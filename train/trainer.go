@@ -2,6 +2,7 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -123,24 +124,9 @@ func (t *Trainer) Step(ctx context.Context, rate float64, batch map[string]*tens
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if !(rate >= 0) || math.IsInf(rate, 0) {
-		return nil, fmt.Errorf("train: learning rate %v: expects a number of at least 0", rate)
+	if err := t.feed(rate, batch); err != nil {
+		return nil, err
 	}
-	for name := range batch {
-		if !slices.Contains(t.feeds, name) {
-			return nil, &UnknownError{What: "input", Name: name, Known: t.feeds}
-		}
-	}
-	for _, name := range t.feeds {
-		x := batch[name]
-		if x == nil {
-			return nil, fmt.Errorf("train: input %q: is missing", name)
-		}
-		t.inputs[t.places[name]] = x
-	}
-	t.number(rateInput, rate)
-	t.number(stepInput, float64(t.step+1))
-	t.number(t.dropout, float64(t.step))
 	if err := t.session.RunInto(context.WithoutCancel(ctx), t.inputs, t.outputs); err != nil {
 		return nil, fmt.Errorf("train: step %d: %w", t.step+1, err)
 	}
@@ -157,6 +143,46 @@ func (t *Trainer) Step(ctx context.Context, rate float64, batch map[string]*tens
 		}
 	}
 	return r, nil
+}
+
+// feed sets the inputs of a step.
+func (t *Trainer) feed(rate float64, batch map[string]*tensor.Tensor) error {
+	if !(rate >= 0) || math.IsInf(rate, 0) {
+		return fmt.Errorf("train: learning rate %v: expects a number of at least 0", rate)
+	}
+	for name := range batch {
+		if !slices.Contains(t.feeds, name) {
+			return &UnknownError{What: "input", Name: name, Known: t.feeds}
+		}
+	}
+	for _, name := range t.feeds {
+		x := batch[name]
+		if x == nil {
+			return fmt.Errorf("train: input %q: is missing", name)
+		}
+		t.inputs[t.places[name]] = x
+	}
+	t.number(rateInput, rate)
+	t.number(stepInput, float64(t.step+1))
+	t.number(t.dropout, float64(t.step))
+	return nil
+}
+
+// Profile runs a step with a batch the given number of times, at least once, and returns what its parts take, in order. The
+// trainer stays as it was.
+func (t *Trainer) Profile(ctx context.Context, runs int, batch map[string]*tensor.Tensor) ([]runtime.StepProfile, error) {
+	if err := t.feed(0, batch); err != nil {
+		return nil, err
+	}
+	before := map[string]*tensor.Tensor{}
+	for _, s := range t.state {
+		before[s.Name] = s.Tensor.Clone()
+	}
+	steps, err := t.session.Profile(ctx, runs, t.inputs...)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("train: %w", err), t.Restore(t.step, before))
+	}
+	return steps, t.Restore(t.step, before)
 }
 
 // number sets a scalar input of the step's own, if it has that.

@@ -4,7 +4,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/zoo"
 )
 
 // config is the flags.
@@ -66,17 +66,21 @@ func run(c *config, models []string, profile int) error {
 // compare measures a network by turns and prints a row: images a second by the median of all steps of all turns, and the
 // share of what multiply-adds a second allow for the definition's products, forward and backward.
 func compare(c *config, name string, batch int) error {
-	graph, err := newStep(name, batch, runtime.Options{Threads: c.threads, Kernels: c.kernels})
+	probe, err := newProbe(c)
 	if err != nil {
 		return err
 	}
-	defer graph.session.Close()
+	defer probe.Close()
 	var limit float64 // multiply-adds a second: the most that was seen, as others may use the machine, too
 	ours, err := newTaught(name, batch, runtime.Options{Threads: c.threads, Kernels: c.kernels})
 	if err != nil {
 		return err
 	}
 	defer ours.trainer.Close()
+	_, macs, err := ours.profile(1)
+	if err != nil {
+		return err
+	}
 	var theirs *torch
 	if c.python != "" {
 		if theirs, err = startTorch(c, name, batch); err != nil {
@@ -86,7 +90,7 @@ func compare(c *config, name string, batch int) error {
 	}
 	var own, other []time.Duration
 	for range c.turns {
-		limit = max(limit, graph.session.MeasureLimits().FLOPS)
+		limit = max(limit, probe.MeasureLimits().FLOPS)
 		times, err := ours.turn(c.turn)
 		if err != nil {
 			return err
@@ -107,8 +111,17 @@ func compare(c *config, name string, batch int) error {
 		o := median(other).Seconds()
 		beside, ratio = images(batch, o), fmt.Sprintf("%.2f", o/step)
 	}
-	fmt.Printf("| %s | %d | %s | %s | %s | %.0f %% |\n", name, batch, images(batch, step), beside, ratio, 100*2*float64(graph.macs)/step/limit)
+	fmt.Printf("| %s | %d | %s | %s | %s | %.0f %% |\n", name, batch, images(batch, step), beside, ratio, 100*2*float64(macs)/step/limit)
 	return nil
+}
+
+// newProbe is a session that measures the machine's limits.
+func newProbe(c *config) (*runtime.Session, error) {
+	g, err := zoo.Build("lenet5", zoo.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return runtime.Compile(g, runtime.Options{Threads: c.threads, Kernels: c.kernels})
 }
 
 // images is images a second, in three digits or more.
@@ -124,12 +137,12 @@ func median(times []time.Duration) time.Duration {
 
 // printProfile prints what the parts of a step take.
 func printProfile(c *config, name string, batch, runs int) error {
-	s, err := newStep(name, batch, runtime.Options{Threads: c.threads, Kernels: c.kernels})
+	t, err := newTaught(name, batch, runtime.Options{Threads: c.threads, Kernels: c.kernels})
 	if err != nil {
 		return err
 	}
-	defer s.session.Close()
-	steps, err := s.session.Profile(context.Background(), runs, s.in...)
+	defer t.trainer.Close()
+	steps, macs, err := t.profile(runs)
 	if err != nil {
 		return err
 	}
@@ -140,6 +153,6 @@ func printProfile(c *config, name string, batch, runs int) error {
 		fmt.Printf("%10.1f µs %8.1f GFLOPS %6.1f GB/s  %-16s %-28s %s\n",
 			ns/1e3, 2*float64(p.MACs)/ns, float64(p.Bytes)/ns, p.Algorithm, p.Node.OpName(), p.Node.Name)
 	}
-	fmt.Printf("%10.1f µs %8.1f GFLOPS in all\n", float64(total)/1e3, 2*float64(s.macs)/float64(total))
+	fmt.Printf("%10.1f µs %8.1f GFLOPS in all\n", float64(total)/1e3, 2*float64(macs)/float64(total))
 	return nil
 }

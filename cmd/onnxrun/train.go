@@ -37,7 +37,7 @@ same weights, to the bit.`,
 		Example: `  onnxrun train lenet5 mnist/ -o lenet5.onnx
   onnxrun train lenet5 mnist/ -o lenet5.onnx --optimizer adam --rate 0.001
   onnxrun train resnet20 cifar10/ -o r20.onnx --epochs 30 --rate 0.1 --batch 128
-  onnxrun train resnet18 flowers/ -o flowers.onnx --find-rate rates.png
+  onnxrun train resnet18 flowers/ --find-rate rates.png
   onnxrun train resnet18 flowers/ -o flowers.onnx --resume`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
