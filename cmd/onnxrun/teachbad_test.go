@@ -78,7 +78,7 @@ func TestTeachBadInput(t *testing.T) {
 		{"a rate that is no number", "tiny", "good", "--rate nan", `recipe: learning rate is NaN, expects a number above 0`},
 		{"no rate", "tiny", "good", "--rate 0", `recipe: learning rate is 0, expects a number above 0`},
 		{"an unknown schedule", "tiny", "good", "--schedule foo", `train: schedule "foo": unknown (constant, cosine, one-cycle, one-cycle:0.3, step:0.1@0.5,0.75)`},
-		{"an unknown augmentation", "tiny", "good", "--augment foo", `vision: augmentation "foo": unknown, expects some of resized-crop, crop, flip, vflip, rotate, affine, color, erase, mixup, or none`},
+		{"an unknown augmentation", "tiny", "good", "--augment foo", `vision: augmentation "foo": unknown, expects some of resized-crop, crop, flip, vflip, rotate, affine, color, reflect, erase, mixup, or none`},
 		{"an unknown optimizer", "tiny", "good", "--optimizer foo", `train: optimizer "foo": unknown, expects sgd, adam or adamw`},
 		{"an unknown loss", "tiny", "good", "--loss foo", `recipe: loss is foo, expects cross-entropy or mse`},
 		{"a momentum too great", "tiny", "good", "--momentum 1", `train: optimizer: momentum is 1, expects 0 to 1`},
