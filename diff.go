@@ -144,7 +144,7 @@ func results(ctx context.Context, g *ir.Graph, values []*ir.Value, inputs [][]*t
 	for i, v := range values {
 		how.Outputs[i] = v.Name()
 	}
-	s, err := runtime.Compile(g, how)
+	s, err := runtime.Compile(ctx, g, how)
 	if err != nil {
 		return nil, err
 	}

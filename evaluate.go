@@ -73,7 +73,7 @@ func Evaluate(ctx context.Context, m *Model, data *vision.Dataset, opts Evaluate
 	if err := m.spec.Check(); err != nil {
 		return nil, err
 	}
-	s, err := m.session(m.output)
+	s, err := m.session(ctx, m.output)
 	if err != nil {
 		return nil, err
 	}

@@ -276,7 +276,7 @@ const maxBatch = 16
 
 // activations computes a value for images and joins the results along the first dimension, as float32.
 func (m *Model) activations(ctx context.Context, v *ir.Value, images []*vision.Image) (*tensor.Tensor, error) {
-	s, err := m.session(v)
+	s, err := m.session(ctx, v)
 	if err != nil {
 		return nil, err
 	}
@@ -329,7 +329,7 @@ func join(parts []*tensor.Tensor) (*tensor.Tensor, error) {
 }
 
 // session is the session that computes v and nothing beyond.
-func (m *Model) session(v *ir.Value) (*runtime.Session, error) {
+func (m *Model) session(ctx context.Context, v *ir.Value) (*runtime.Session, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if s := m.sessions[v.Name()]; s != nil {
@@ -337,7 +337,7 @@ func (m *Model) session(v *ir.Value) (*runtime.Session, error) {
 	}
 	opts := m.opts.runtime
 	opts.Outputs = []string{v.Name()}
-	s, err := runtime.Compile(m.graph, opts)
+	s, err := runtime.Compile(ctx, m.graph, opts)
 	if err == nil {
 		m.sessions[v.Name()] = s
 	}

@@ -81,7 +81,7 @@ func TestFeatures(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, shape, set.Data.Shape())
 	}
-	s, err := m.session(m.graph.Value("C1"))
+	s, err := m.session(t.Context(), m.graph.Value("C1"))
 	require.NoError(t, err)
 	require.Len(t, s.Outputs(), 1)
 	_, err = m.Features(context.Background(), "F7", nil, digit(t, "one"))
@@ -143,7 +143,7 @@ func BenchmarkZoo(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			g, err := zoo.Build(name, zoo.Options{})
 			require.NoError(b, err)
-			s, err := runtime.Compile(g, runtime.Options{})
+			s, err := runtime.Compile(b.Context(), g, runtime.Options{})
 			require.NoError(b, err)
 			defer s.Close()
 			shape := inputShape(s.Inputs()[0])

@@ -99,7 +99,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 	}
 	opts.doing("passes")
 	out := g.Clone()
-	stats, err := passes.Optimize(out, opts.passes(ctx))
+	stats, err := passes.Optimize(ctx, out, opts.passes(ctx))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -251,7 +251,7 @@ func quantileTimes(ctx context.Context, how runtime.Options, length time.Duratio
 	how.Outputs, how.Passes = nil, nil
 	runs := make([]func() error, len(graphs))
 	for i, g := range graphs {
-		s, err := runtime.Compile(g, how)
+		s, err := runtime.Compile(ctx, g, how)
 		if err != nil {
 			return nil, err
 		}

@@ -80,7 +80,7 @@ func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOpt
 	if err := t.sources(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.prepare(); err != nil {
+	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
 	h, err := t.fit(ctx)
@@ -104,7 +104,7 @@ func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts Teach
 	if err := t.sources(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.prepare(); err != nil {
+	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
 	return t.trainer.FindRate(ctx, t.src, t.feed(), 1e-6, 10, rateSteps)
@@ -270,7 +270,7 @@ func (t *teaching) sources(ctx context.Context) error {
 }
 
 // prepare makes the trainer, and the teacher if there is one.
-func (t *teaching) prepare() error {
+func (t *teaching) prepare(ctx context.Context) error {
 	frozen, err := t.frozen()
 	if err != nil {
 		return err
@@ -279,14 +279,14 @@ func (t *teaching) prepare() error {
 	if err != nil {
 		return err
 	}
-	t.trainer, err = train.New(t.back, train.Options{
+	t.trainer, err = train.New(ctx, t.back, train.Options{
 		Loss: t.opts.loss(t.counts()), Optimizer: t.opts.Optimizer, Frozen: frozen, FreezeNorms: t.opts.FreezeNorms,
 		Rate: rates, Seed: t.opts.Seed, Runtime: t.opts.Runtime,
 	})
 	if err != nil || t.opts.Teacher == nil {
 		return err
 	}
-	t.teacher, err = newTeacher(t.opts.Teacher, t.opts.Distill, len(t.classes), t.opts.Runtime)
+	t.teacher, err = newTeacher(ctx, t.opts.Teacher, t.opts.Distill, len(t.classes), t.opts.Runtime)
 	return err
 }
 
@@ -403,7 +403,7 @@ type teacher struct {
 	names   []string // of the inputs of the step that outputs are for
 }
 
-func newTeacher(g *ir.Graph, d *train.Distillation, count int, opts runtime.Options) (*teacher, error) {
+func newTeacher(ctx context.Context, g *ir.Graph, d *train.Distillation, count int, opts runtime.Options) (*teacher, error) {
 	g = g.Clone()
 	if _, err := train.FreeBatch(g); err != nil {
 		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
@@ -427,7 +427,7 @@ func newTeacher(g *ir.Graph, d *train.Distillation, count int, opts runtime.Opti
 		opts.Outputs = append(opts.Outputs, name)
 		t.names = append(t.names, train.Teacher+"/"+name)
 	}
-	if t.session, err = runtime.Compile(g, opts); err != nil {
+	if t.session, err = runtime.Compile(ctx, g, opts); err != nil {
 		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
 	}
 	return t, nil

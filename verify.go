@@ -71,7 +71,7 @@ func verifyPasses(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, o
 		return nil, err
 	}
 	list.After = func(p passes.Pass, after *ir.Graph) error { return v.step(p.Name, after, unoptimized(opts.Runtime)) }
-	_, err = passes.Optimize(g.Clone(), list)
+	_, err = passes.Optimize(ctx, g.Clone(), list)
 	if err == nil && v.out.Failure == nil {
 		err = v.step(AsRun, v.before, opts.Runtime)
 	}

@@ -80,7 +80,7 @@ const maxRounds = 8
 
 // Optimize applies the passes of the table, in its order, and returns what each of them did. After an error the graph is
 // of no further use.
-func Optimize(g *ir.Graph, opts Options) ([]Stat, error) {
+func Optimize(ctx context.Context, g *ir.Graph, opts Options) ([]Stat, error) {
 	list, err := Selected(opts)
 	if err != nil {
 		return nil, err
@@ -97,7 +97,7 @@ func Optimize(g *ir.Graph, opts Options) ([]Stat, error) {
 		for range maxRounds {
 			hits := 0
 			for i := first; i < end; i++ {
-				n, err := runPass(g, list[i], opts, &stats[i])
+				n, err := runPass(ctx, g, list[i], opts, &stats[i])
 				if err != nil {
 					return stats[:i+1], err
 				}
@@ -114,8 +114,8 @@ func Optimize(g *ir.Graph, opts Options) ([]Stat, error) {
 }
 
 // runPass runs a pass, adds to stat what it did, and returns its hits.
-func runPass(g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error) {
-	c := &Context{Graph: g, Eval: opts.Eval, Training: opts.Training, Approximation: opts.Approximation}
+func runPass(ctx context.Context, g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error) {
+	c := &Context{Ctx: ctx, Graph: g, Eval: opts.Eval, Training: opts.Training, Approximation: opts.Approximation}
 	if c.Eval == nil {
 		c.Eval = reference
 	}
@@ -139,8 +139,8 @@ func runPass(g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error
 }
 
 // reference is an evaluator by the operators' references.
-func reference(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	return ir.Eval(context.Background(), n, in, ir.Host{})
+func reference(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return ir.Eval(ctx, n, in, ir.Host{})
 }
 
 // protect runs a pass and makes an error of a panic.

@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -69,7 +70,7 @@ func TestSelected(t *testing.T) {
 // runOne runs a pass that need not be in the table.
 func runOne(g *ir.Graph, p Pass, opts Options) (Stat, error) {
 	var s Stat
-	_, err := runPass(g, p, opts, &s)
+	_, err := runPass(context.Background(), g, p, opts, &s)
 	return s, err
 }
 
@@ -82,7 +83,7 @@ func TestPassFaults(t *testing.T) {
 	no := errors.New("no")
 	_, err = runOne(g, Pass{Name: "bad", Run: func(*Context) error { return no }}, Options{})
 	require.ErrorIs(t, err, no)
-	_, err = Optimize(g, Options{Level: O2, Eval: evaluate, After: func(p Pass, _ *ir.Graph) error {
+	_, err = Optimize(t.Context(), g, Options{Level: O2, Eval: evaluate, After: func(p Pass, _ *ir.Graph) error {
 		if p.Name == "linear" {
 			return no
 		}
@@ -108,7 +109,7 @@ func TestDebug(t *testing.T) {
 		var out strings.Builder
 		d, err := ParseDebug(directives, &out)
 		require.NoError(t, err)
-		_, err = Optimize(parse(t, text), Options{Level: O2, Eval: evaluate, Debug: d})
+		_, err = Optimize(t.Context(), parse(t, text), Options{Level: O2, Eval: evaluate, Debug: d})
 		require.NoError(t, err)
 		return out.String()
 	}

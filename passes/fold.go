@@ -2,6 +2,7 @@
 package passes
 
 import (
+	"context"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -10,7 +11,7 @@ import (
 )
 
 // Evaluator computes the outputs of one node.
-type Evaluator func(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error)
+type Evaluator func(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 
 // maxFolded bounds the bytes of a constant that Fold makes beyond the size of what it was made from: an expansion is
 // better computed when it is needed than carried along.
@@ -24,7 +25,7 @@ func Fold(c *Context) error {
 		rw := ir.NewRewriter(g)
 		hits := 0
 		for _, n := range slices.Clone(g.Nodes()) {
-			h, err := foldNode(rw, n, c.Eval)
+			h, err := foldNode(c.Ctx, rw, n, c.Eval)
 			if err != nil {
 				return err
 			}
@@ -43,7 +44,7 @@ func Fold(c *Context) error {
 }
 
 // foldNode folds what it can of a node's outputs and returns how many.
-func foldNode(rw *ir.Rewriter, n *ir.Node, eval Evaluator) (hits int, err error) {
+func foldNode(ctx context.Context, rw *ir.Rewriter, n *ir.Node, eval Evaluator) (hits int, err error) {
 	missing := 0
 	for _, v := range n.Outputs() {
 		if v == nil || !needed(n, v) {
@@ -84,7 +85,7 @@ func foldNode(rw *ir.Rewriter, n *ir.Node, eval Evaluator) (hits int, err error)
 			return hits, nil
 		}
 	}
-	out, err := eval(n, in)
+	out, err := eval(ctx, n, in)
 	if err != nil {
 		return hits, err
 	}

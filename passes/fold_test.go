@@ -11,8 +11,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-func evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	return ir.Eval(context.Background(), n, in, ir.Host{})
+func evaluate(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return ir.Eval(ctx, n, in, ir.Host{})
 }
 
 // fold parses a graph, folds it and returns the names of the operators that are left.

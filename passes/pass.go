@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"context"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -33,6 +34,7 @@ type Pass struct {
 
 // Context is what a pass works with, and where it tells what it did.
 type Context struct {
+	Ctx   context.Context
 	Graph *ir.Graph
 	Eval  Evaluator
 	// Training is Options.Training.

@@ -38,7 +38,7 @@ func TestRandomGraphs(t *testing.T) {
 		for _, opts := range []Options{{Level: O1}, {Level: O2}, {Level: O2, With: []string{"fuse-siblings"}}} {
 			g := r.g.Clone()
 			opts.Eval, opts.After = evaluate, func(_ Pass, g *ir.Graph) error { return ir.Verify(g) }
-			_, err := Optimize(g, opts)
+			_, err := Optimize(t.Context(), g, opts)
 			require.NoError(t, err)
 			for i, got := range run(t, g, in) {
 				require.Equal(t, names[i], g.Outputs()[i].Name())

@@ -153,7 +153,7 @@ func TestDropoutStaysForTraining(t *testing.T) {
 `
 	for training, nodes := range map[bool]int{false: 1, true: 2} {
 		g := parse(t, text)
-		_, err := Optimize(g, Options{Level: O1, Training: training})
+		_, err := Optimize(t.Context(), g, Options{Level: O1, Training: training})
 		require.NoError(t, err)
 		require.Len(t, g.Nodes(), nodes)
 	}

@@ -108,7 +108,7 @@ func TestAttentionIsOneStep(t *testing.T) {
 		for _, impl := range kernel.Impls() {
 			for _, images := range []int{1, 3} {
 				t.Run(fmt.Sprintf("%s/%v/%d", name, impl, images), func(t *testing.T) {
-					s, err := Compile(g, Options{Threads: 2, Kernels: impl.String()})
+					s, err := Compile(t.Context(), g, Options{Threads: 2, Kernels: impl.String()})
 					require.NoError(t, err)
 					defer s.Close()
 					x, out := fill(tensor.New(tensor.Float32, images, 9, 16)), make([]*tensor.Tensor, 1)

@@ -32,7 +32,7 @@ func digitInputs(t testing.TB) []*tensor.Tensor {
 func lenet(t testing.TB, opts runtime.Options) *runtime.Session {
 	g, err := importer.Open("../testdata/lenet5.onnx")
 	require.NoError(t, err)
-	s, err := runtime.Compile(g, opts)
+	s, err := runtime.Compile(t.Context(), g, opts)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s

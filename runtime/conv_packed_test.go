@@ -23,13 +23,13 @@ func TestWeightsOfTheRun(t *testing.T) {
 			tensor.Data[float32](in[k])[i] = float32((i+k)%7-3) / 8
 		}
 	}
-	reference, err := Compile(g, Options{Kernels: kernel.Generic.String()})
+	reference, err := Compile(t.Context(), g, Options{Kernels: kernel.Generic.String()})
 	require.NoError(t, err)
 	defer reference.Close()
 	want, err := reference.Run(context.Background(), in...)
 	require.NoError(t, err)
 	for _, dir := range []string{"", t.TempDir()} {
-		s, err := Compile(g, Options{Threads: 2, Tune: dir})
+		s, err := Compile(t.Context(), g, Options{Threads: 2, Tune: dir})
 		require.NoError(t, err)
 		defer s.Close()
 		for range 2 {

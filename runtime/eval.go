@@ -65,7 +65,7 @@ func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor) error {
 }
 
 func (p *plan) runBody(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	s, err := p.body(body)
+	s, err := p.body(ctx, body)
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func requireImplsAgree(t *testing.T, text string) {
 	for i := range g.Outputs() {
 		want := evaluated(t, g.Extract(g.Outputs()[i]), x)
 		for _, impl := range kernel.Impls() {
-			s, err := Compile(g, Options{Threads: 2, Kernels: impl.String()})
+			s, err := Compile(t.Context(), g, Options{Threads: 2, Kernels: impl.String()})
 			require.NoError(t, err)
 			defer s.Close()
 			got, err := s.Run(context.Background(), x)

@@ -97,7 +97,7 @@ func compareWithReference(t *testing.T, inputs, node string) {
 	want, err := ir.Eval(context.Background(), n, args, ir.Host{})
 	require.NoError(t, err)
 
-	s, err := Compile(g, Options{Threads: 3})
+	s, err := Compile(t.Context(), g, Options{Threads: 3})
 	require.NoError(t, err)
 	defer s.Close()
 	got, err := s.Run(context.Background(), in...)
@@ -141,7 +141,7 @@ func TestBlocksStayWithinMemory(t *testing.T) {
 }`)
 	x := tensor.New(tensor.Float32, 1, 1, 64, 64)
 	for _, limit := range []int{1 << 30, 200 << 10} {
-		s, err := Compile(g, Options{Threads: 1, MaxMemory: limit})
+		s, err := Compile(t.Context(), g, Options{Threads: 1, MaxMemory: limit})
 		require.NoError(t, err)
 		_, err = s.Run(context.Background(), x)
 		require.NoError(t, err)

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"context"
 	"fmt"
 	"sync"
 
@@ -39,7 +40,7 @@ type step struct {
 	drop          []int // slots outside the arena that no later step reads
 }
 
-func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
+func newPlan(ctx context.Context, s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	g := s.graph.Clone()
 	for i, v := range g.Inputs() {
 		if err := g.SetInputType(v, ir.TensorType(inputs[i])); err != nil {
@@ -49,7 +50,7 @@ func newPlan(s *Session, inputs []*tensor.Tensor) (*plan, error) {
 	if err := g.InferAll(); err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	if err := s.optimize(g); err != nil {
+	if err := s.optimize(ctx, g); err != nil {
 		return nil, err
 	}
 	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{},
@@ -131,7 +132,7 @@ func (p *plan) emit(n *ir.Node, algorithm string, run func(f *frame) error, read
 }
 
 // body is the session of a control-flow body.
-func (p *plan) body(g *ir.Graph) (*Session, error) {
+func (p *plan) body(ctx context.Context, g *ir.Graph) (*Session, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.bodies[g]; s != nil {
@@ -139,7 +140,7 @@ func (p *plan) body(g *ir.Graph) (*Session, error) {
 	}
 	opts := p.session.opts
 	opts.Outputs, opts.InPlace = nil, nil
-	s, err := compile(g, opts, p.session.pool)
+	s, err := compile(ctx, g, opts, p.session.pool)
 	if err == nil {
 		p.bodies[g] = s
 	}

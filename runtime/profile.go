@@ -25,7 +25,7 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 	if err := s.checkInputs(inputs); err != nil {
 		return nil, err
 	}
-	p, err := s.planFor(inputs)
+	p, err := s.planFor(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}

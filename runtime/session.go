@@ -71,8 +71,9 @@ type Session struct {
 	plans []*plan // most recently used first
 }
 
-// Compile makes a session of a graph, which it does not change and which must not change afterwards.
-func Compile(g *ir.Graph, opts Options) (*Session, error) {
+// Compile makes a session of a graph, which it does not change and which must not change afterwards. ctx bounds the
+// compiling alone.
+func Compile(ctx context.Context, g *ir.Graph, opts Options) (*Session, error) {
 	if opts.Threads <= 0 {
 		opts.Threads = goruntime.GOMAXPROCS(0)
 	}
@@ -81,7 +82,7 @@ func Compile(g *ir.Graph, opts Options) (*Session, error) {
 	}
 	if opts.Pool == nil {
 		pool := NewPool(opts.Threads)
-		s, err := compile(g, opts, pool)
+		s, err := compile(ctx, g, opts, pool)
 		if err != nil {
 			pool.Close()
 			return nil, err
@@ -89,10 +90,10 @@ func Compile(g *ir.Graph, opts Options) (*Session, error) {
 		s.close = pool.Close
 		return s, nil
 	}
-	return compile(g, opts, opts.Pool)
+	return compile(ctx, g, opts, opts.Pool)
 }
 
-func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
+func compile(ctx context.Context, g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 	defer recoverTo(&err)
 	if len(opts.Outputs) > 0 {
 		outs := make([]*ir.Value, len(opts.Outputs))
@@ -113,7 +114,7 @@ func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 	if opts.Tune != "" {
 		s.tuner = newTuner(opts.Tune, g, s.impl)
 	}
-	if err := s.optimize(g); err != nil {
+	if err := s.optimize(ctx, g); err != nil {
 		return nil, err
 	}
 	if _, err := replacements(g, opts.InPlace); err != nil {
@@ -123,13 +124,13 @@ func compile(g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
 }
 
 // optimize applies the passes of the options.
-func (s *Session) optimize(g *ir.Graph) error {
+func (s *Session) optimize(ctx context.Context, g *ir.Graph) error {
 	opts := passes.Options{Level: passes.O2}
 	if s.opts.Passes != nil {
 		opts = *s.opts.Passes
 	}
 	opts.Eval = s.evaluate
-	if _, err := passes.Optimize(g, opts); err != nil {
+	if _, err := passes.Optimize(ctx, g, opts); err != nil {
 		return fmt.Errorf("runtime: %w", err)
 	}
 	return nil
@@ -168,7 +169,7 @@ func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor)
 	if err := s.checkInputs(inputs); err != nil {
 		return err
 	}
-	p, err := s.planFor(inputs)
+	p, err := s.planFor(ctx, inputs)
 	if err != nil {
 		return err
 	}
@@ -245,7 +246,7 @@ func accepts(t ir.Type, x *tensor.Tensor) bool {
 }
 
 // planFor is the plan of these input shapes, made where there is none yet.
-func (s *Session) planFor(inputs []*tensor.Tensor) (*plan, error) {
+func (s *Session) planFor(ctx context.Context, inputs []*tensor.Tensor) (*plan, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, p := range s.plans {
@@ -255,7 +256,7 @@ func (s *Session) planFor(inputs []*tensor.Tensor) (*plan, error) {
 			return p, nil
 		}
 	}
-	p, err := newPlan(s, inputs)
+	p, err := newPlan(ctx, s, inputs)
 	if err != nil {
 		return nil, err
 	}
@@ -269,15 +270,15 @@ func (s *Session) planFor(inputs []*tensor.Tensor) (*plan, error) {
 }
 
 // evaluate runs a node's reference, for constant folding.
-func (s *Session) evaluate(n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	return ir.Eval(context.Background(), n, in, ir.Host{Alloc: s.alloc, Run: s.runOnce})
+func (s *Session) evaluate(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	return ir.Eval(ctx, n, in, ir.Host{Alloc: s.alloc, Run: s.runOnce})
 }
 
 // runOnce runs a body without keeping its session.
 func (s *Session) runOnce(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	opts := s.opts
 	opts.Outputs, opts.InPlace = nil, nil
-	sub, err := compile(body, opts, s.pool)
+	sub, err := compile(ctx, body, opts, s.pool)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ const small = `graph "small" opset 17 (%x: float32[N,1,3]) -> (%y, %r) {
 
 func compileText(t testing.TB, text string, opts Options) *Session {
 	t.Helper()
-	s, err := Compile(parse(t, text), opts)
+	s, err := Compile(t.Context(), parse(t, text), opts)
 	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
@@ -56,7 +56,7 @@ func TestRunComputesOnlyTheOutputsAskedFor(t *testing.T) {
 	out, err := s.RunNamed(context.Background(), map[string]*tensor.Tensor{"x": tensor.New(tensor.Float32, 1, 1, 3)})
 	require.NoError(t, err)
 	require.Contains(t, out, "r")
-	_, err = Compile(parse(t, small), Options{Outputs: []string{"relo"}})
+	_, err = Compile(t.Context(), parse(t, small), Options{Outputs: []string{"relo"}})
 	require.ErrorContains(t, err, `runtime: value "relo": not found; nearest: "r",`)
 }
 

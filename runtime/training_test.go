@@ -76,7 +76,7 @@ func compareTraining(t *testing.T, text string) {
 	for _, kernels := range Kernels() {
 		var first []*tensor.Tensor
 		for _, threads := range []int{1, 3} {
-			s, err := Compile(g, Options{Threads: threads, Kernels: kernels, Passes: &passes.Options{Level: passes.O0}})
+			s, err := Compile(t.Context(), g, Options{Threads: threads, Kernels: kernels, Passes: &passes.Options{Level: passes.O0}})
 			require.NoError(t, err)
 			defer s.Close()
 			got, err := s.Run(context.Background(), in...)
@@ -126,7 +126,7 @@ func TestInPlace(t *testing.T) {
 		g := parse(t, text)
 		in := randomInputs(g)
 		want := interpret(t, g, in)
-		s, err := Compile(g, Options{Kernels: kernels, InPlace: map[string]string{"w2": "w", "v2": "v"}})
+		s, err := Compile(t.Context(), g, Options{Kernels: kernels, InPlace: map[string]string{"w2": "w", "v2": "v"}})
 		require.NoError(t, err)
 		defer s.Close()
 		for range 2 {
@@ -154,14 +154,14 @@ func TestInPlace(t *testing.T) {
   %w3 = onnxrun.Momentum(%w2, %dw, %rate) "b"
 }`, "w3", "w", "it is not what a step"},
 	} {
-		_, err := Compile(parse(t, c.text), Options{InPlace: map[string]string{c.out: c.in}})
+		_, err := Compile(t.Context(), parse(t, c.text), Options{InPlace: map[string]string{c.out: c.in}})
 		require.ErrorContains(t, err, c.err)
 	}
 	// An operator without a kernel for its element type is written in place, too.
 	g := parse(t, `graph "g" opset 21 (%w: float64[2], %dw: float64[2], %rate: float64[]) -> (%w2) {
   %w2 = onnxrun.Momentum(%w, %dw, %rate) "update"
 }`)
-	s, err := Compile(g, Options{InPlace: map[string]string{"w2": "w"}})
+	s, err := Compile(t.Context(), g, Options{InPlace: map[string]string{"w2": "w"}})
 	require.NoError(t, err)
 	defer s.Close()
 	w := tensor.FromSlice([]float64{1, 2}, 2)

@@ -84,7 +84,7 @@ func (t *Trainer) blame(ctx context.Context, rate float64) error {
 func (t *Trainer) firstNotFinite(ctx context.Context, g *ir.Graph, values []string) (int, error) {
 	opts := t.opts.Runtime
 	opts.Outputs, opts.Passes = values, &passes.Options{Level: passes.O0}
-	session, err := runtime.Compile(g, opts)
+	session, err := runtime.Compile(ctx, g, opts)
 	if err != nil {
 		return -1, err
 	}

@@ -54,7 +54,7 @@ func right(scores, targets *tensor.Tensor) (n int) {
 
 // A training loop of one's own: a batch, a rate and a step, as often as one likes.
 func ExampleTrainer_Step() {
-	tr, err := train.New(linear(), train.Options{Optimizer: train.Optimizer{Kind: train.Adam}})
+	tr, err := train.New(context.Background(), linear(), train.Options{Optimizer: train.Optimizer{Kind: train.Adam}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func ExampleLoss() {
 		margin := b.Do(&ops.Relu{}, b.Do(&ops.Sub{}, b.Number(1), b.Do(&ops.Mul{}, sign, scores)))
 		return b.Do(&ops.ReduceMean{}, b.Do(&ops.Mul{}, b.Do(&ops.Mul{}, margin, margin), weights))
 	}
-	tr, err := train.New(linear(), train.Options{Loss: hinge, Optimizer: train.Optimizer{Momentum: 0.9}})
+	tr, err := train.New(context.Background(), linear(), train.Options{Loss: hinge, Optimizer: train.Optimizer{Momentum: 0.9}})
 	if err != nil {
 		log.Fatal(err)
 	}

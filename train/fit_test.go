@@ -92,7 +92,7 @@ func small(t *testing.T) *ir.Graph {
 
 func trainer(t *testing.T, opts train.Options) *train.Trainer {
 	t.Helper()
-	tr, err := train.New(small(t), opts)
+	tr, err := train.New(t.Context(), small(t), opts)
 	require.NoError(t, err)
 	t.Cleanup(tr.Close)
 	return tr

@@ -42,7 +42,7 @@ const twoNorms = `graph "g" (%x: float32[N,2]) -> (%y) {
 func steps(t *testing.T, text string, opts train.Options) (changed []string, after *ir.Graph) {
 	g := parse(t, text)
 	before := print(t, g)
-	tr, err := train.New(g, opts)
+	tr, err := train.New(t.Context(), g, opts)
 	require.NoError(t, err)
 	defer tr.Close()
 	for i := range 3 {
@@ -96,7 +96,7 @@ func TestWhatLearns(t *testing.T) {
 // A factor of the rate is that: with plain gradient descent, a step goes that far.
 func TestRateFactor(t *testing.T) {
 	step := func(rate func(string) float64) map[string][]float32 {
-		tr, err := train.New(two(t), train.Options{Rate: rate})
+		tr, err := train.New(t.Context(), two(t), train.Options{Rate: rate})
 		require.NoError(t, err)
 		defer tr.Close()
 		feeds := sixImages(false)
@@ -134,10 +134,10 @@ func TestTrainerErrors(t *testing.T) {
 		{train.Options{Rate: func(string) float64 { return 0 }}, "train: nothing is left to learn: the model has no parameters that are not frozen"},
 		{train.Options{Rate: func(string) float64 { return -1 }}, `train: parameter "fc1.w": its rate is multiplied by -1, expects a number of at least 0`},
 	} {
-		_, err := train.New(two(t), c.opts)
+		_, err := train.New(t.Context(), two(t), c.opts)
 		require.EqualError(t, err, c.want)
 	}
-	_, err := train.New(parse(t, `graph "g" (%x: float32[N,2], %y: float32[N,2]) -> (%z) {
+	_, err := train.New(t.Context(), parse(t, `graph "g" (%x: float32[N,2], %y: float32[N,2]) -> (%z) {
   %w: float32[2,2] = const [1.0, 2.0, 3.0, 4.0]
   %a = MatMul(%x, %w) "fc"
   %z = Add(%a, %y) "sum"
@@ -145,7 +145,7 @@ func TestTrainerErrors(t *testing.T) {
 `), train.Options{})
 	require.EqualError(t, err, "train: the model has 2 inputs ([x y]), expects one")
 
-	tr, err := train.New(two(t), train.Options{})
+	tr, err := train.New(t.Context(), two(t), train.Options{})
 	require.NoError(t, err)
 	defer tr.Close()
 	require.Equal(t, []string{"x", train.Targets}, tr.Feeds())
@@ -202,7 +202,7 @@ func TestTiedWeights(t *testing.T) {
 	apart := strings.NewReplacer("%r, %w, %b", "%r, %v, %c", "  %h =", "  %v: float32[2,2] = const [1.0, -0.5, 0.25, 1.5]\n  %c: float32[2] = const [0.0, 0.0]\n  %h =").Replace(tied)
 	opts := train.Options{Gradients: true}
 	gradients := func(text string) map[string]*tensor.Tensor {
-		tr, err := train.New(parse(t, text), opts)
+		tr, err := train.New(t.Context(), parse(t, text), opts)
 		require.NoError(t, err)
 		defer tr.Close()
 		r, err := tr.Step(t.Context(), 0.1, map[string]*tensor.Tensor{"x": scatter(1, 0, 2, 2), train.Targets: tensor.FromSlice([]float32{1, 0, 0, 1}, 2, 2)})
@@ -236,7 +236,7 @@ func TestDecayLeavesBiases(t *testing.T) {
 `
 	for _, kind := range []string{train.SGD, train.Adam, train.AdamW} {
 		step := func(decay float64) map[string][]float32 {
-			tr, err := train.New(parse(t, text), train.Options{Optimizer: train.Optimizer{Kind: kind, Decay: decay}})
+			tr, err := train.New(t.Context(), parse(t, text), train.Options{Optimizer: train.Optimizer{Kind: kind, Decay: decay}})
 			require.NoError(t, err)
 			defer tr.Close()
 			_, err = tr.Step(t.Context(), 0.1, map[string]*tensor.Tensor{"x": scatter(1, 0, 2, 2), train.Targets: tensor.FromSlice([]float32{1, 0, 0, 1}, 2, 2)})
@@ -268,7 +268,7 @@ func TestScoresOfOnePixel(t *testing.T) {
 			want = m
 		}
 		require.Equal(t, want, m)
-		tr, err := train.New(parse(t, text), train.Options{})
+		tr, err := train.New(t.Context(), parse(t, text), train.Options{})
 		require.NoError(t, err)
 		h, err := tr.Fit(t.Context(), src, train.FitOptions{Epochs: 1, Rate: 1e-30})
 		tr.Close()
@@ -288,7 +288,7 @@ func TestWeightsThatAreNotFinite(t *testing.T) {
 	loss := func(b *train.Builder, scores *ir.Value) *ir.Value { // sqrt(0) has no gradient
 		return b.Do(ir.New[ops.ReduceSum](), b.Do(&ops.Sqrt{}, b.Do(&ops.Mul{}, scores, b.Number(0))))
 	}
-	tr, err := train.New(two(t), train.Options{Loss: loss})
+	tr, err := train.New(t.Context(), two(t), train.Options{Loss: loss})
 	require.NoError(t, err)
 	defer tr.Close()
 	path := t.TempDir() + "/run.onnx"
@@ -302,7 +302,7 @@ func TestWeightsThatAreNotFinite(t *testing.T) {
 // A step drops what its seed says, where the layer is not frozen; the model keeps its Dropout.
 func TestStepsDropOut(t *testing.T) {
 	loss := func(seed uint64, frozen func(string) bool) float64 {
-		tr, err := train.New(parse(t, twoNorms), train.Options{Seed: seed, Frozen: frozen})
+		tr, err := train.New(t.Context(), parse(t, twoNorms), train.Options{Seed: seed, Frozen: frozen})
 		require.NoError(t, err)
 		defer tr.Close()
 		targets := batchOf(tensor.New(tensor.Float32, 4, 2), 3).Targets

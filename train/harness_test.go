@@ -220,7 +220,7 @@ func compare(t tester, g *ir.Graph, inputs map[string]*tensor.Tensor, values []*
 func optimized(t tester, g *ir.Graph, inputs map[string]*tensor.Tensor, gradients []*ir.Value, want []*tensor.Tensor) {
 	t.Helper()
 	o := g.Extract(gradients...)
-	_, err := passes.Optimize(o, passes.Options{Level: passes.O1, After: func(_ passes.Pass, g *ir.Graph) error { return ir.Verify(g) }})
+	_, err := passes.Optimize(context.Background(), o, passes.Options{Level: passes.O1, After: func(_ passes.Pass, g *ir.Graph) error { return ir.Verify(g) }})
 	require.NoError(t, err)
 	got, err := interpret(o, inputs, o.Outputs()...)
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ func Judge(ctx context.Context, model *ir.Graph, src Source, opts runtime.Option
 		return Metrics{}, err
 	}
 	opts.Outputs, opts.Passes = []string{scores.Name()}, nil
-	session, err := runtime.Compile(model, opts)
+	session, err := runtime.Compile(ctx, model, opts)
 	if err != nil {
 		return Metrics{}, err
 	}

@@ -82,7 +82,7 @@ func (n *network) agree() {
 }
 
 func (n *network) agreeBy(want []*tensor.Tensor, opts runtime.Options, tolerance float64) {
-	s, err := runtime.Compile(n.g, opts)
+	s, err := runtime.Compile(context.Background(), n.g, opts)
 	require.NoError(n, err)
 	defer s.Close()
 	in := make([]*tensor.Tensor, len(s.Inputs()))
@@ -176,7 +176,7 @@ func TestKernelsOfTraining(t *testing.T) {
 			y := n.conv(set(c.change), n.input(c.x...), c.w[0], true, c.w[2:]...)
 			n.differentiate(y)
 			n.agree()
-			s, err := runtime.Compile(n.g, runtime.Options{Threads: 2})
+			s, err := runtime.Compile(context.Background(), n.g, runtime.Options{Threads: 2})
 			require.NoError(t, err)
 			defer s.Close()
 			in := make([]*tensor.Tensor, len(s.Inputs()))

@@ -88,7 +88,7 @@ func TestLossesArePyTorchs(t *testing.T) {
 	require.Len(t, want, len(losses))
 	for name, loss := range losses {
 		t.Run(name, func(t *testing.T) {
-			tr, err := train.New(two(t), train.Options{Loss: loss, Gradients: true})
+			tr, err := train.New(t.Context(), two(t), train.Options{Loss: loss, Gradients: true})
 			require.NoError(t, err)
 			defer tr.Close()
 			all, feeds := sixImages(name == "mixed targets" || name == "smoothing of mixed targets"), map[string]*tensor.Tensor{}
@@ -119,7 +119,7 @@ func TestOptimizersArePyTorchs(t *testing.T) {
 	want := figures(t).Optimizers
 	require.Len(t, want, len(optimizers))
 	for name, optimizer := range optimizers {
-		tr, err := train.New(two(t), train.Options{Optimizer: optimizer})
+		tr, err := train.New(t.Context(), two(t), train.Options{Optimizer: optimizer})
 		require.NoError(t, err)
 		defer tr.Close()
 		feeds := sixImages(false)
@@ -168,14 +168,14 @@ func TestLossErrors(t *testing.T) {
 			}, `train: loss: input "hidden": the model has a value of that name`,
 		},
 	} {
-		_, err := train.New(two(t), train.Options{Loss: c.loss})
+		_, err := train.New(t.Context(), two(t), train.Options{Loss: c.loss})
 		require.ErrorContains(t, err, c.want)
 	}
 }
 
 // Nothing of a batch counts where all of its classes have weight 0: there is no loss, and the step changes nothing.
 func TestBatchWithoutWeight(t *testing.T) {
-	tr, err := train.New(two(t), train.Options{Loss: train.CrossEntropy(0, []float32{0, 1, 0})})
+	tr, err := train.New(t.Context(), two(t), train.Options{Loss: train.CrossEntropy(0, []float32{0, 1, 0})})
 	require.NoError(t, err)
 	defer tr.Close()
 	before := weights(tr)

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -196,10 +197,10 @@ func (b *stepBuilder) keep(in, next *ir.Value, model, inPlace bool) {
 }
 
 // compile makes the trainer.
-func (b *stepBuilder) compile() (*Trainer, error) {
+func (b *stepBuilder) compile(ctx context.Context) (*Trainer, error) {
 	opts := b.opts.Runtime
 	opts.Outputs, opts.InPlace, opts.Passes = nil, b.inPlace, &passes.Options{Level: passes.O2}
-	session, err := runtime.Compile(b.g, opts)
+	session, err := runtime.Compile(ctx, b.g, opts)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 // execute runs a graph by the runtime.
 func execute(t *testing.T, g *ir.Graph, x *tensor.Tensor) *tensor.Tensor {
 	t.Helper()
-	s, err := runtime.Compile(g, runtime.Options{})
+	s, err := runtime.Compile(t.Context(), g, runtime.Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	out, err := s.Run(context.Background(), x)

@@ -132,7 +132,7 @@ func TestStepsArePyTorchs(t *testing.T) {
 				t.Run(name+"/"+method+"/"+kernels, func(t *testing.T) {
 					g := build(t)
 					begin(t, g)
-					tr, err := train.New(g, train.Options{Optimizer: optimizer.Optimizer, Gradients: true, Runtime: runtime.Options{Kernels: kernels, Threads: 2}})
+					tr, err := train.New(t.Context(), g, train.Options{Optimizer: optimizer.Optimizer, Gradients: true, Runtime: runtime.Options{Kernels: kernels, Threads: 2}})
 					require.NoError(t, err)
 					defer tr.Close()
 					order := names(train.Parameters(g))
@@ -229,7 +229,7 @@ func norm(x []float32) float64 {
 }
 
 func byKernels(t *testing.T, g *ir.Graph, inputs map[string]*tensor.Tensor, outputs []*ir.Value) []*tensor.Tensor {
-	s, err := runtime.Compile(g.Extract(outputs...), runtime.Options{Threads: 2})
+	s, err := runtime.Compile(t.Context(), g.Extract(outputs...), runtime.Options{Threads: 2})
 	require.NoError(t, err)
 	defer s.Close()
 	in := make([]*tensor.Tensor, len(s.Inputs()))

@@ -83,7 +83,7 @@ const (
 // New prepares the teaching of a model, which stays as it is. The model may have the shape of one for inference; it is put
 // through the passes that keep it trainable. It is to have one input, and scores of N×classes or N×classes×1×1 (Scores).
 // What cannot be differentiated is told here (ErrNotDifferentiable, with *ir.Error).
-func New(model *ir.Graph, opts Options) (*Trainer, error) {
+func New(ctx context.Context, model *ir.Graph, opts Options) (*Trainer, error) {
 	if err := opts.Optimizer.Check(); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func New(model *ir.Graph, opts Options) (*Trainer, error) {
 		opts.Loss = CrossEntropy(0, nil)
 	}
 	base := model.Clone()
-	if _, err := passes.Optimize(base, passes.Options{Level: passes.O1, Training: true}); err != nil {
+	if _, err := passes.Optimize(ctx, base, passes.Options{Level: passes.O1, Training: true}); err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	base.Metadata = slices.DeleteFunc(base.Metadata, func(kv ir.KeyValue) bool { return kv.Key == CheckpointKey })
@@ -105,7 +105,7 @@ func New(model *ir.Graph, opts Options) (*Trainer, error) {
 	if err := b.build(); err != nil {
 		return nil, err
 	}
-	return b.compile()
+	return b.compile(ctx)
 }
 
 // Image is the name of the model's input.

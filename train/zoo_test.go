@@ -26,7 +26,7 @@ func TestSurgeryOfTheZoo(t *testing.T) {
 			t.Run(name+"/"+form, func(t *testing.T) {
 				g, err := zoo.Build(name, zoo.Options{})
 				require.NoError(t, err)
-				_, err = passes.Optimize(g, passes.Options{Level: level})
+				_, err = passes.Optimize(t.Context(), g, passes.Options{Level: level})
 				require.NoError(t, err)
 				if level == passes.O2 {
 					g = reread(t, g)

@@ -27,7 +27,7 @@ func TestAlgorithmsAgree(t *testing.T) {
 			}
 			run := func(opts runtime.Options) []float32 {
 				opts.Outputs = []string{scores}
-				s, err := runtime.Compile(g, opts)
+				s, err := runtime.Compile(t.Context(), g, opts)
 				require.NoError(t, err)
 				defer s.Close()
 				out, err := s.Run(context.Background(), x)

@@ -97,7 +97,7 @@ func build(t *testing.T, name string) *ir.Graph {
 // classify is the probabilities of each image of x.
 func classify(t *testing.T, g *ir.Graph, x *tensor.Tensor) [][]float32 {
 	t.Helper()
-	s, err := runtime.Compile(g, runtime.Options{})
+	s, err := runtime.Compile(t.Context(), g, runtime.Options{})
 	require.NoError(t, err)
 	defer s.Close()
 	out, err := s.Run(context.Background(), x)

@@ -143,7 +143,7 @@ func TestFreshWeightsKeepTheScale(t *testing.T) {
 		require.NoError(t, err)
 		x := tensor.New(tensor.Float32, append([]int{2}, published[name].image...)...)
 		initial.Uniform(tensor.Data[float32](x), 1, "image", float32(math.Sqrt(3)))
-		s, err := runtime.Compile(g, runtime.Options{Outputs: []string{"prob", g.Value("prob").Def().In(0).Name()}})
+		s, err := runtime.Compile(t.Context(), g, runtime.Options{Outputs: []string{"prob", g.Value("prob").Def().In(0).Name()}})
 		require.NoError(t, err)
 		out, err := s.Run(context.Background(), x)
 		require.NoError(t, err)

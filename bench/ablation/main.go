@@ -65,7 +65,7 @@ func measure(arg string, threads int, d time.Duration) (*column, error) {
 		return nil, err
 	}
 	c := &column{model: strings.TrimSuffix(filepath.Base(arg), ".onnx"), ratios: map[string]float64{}}
-	stats, err := passes.Optimize(g.Clone(), passes.Options{Level: passes.O2})
+	stats, err := passes.Optimize(context.Background(), g.Clone(), passes.Options{Level: passes.O2})
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ const turn = 50 * time.Millisecond
 func compare(g *ir.Graph, opts passes.Options, threads int, d time.Duration) (ratio, all float64, err error) {
 	var sides [2]func() error
 	for i, o := range []passes.Options{opts, {Level: passes.O2}} {
-		s, err := runtime.Compile(g, runtime.Options{Threads: threads, Passes: &o})
+		s, err := runtime.Compile(context.Background(), g, runtime.Options{Threads: threads, Passes: &o})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -85,7 +85,7 @@ type comparison struct {
 }
 
 func newComparison(m *onnxrun.Model, path string) (*comparison, error) {
-	s, err := runtime.Compile(m.Graph(), runtime.Options{})
+	s, err := runtime.Compile(context.Background(), m.Graph(), runtime.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,7 @@ func (m *model) logits(g *ir.Graph) ([]float32, int, error) {
 	if _, ok := v.Def().Op.(*ops.Softmax); ok {
 		v = v.Def().In(0)
 	}
-	s, err := runtime.Compile(g, runtime.Options{Outputs: []string{v.Name()}})
+	s, err := runtime.Compile(context.Background(), g, runtime.Options{Outputs: []string{v.Name()}})
 	if err != nil {
 		return nil, 0, err
 	}
@@ -210,7 +210,7 @@ func (m *model) race(other *ir.Graph, length time.Duration) (before, after time.
 	var runs [2]func() error
 	var times [2][]time.Duration
 	for i, g := range []*ir.Graph{m.graph, other} {
-		s, err := runtime.Compile(g, runtime.Options{})
+		s, err := runtime.Compile(context.Background(), g, runtime.Options{})
 		if err != nil {
 			return 0, 0, err
 		}

@@ -62,7 +62,7 @@ const (
 )
 
 func (c *config) compare(m *model, threads int, limits *runtime.Limits, rep *report) (*result, error) {
-	s, err := runtime.Compile(m.graph, runtime.Options{Threads: threads, Kernels: c.kernels})
+	s, err := runtime.Compile(context.Background(), m.graph, runtime.Options{Threads: threads, Kernels: c.kernels})
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +118,7 @@ func (c *config) disagree(m *model, x *tensor.Tensor, threads int) (float64, err
 			return 0, err
 		}
 	}
-	s, err := runtime.Compile(g, runtime.Options{Threads: threads, Kernels: c.kernels})
+	s, err := runtime.Compile(context.Background(), g, runtime.Options{Threads: threads, Kernels: c.kernels})
 	if err != nil {
 		return 0, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -62,7 +63,7 @@ func (c *config) prove(arg string) (rows []row, err error) {
 	}
 	for _, level := range c.levels {
 		o := g.Clone()
-		if _, err := passes.Optimize(o, passes.Options{Level: level}); err != nil {
+		if _, err := passes.Optimize(context.Background(), o, passes.Options{Level: level}); err != nil {
 			return rows, err
 		}
 		done := map[int]bool{}

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -94,7 +95,7 @@ func count(arg string) (*row, error) {
 	r := &row{model: strings.TrimSuffix(filepath.Base(arg), ".onnx"), file: len(g.Nodes())}
 	optimized := func(g *ir.Graph, level passes.Level) ([]string, error) {
 		g = g.Clone()
-		_, err := passes.Optimize(g, passes.Options{Level: level})
+		_, err := passes.Optimize(context.Background(), g, passes.Options{Level: level})
 		return operators(g), err
 	}
 	exact, err := optimized(g, passes.O1)

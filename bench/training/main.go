@@ -4,6 +4,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -121,7 +122,7 @@ func newProbe(c *config) (*runtime.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return runtime.Compile(g, runtime.Options{Threads: c.threads, Kernels: c.kernels})
+	return runtime.Compile(context.Background(), g, runtime.Options{Threads: c.threads, Kernels: c.kernels})
 }
 
 // images is images a second, in three digits or more.

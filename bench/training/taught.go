@@ -23,7 +23,7 @@ func newTaught(name string, batch int, opts runtime.Options) (*taught, error) {
 		return nil, err
 	}
 	image, classes := g.Inputs()[0].Type().Shape, g.Outputs()[0].Type().Shape
-	t, err := train.New(g, train.Options{Optimizer: train.Optimizer{Momentum: momentum}, Runtime: opts})
+	t, err := train.New(context.Background(), g, train.Options{Optimizer: train.Optimizer{Momentum: momentum}, Runtime: opts})
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (a *app) benchCommand() *cobra.Command {
 		Example: "  onnxrun bench alexnet.onnx\n  onnxrun bench model.onnx --threads 1 --batch 8 --time 5s",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, in, err := a.openRandom(args[0], f)
+			s, in, err := a.openRandom(cmd.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

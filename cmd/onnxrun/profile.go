@@ -39,7 +39,7 @@ needs fewer, such as Winograd's, can pass 100 %. The most expensive step comes f
 		Example: "  onnxrun profile resnet50.onnx\n  onnxrun profile resnet50.onnx --threads 1 --batch 8 --order",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			s, in, err := a.openRandom(args[0], f)
+			s, in, err := a.openRandom(cmd.Context(), args[0], f)
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ func (f *modelFlags) add(cmd *cobra.Command) {
 }
 
 // openRandom compiles a model and makes random inputs for it.
-func (a *app) openRandom(path string, f modelFlags) (*runtime.Session, []*tensor.Tensor, error) {
+func (a *app) openRandom(ctx context.Context, path string, f modelFlags) (*runtime.Session, []*tensor.Tensor, error) {
 	g, err := a.loadGraph(path)
 	if err != nil {
 		return nil, nil, err
@@ -34,7 +35,7 @@ func (a *app) openRandom(path string, f modelFlags) (*runtime.Session, []*tensor
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := runtime.Compile(g, opts)
+	s, err := runtime.Compile(ctx, g, opts)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -39,7 +39,7 @@ every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
 			if err != nil {
 				return err
 			}
-			s, err := runtime.Compile(g, opts)
+			s, err := runtime.Compile(cmd.Context(), g, opts)
 			if err != nil {
 				return err
 			}

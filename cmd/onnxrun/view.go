@@ -130,7 +130,7 @@ func (a *app) profileGraph(ctx context.Context, g *ir.Graph, f *viewFlags) ([]ru
 	if err != nil {
 		return nil, err
 	}
-	s, err := runtime.Compile(g, opts)
+	s, err := runtime.Compile(ctx, g, opts)
 	if err != nil {
 		return nil, err
 	}

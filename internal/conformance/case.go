@@ -138,7 +138,7 @@ func runSet(ctx context.Context, g *ir.Graph, set string, opts Options) (worst f
 	if g, err = fitInputs(g, in); err != nil {
 		return 0, err
 	}
-	s, err := runtime.Compile(g, opts.Runtime)
+	s, err := runtime.Compile(ctx, g, opts.Runtime)
 	if err != nil {
 		return 0, err
 	}

@@ -31,7 +31,7 @@ func TestPrefixes(t *testing.T) {
 			typ.Shape[0] = ir.Known(1)
 			require.NoError(t, g.SetInputType(x, typ))
 			require.NoError(t, g.InferAll())
-			stats, err := passes.Optimize(g.Clone(), passes.Options{Level: passes.O2})
+			stats, err := passes.Optimize(t.Context(), g.Clone(), passes.Options{Level: passes.O2})
 			require.NoError(t, err)
 
 			in := noise(typ.Shape)
@@ -51,7 +51,7 @@ func TestPrefixes(t *testing.T) {
 
 // outputs runs a graph after the first passes of -O2; -1 stands for none.
 func outputs(t *testing.T, g *ir.Graph, in *tensor.Tensor, stopAfter int) []*tensor.Tensor {
-	s, err := runtime.Compile(g, runtime.Options{Passes: &passes.Options{Level: passes.O2, StopAfter: stopAfter}})
+	s, err := runtime.Compile(t.Context(), g, runtime.Options{Passes: &passes.Options{Level: passes.O2, StopAfter: stopAfter}})
 	require.NoError(t, err)
 	defer s.Close()
 	out, err := s.Run(context.Background(), in)
