@@ -7,17 +7,18 @@ import (
 	"strconv"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 )
 
 // external finds the data of tensors that lie in files of their own. Only files below the model's folder are opened:
 // os.Root refuses "..", absolute paths and links that lead out.
 type external struct {
 	dir   string // empty: the model was not read from a file, and has no folder
-	files map[string]*file
+	files map[string]*mapped.File
 }
 
 // data is the bytes that a tensor's external_data entries describe, and the file that they lie in; size is what its type and shape need.
-func (e *external) data(entries []*onnxpb.StringStringEntryProto, size int) ([]byte, *file, error) {
+func (e *external) data(entries []*onnxpb.StringStringEntryProto, size int) ([]byte, *mapped.File, error) {
 	var location string
 	offset, length := 0, -1
 	for _, kv := range entries {
@@ -41,13 +42,13 @@ func (e *external) data(entries []*onnxpb.StringStringEntryProto, size int) ([]b
 	if err != nil {
 		return nil, nil, fmt.Errorf("external data: %w", err)
 	}
-	if offset > len(f.data) || size > len(f.data)-offset {
-		return nil, nil, fmt.Errorf("external data: %q has %d bytes, %d at offset %d were promised", location, len(f.data), size, offset)
+	if offset > len(f.Bytes()) || size > len(f.Bytes())-offset {
+		return nil, nil, fmt.Errorf("external data: %q has %d bytes, %d at offset %d were promised", location, len(f.Bytes()), size, offset)
 	}
-	return f.data[offset : offset+size : offset+size], f, nil
+	return f.Bytes()[offset : offset+size : offset+size], f, nil
 }
 
-func (e *external) open(location string) (*file, error) {
+func (e *external) open(location string) (*mapped.File, error) {
 	switch {
 	case location == "":
 		return nil, fmt.Errorf("no location")
@@ -67,13 +68,12 @@ func (e *external) open(location string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	m, err := mapOpened(f)
+	m, err := mapped.Opened(f, mapped.CopyUpTo)
 	if err != nil {
 		return nil, err
 	}
 	if e.files == nil {
-		e.files = map[string]*file{}
+		e.files = map[string]*mapped.File{}
 	}
 	e.files[location] = m
 	return m, nil

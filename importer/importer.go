@@ -1,5 +1,11 @@
 // Package importer reads ONNX files into graphs: IR version 3 to current, opset 1 to current. Old forms of operators are
-// brought to their newest one on the way in; weights stay in the memory-mapped file.
+// brought to their newest one on the way in. Weights stay where the file has them: in a copy of a file of up to 32 MB, else
+// in a read-only mapping of it.
+//
+// A mapped file should not change while its graph is in use; one that is replaced by renaming or deleted does not. Where it
+// is truncated or written to, the functions of this module end with a *ChangedError, as far as they can tell by its size and
+// time and by what cannot be read any more. Code of one's own that reads the elements of constants can ask for the same
+// with debug.SetPanicOnFault.
 package importer
 
 import (
@@ -13,13 +19,17 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 )
 
 // ErrUnsupported is what a valid model asks for and this project does not have; errors.Is finds it.
 var ErrUnsupported = ir.ErrUnsupported
 
-// Open reads a model file. Its constants alias the mapped file, which must not change while the graph is in use.
+// ChangedError is a model file, or one of its data, that is not any more what it was when it was opened.
+type ChangedError = mapped.ChangedError
+
+// Open reads a model file. Its constants alias the file's bytes; see the package documentation.
 func Open(path string) (*ir.Graph, error) {
 	g, problems, err := load(path)
 	return result(g, problems, err)
@@ -31,12 +41,17 @@ func Read(r io.Reader) (*ir.Graph, error) {
 	if err != nil {
 		return nil, fmt.Errorf("importer: %w", err)
 	}
-	g, problems, err := decode(&file{data: data}, "")
+	return ReadBytes(data)
+}
+
+// ReadBytes is Read for bytes that lie in memory, and do not change while the graph is in use.
+func ReadBytes(data []byte) (*ir.Graph, error) {
+	g, problems, err := decode(mapped.Memory(data), "")
 	return result(g, problems, err)
 }
 
 func load(path string) (*ir.Graph, []Problem, error) {
-	f, err := openFile(path)
+	f, err := mapped.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,28 +77,34 @@ func result(g *ir.Graph, problems []Problem, err error) (*ir.Graph, error) {
 }
 
 // decode turns a file into a graph. Faults of single nodes are returned as problems; err says that there is no model.
-func decode(f *file, dir string) (*ir.Graph, []Problem, error) {
-	if len(f.data) == 0 {
+func decode(f *mapped.File, dir string) (g *ir.Graph, problems []Problem, err error) {
+	im := &importer{decoder: decoder{file: f, external: external{dir: dir}}}
+	defer mapped.Guard(im.decoder.files, &err)()
+	data := f.Bytes()
+	if len(data) == 0 {
 		return nil, nil, errors.New("the file is empty")
 	}
-	skel, cuts, err := skeleton(modelShape, f.data)
+	skel, cuts, err := skeleton(modelShape, data)
 	if err != nil {
-		return nil, nil, notAModel(f.data, err)
+		return nil, nil, notAModel(data, err)
 	}
 	var model onnxpb.ModelProto
 	if err := proto.Unmarshal(skel, &model); err != nil {
-		return nil, nil, notAModel(f.data, err)
+		return nil, nil, notAModel(data, err)
 	}
 	if model.Graph == nil || model.IrVersion == 0 {
-		return nil, nil, notAModel(f.data, errors.New("no graph or no IR version in it"))
+		return nil, nil, notAModel(data, errors.New("no graph or no IR version in it"))
 	}
-	im := &importer{decoder: decoder{file: f, cuts: cuts, external: external{dir: dir}}}
-	g, err := im.model(&model)
-	if err != nil {
+	im.decoder.cuts = cuts
+	if g, err = im.model(&model); err != nil {
+		return nil, nil, err
+	}
+	files := im.decoder.files()
+	if err := files.Check(); err != nil {
 		return nil, nil, err
 	}
 	if g != nil {
-		g.KeepAlive([]any{f, im.decoder.external.files})
+		g.KeepAlive(files)
 	}
 	return g, append(im.problems, im.warnings...), nil
 }

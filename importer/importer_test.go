@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -105,15 +106,15 @@ func TestWeightsStayInTheFile(t *testing.T) {
 	floats := make([]float32, 100)
 	floats[99] = 7
 	m.Graph.Initializer = append(m.Graph.Initializer, &onnxpb.TensorProto{Name: "v", DataType: 1, Dims: []int64{100}, FloatData: floats})
-	f := &file{data: encode(t, m)}
-	g, problems, err := decode(f, "")
+	data := encode(t, m)
+	g, problems, err := decode(mapped.Memory(data), "")
 	require.NoError(t, err)
 	require.Empty(t, problems)
 	for _, name := range []string{"w", "v"} {
 		c := g.Value(name).Const()
-		at := bytes.Index(f.data, c.Bytes())
+		at := bytes.Index(data, c.Bytes())
 		require.GreaterOrEqual(t, at, 0)
-		require.True(t, within(f.data, c.Bytes()), name)
+		require.True(t, within(data, c.Bytes()), name)
 	}
 	require.Equal(t, float32(7), tensor.Data[float32](g.Value("v").Const())[99])
 }

@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -111,7 +112,7 @@ func faults(problems []Problem) error {
 
 // Check reports all that is wrong with a model file: every unsupported operator and attribute with its node, and, as
 // warnings, weights that are not finite. err says that the file is not a model at all.
-func Check(path string) ([]Problem, error) {
+func Check(path string) (problems []Problem, err error) {
 	g, problems, err := load(path)
 	if err != nil {
 		return nil, fmt.Errorf("importer: %w", err)
@@ -119,6 +120,7 @@ func Check(path string) ([]Problem, error) {
 	if g == nil {
 		return problems, nil
 	}
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	return append(problems, weights(g)...), nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -42,7 +43,7 @@ func DecodeTensor(data []byte) (t *tensor.Tensor, name string, err error) {
 
 // decoder turns the tensors of skeletons into tensors.
 type decoder struct {
-	file     *file // that the cuts are slices of; nil where their memory is not a mapping
+	file     *mapped.File // that the cuts are slices of; nil where their memory is not a mapping
 	cuts     []cut
 	external external
 	spent    int
@@ -55,11 +56,20 @@ const (
 	expansionRate = 16
 )
 
+// files is what tensors may lie in, as far as has been read.
+func (d *decoder) files() mapped.Files {
+	files := mapped.Files{d.file}
+	for _, f := range d.external.files {
+		files = append(files, f)
+	}
+	return files
+}
+
 // spend counts n bytes that the file does not have.
 func (d *decoder) spend(n int) error {
 	limit := maxExpansion
 	if d.file != nil {
-		limit += expansionRate * min(len(d.file.data), math.MaxInt/expansionRate-maxExpansion)
+		limit += expansionRate * min(len(d.file.Bytes()), math.MaxInt/expansionRate-maxExpansion)
 	}
 	if n > limit-d.spent {
 		return fmt.Errorf("takes more memory than a file of this size may: %w", ErrUnsupported)
@@ -103,7 +113,7 @@ func (d *decoder) tensor(p *onnxpb.TensorProto) (*tensor.Tensor, error) {
 
 // raw is the tensor's elements as bytes in the layout of raw_data, if that is how the file has them, and the file that
 // they lie in, if that is mapped.
-func (d *decoder) raw(p *onnxpb.TensorProto, dt tensor.DType, n int) (data []byte, from *file, ok bool, err error) {
+func (d *decoder) raw(p *onnxpb.TensorProto, dt tensor.DType, n int) (data []byte, from *mapped.File, ok bool, err error) {
 	if p.DataLocation == onnxpb.TensorProto_EXTERNAL {
 		if dt == tensor.String {
 			return nil, nil, false, fmt.Errorf("strings cannot lie in an external file")

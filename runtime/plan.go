@@ -24,6 +24,8 @@ type plan struct {
 	rectified map[int]rectified
 	arena     int // bytes
 	scratch   int // float32s for each worker
+	// readsFiles says that Runs read mapped files.
+	readsFiles bool
 
 	mu     sync.Mutex
 	free   []*frame
@@ -75,7 +77,7 @@ func newPlan(ctx context.Context, s *Session, inputs []*tensor.Tensor) (*plan, e
 	if need := p.arena + 4*p.scratch*s.opts.Threads; need > s.opts.MaxMemory {
 		return nil, fmt.Errorf("runtime: %w", &MemoryError{need, s.opts.MaxMemory})
 	}
-	return p, nil
+	return p, s.unchanged()
 }
 
 func (p *plan) fits(inputs []*tensor.Tensor) bool {
@@ -108,7 +110,8 @@ func (p *plan) lower() error {
 	return nil
 }
 
-// discard lets go of the memory of constants that no step reads, since kernels hold them in packed form.
+// discard lets go of the memory of constants that no step reads, since kernels hold them in packed form, and finds out
+// whether others lie in mapped files.
 func (p *plan) discard() {
 	read := make([]bool, len(p.slots))
 	for _, st := range p.steps {
@@ -120,8 +123,12 @@ func (p *plan) discard() {
 		read[v.ID()] = true
 	}
 	for _, v := range p.graph.Values() {
-		if v.Const() != nil && !read[v.ID()] {
-			v.Const().Discard()
+		switch t := v.Const(); {
+		case t == nil:
+		case !read[v.ID()]:
+			t.Discard()
+		case p.session.files.Maps(t.Bytes()):
+			p.readsFiles = true
 		}
 	}
 }
@@ -140,7 +147,7 @@ func (p *plan) body(ctx context.Context, g *ir.Graph) (*Session, error) {
 	}
 	opts := p.session.opts
 	opts.Outputs, opts.InPlace = nil, nil
-	s, err := compile(ctx, g, opts, p.session.pool)
+	s, err := compileIn(ctx, g, opts, p.session.pool, p.session.files)
 	if err == nil {
 		p.bodies[g] = s
 	}

@@ -1,8 +1,8 @@
 package runtime
 
 import (
-	"fmt"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,6 +126,7 @@ func (h *helpers) unsleep() bool {
 
 // help is the life of helper i.
 func (h *helpers) help(i int) {
+	debug.SetPanicOnFault(true) // weights may lie in a mapped file that has been truncated
 	for !h.closed.Load() {
 		if j, worker := h.await(i); j != nil {
 			for j.one(worker) {
@@ -214,7 +215,7 @@ func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, wo
 	}
 	j.task, j.frame = nil, nil
 	if j.fault.Load() != nil {
-		return fault(j.fault.Swap(nil).value)
+		return f.plan.session.fault(j.fault.Swap(nil).value)
 	}
 	return nil
 }
@@ -223,7 +224,7 @@ func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, wo
 func alone(f *frame, tasks int, task func(f *frame, task, worker int)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fault(v)
+			err = f.plan.session.fault(v)
 		}
 	}()
 	for t := range tasks {
@@ -231,8 +232,6 @@ func alone(f *frame, tasks int, task func(f *frame, task, worker int)) (err erro
 	}
 	return nil
 }
-
-func fault(v any) error { return fmt.Errorf("internal fault: %v", v) }
 
 // job is the tasks of one step, shared between the caller and helpers. Each Run has one, used again for every step.
 type job struct {

@@ -13,7 +13,7 @@ import (
 
 // poolRun is what a Run does with the pool: fn is its steps.
 func poolRun(p *Pool, workers int, fn func(f *frame)) {
-	f := &frame{}
+	f := &frame{plan: &plan{session: &Session{}}}
 	p.begin(&f.job, workers)
 	defer p.end(&f.job)
 	fn(f)
@@ -193,7 +193,7 @@ func TestPoolGoroutinesEnd(t *testing.T) {
 func TestPoolAllocatesNothing(t *testing.T) {
 	p := NewPool(3)
 	defer p.Close()
-	f := &frame{}
+	f := &frame{plan: &plan{session: &Session{}}}
 	task := func(*frame, int, int) {}
 	require.Zero(t, testing.AllocsPerRun(200, func() {
 		p.begin(&f.job, 3)

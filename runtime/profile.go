@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -21,7 +22,7 @@ type StepProfile struct {
 
 // Profile runs the graph the given number of times, at least once, and returns the steps in order.
 func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tensor) (steps []StepProfile, err error) {
-	defer recoverTo(&err)
+	defer s.recover(debug.SetPanicOnFault(true), &err)
 	if err := s.checkInputs(inputs); err != nil {
 		return nil, err
 	}

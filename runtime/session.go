@@ -9,10 +9,12 @@ import (
 	"math"
 	"os"
 	goruntime "runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
@@ -65,6 +67,7 @@ type Session struct {
 	pool  *Pool
 	impl  kernel.Impl
 	tuner *tuner // nil: none
+	files mapped.Files
 	close func() // nil: the pool is not the session's
 
 	mu    sync.Mutex
@@ -93,8 +96,14 @@ func Compile(ctx context.Context, g *ir.Graph, opts Options) (*Session, error) {
 	return compile(ctx, g, opts, opts.Pool)
 }
 
-func compile(ctx context.Context, g *ir.Graph, opts Options, p *Pool) (s *Session, err error) {
-	defer recoverTo(&err)
+func compile(ctx context.Context, g *ir.Graph, opts Options, p *Pool) (*Session, error) {
+	return compileIn(ctx, g, opts, p, mapped.Of(g.Backing()))
+}
+
+// compileIn is compile for a graph whose constants lie in files, those of a body in its model's.
+func compileIn(ctx context.Context, g *ir.Graph, opts Options, p *Pool, files mapped.Files) (s *Session, err error) {
+	s = &Session{opts: opts, pool: p, files: files}
+	defer s.recover(debug.SetPanicOnFault(true), &err)
 	if len(opts.Outputs) > 0 {
 		outs := make([]*ir.Value, len(opts.Outputs))
 		for i, name := range opts.Outputs {
@@ -110,7 +119,7 @@ func compile(ctx context.Context, g *ir.Graph, opts Options, p *Pool) (s *Sessio
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	s = &Session{graph: g, opts: opts, pool: p, impl: impl.Resolve()}
+	s.graph, s.impl = g, impl.Resolve()
 	if opts.Tune != "" {
 		s.tuner = newTuner(opts.Tune, g, s.impl)
 	}
@@ -120,7 +129,15 @@ func compile(ctx context.Context, g *ir.Graph, opts Options, p *Pool) (s *Sessio
 	if _, err := replacements(g, opts.InPlace); err != nil {
 		return nil, err
 	}
-	return s, nil
+	return s, s.unchanged()
+}
+
+// unchanged is an error where a file that constants lie in is not what it was.
+func (s *Session) unchanged() error {
+	if err := s.files.Check(); err != nil {
+		return fmt.Errorf("runtime: %w", err)
+	}
+	return nil
 }
 
 // optimize applies the passes of the options.
@@ -162,7 +179,7 @@ func (s *Session) Run(ctx context.Context, inputs ...*tensor.Tensor) ([]*tensor.
 // RunInto is Run with the caller's slice of results. A result that is already a tensor of the right type and shape is
 // overwritten, others are replaced: a caller that hands in the tensors of the Run before allocates nothing.
 func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor) (err error) {
-	defer recoverTo(&err)
+	defer s.recover(debug.SetPanicOnFault(true), &err)
 	if len(outputs) != len(s.graph.Outputs()) {
 		return fmt.Errorf("runtime: %d places for outputs, the graph has %d", len(outputs), len(s.graph.Outputs()))
 	}
@@ -173,7 +190,10 @@ func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor)
 	if err != nil {
 		return err
 	}
-	return p.run(ctx, inputs, outputs)
+	if err := p.run(ctx, inputs, outputs); err != nil || !p.readsFiles {
+		return err
+	}
+	return s.unchanged()
 }
 
 // RunNamed is Run with inputs and outputs by name.
@@ -278,7 +298,7 @@ func (s *Session) evaluate(ctx context.Context, n *ir.Node, in []*tensor.Tensor)
 func (s *Session) runOnce(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
 	opts := s.opts
 	opts.Outputs, opts.InPlace = nil, nil
-	sub, err := compile(ctx, body, opts, s.pool)
+	sub, err := compileIn(ctx, body, opts, s.pool, s.files)
 	if err != nil {
 		return nil, err
 	}
@@ -303,15 +323,23 @@ func (e *MemoryError) Error() string {
 	return fmt.Sprintf("intermediate results need %d bytes, more than the limit of %d (Options.MaxMemory)", e.Need, e.Limit)
 }
 
-// recoverTo turns a panic into an error: no panic crosses the package's boundary.
-func recoverTo(err *error) {
+// recover turns a panic into an error: no panic crosses the package's boundary. It restores whether faults are panics.
+func (s *Session) recover(panicOnFault bool, err *error) {
+	debug.SetPanicOnFault(panicOnFault)
 	if v := recover(); v != nil {
-		if e, ok := v.(error); ok {
-			*err = fmt.Errorf("runtime: internal fault: %w", e)
-		} else {
-			*err = fmt.Errorf("runtime: internal fault: %v", v)
-		}
+		*err = fmt.Errorf("runtime: %w", s.fault(v))
 	}
+}
+
+// fault is the error that a panic stands for.
+func (s *Session) fault(v any) error {
+	if err := s.files.Fault(v); err != nil {
+		return err
+	}
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("internal fault: %w", err)
+	}
+	return fmt.Errorf("internal fault: %v", v)
 }
 
 func valueNames(values []*ir.Value) []string {

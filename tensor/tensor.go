@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"unsafe"
+
+	"github.com/onnxrun/onnxrun/internal/mapped"
 )
 
 // Align is the alignment in bytes of the storage that New returns.
@@ -26,11 +28,11 @@ type Tensor struct {
 // their elements does not: it is good as long as one of them is in use.
 func (t *Tensor) KeepAlive(owner any) { t.owner = owner }
 
-// Discard tells the owner, if it has a method of that name, that the elements are not needed for now. They stay readable;
-// those of a mapped file are read from it again.
+// Discard says that the elements are not needed for now. They stay readable: those of a mapped file are read from it again,
+// all others stay in memory.
 func (t *Tensor) Discard() {
-	if owner, ok := t.owner.(interface{ Discard(data []byte) }); ok {
-		owner.Discard(t.data)
+	if file, ok := t.owner.(*mapped.File); ok {
+		file.Discard(t.data)
 	}
 }
 

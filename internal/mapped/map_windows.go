@@ -1,4 +1,4 @@
-package importer
+package mapped
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 
 	"golang.org/x/sys/windows"
 )
+
+const hasMappings = true
 
 // mapFile maps size bytes of f read-only.
 func mapFile(f *os.File, size int) (data []byte, unmap func(), err error) {

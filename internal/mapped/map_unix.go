@@ -1,6 +1,6 @@
 //go:build unix
 
-package importer
+package mapped
 
 import (
 	"os"
@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+const hasMappings = true
 
 // mapFile maps size bytes of f read-only.
 func mapFile(f *os.File, size int) (data []byte, unmap func(), err error) {
@@ -18,8 +20,8 @@ func mapFile(f *os.File, size int) (data []byte, unmap func(), err error) {
 	return data, func() { unix.Munmap(data) }, nil
 }
 
-// discard drops the pages that lie in part as a whole. A page of a file that is mapped to be read can be dropped at any
-// time.
+// discard drops the pages that lie in part as a whole: part of a mapping that is only read, as no other memory has its
+// bytes elsewhere.
 func discard(part []byte) {
 	page := os.Getpagesize()
 	skip := (page - int(uintptr(unsafe.Pointer(unsafe.SliceData(part)))%uintptr(page))) % page
