@@ -3,6 +3,7 @@ package onnxrun
 import (
 	"fmt"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/train"
@@ -29,6 +30,7 @@ const ReinitAll = train.AllLayers
 // Adapt gives a classifier another number of classes: a copy of the model, whose classifier has fresh weights. The copy
 // no longer says what its classes are called. What was done stands in the notes, a sentence each.
 func Adapt(g *ir.Graph, count int, opts AdaptOptions) (adapted *ir.Graph, notes []string, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if opts.Reinit < 0 {
 		return nil, nil, fmt.Errorf("onnxrun: %d layers to restart, expects 0 or more", opts.Reinit)

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/passes"
@@ -105,7 +106,8 @@ func compareFloats(a, b float64) int {
 // Diff runs two models on the same inputs, each a tensor for every input of a in its order, and compares what they give.
 // Neither is optimized for it, so that nothing but the models themselves can differ. Inputs and outputs belong together
 // by name, or by place where the names are not the same; beside an output that is a Softmax, its input is compared.
-func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolerance float64, how runtime.Options) (*Difference, error) {
+func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolerance float64, how runtime.Options) (d *Difference, err error) {
+	defer slices.Concat(mapped.Of(a.Backing()), mapped.Of(b.Backing())).Guard(&err)()
 	if len(inputs) == 0 {
 		return nil, errors.New("onnxrun: nothing to run the models on")
 	}
@@ -117,6 +119,7 @@ func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolera
 	if err != nil {
 		return nil, err
 	}
+	seal := ir.NewSeal(a, b)
 	want, err := results(ctx, a, ends.a, inputs, unoptimized(how))
 	if err != nil {
 		return nil, fmt.Errorf("first model: %w", err)
@@ -125,7 +128,10 @@ func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolera
 	if err != nil {
 		return nil, fmt.Errorf("second model: %w", err)
 	}
-	d := compare(ends.labels, want, got)
+	if err := seal.Check(); err != nil {
+		return nil, err
+	}
+	d = compare(ends.labels, want, got)
 	if d.Error > tolerance {
 		d.First, err = diverge(ctx, a, b, ends.b, d, inputs, order, tolerance, how)
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -89,7 +90,8 @@ func (e *VerificationError) Error() string {
 // Optimize makes a model smaller and faster. g stays as it is; the result records in its metadata, under PassesKey, what
 // was done. Where the results are not the same on Verify, and no approximate pass accounts for it, the error is a
 // *VerificationError, and graph and report are returned all the same.
-func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph, *Report, error) {
+func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (out *ir.Graph, r *Report, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	tolerance := givenTolerance(opts.Tolerance)
 	pool := opts.Runtime.Pool
 	if pool == nil {
@@ -98,12 +100,13 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 		opts.Runtime.Pool = pool
 	}
 	opts.doing("passes")
-	out := g.Clone()
+	seal := ir.NewSeal(g)
+	out = g.Clone()
 	stats, err := passes.Optimize(ctx, out, opts.passes(ctx))
 	if err != nil {
 		return nil, nil, err
 	}
-	r := &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: tolerance}
+	r = &Report{Model: g.Name, Level: opts.Level.String(), Passes: stats, Tolerance: tolerance}
 	r.Approximate = slices.ContainsFunc(stats, isApproximate)
 	if err := record(out, opts, stats); err != nil {
 		return nil, nil, err
@@ -112,11 +115,15 @@ func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (*ir.Graph
 		return nil, nil, err
 	}
 	if len(opts.Verify) == 0 {
-		return out, r, nil
+		return out, r, seal.Check()
 	}
 	opts.doing("verification")
 	var failed *VerificationError
+	seal.Add(out)
 	err = r.VerifyAgain(ctx, g, out, opts)
+	if broken := seal.Check(); broken != nil {
+		return nil, nil, broken
+	}
 	switch {
 	case errors.As(err, &failed):
 		return out, r, opts.blame(ctx, g, failed)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -71,7 +72,9 @@ type Taught struct {
 // Teach teaches a classifier the classes of a data set, of which it has as many (see Adapt), and returns it as a new graph.
 // The data set's parts are used as they are named: train, or all but val and test, is learned from, val validates; without
 // val a share of the training images does, of each class the same.
-func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*Taught, error) {
+func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (taught *Taught, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
+	seal := ir.NewSeal(g, opts.Teacher)
 	t, err := newTeaching(g, data, opts)
 	if err != nil {
 		return nil, err
@@ -87,6 +90,9 @@ func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOpt
 	if err != nil {
 		return nil, err
 	}
+	if err := seal.Check(); err != nil {
+		return nil, err
+	}
 	return t.result(h)
 }
 
@@ -95,7 +101,8 @@ const rateSteps = 200
 
 // FindRate looks for a learning rate for what Teach would do with these options, from 1e-6 to 10 (train.Trainer.FindRate);
 // their rate and schedule do not matter.
-func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*train.RateCurve, error) {
+func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (curve *train.RateCurve, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	t, err := newTeaching(g, data, opts)
 	if err != nil {
 		return nil, err

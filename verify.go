@@ -6,6 +6,7 @@ import (
 	goruntime "runtime"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -50,7 +51,8 @@ func Verify(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts Ve
 }
 
 // verifyPasses is Verify for what list says of the passes, whatever opts does.
-func verifyPasses(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts VerifyOptions, list passes.Options) (*Verification, error) {
+func verifyPasses(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, opts VerifyOptions, list passes.Options) (_ *Verification, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	if len(inputs) == 0 {
 		return nil, fmt.Errorf("onnxrun: nothing to verify the model on")
 	}
@@ -62,6 +64,7 @@ func verifyPasses(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, o
 	}
 	v := &verifier{ctx: ctx, opts: opts, original: g, before: g.Clone(), inputs: inputs, out: &Verification{Tolerance: opts.Tolerance}}
 	v.doing("the model as it stands")
+	seal := ir.NewSeal(g)
 	ends, err := endsOf(g, g)
 	if err != nil {
 		return nil, err
@@ -77,6 +80,9 @@ func verifyPasses(ctx context.Context, g *ir.Graph, inputs [][]*tensor.Tensor, o
 	}
 	if v.out.Failure != nil {
 		err = nil
+	}
+	if err == nil {
+		err = seal.Check()
 	}
 	return v.out, err
 }

@@ -1,6 +1,7 @@
 package onnxrun
 
 import (
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/view"
@@ -8,7 +9,8 @@ import (
 
 // Draw describes a graph for package view, which draws it: with what Inspect counts and, where steps is not nil, with
 // what a profiled run of it took. Nodes that depend on no input are left out unless all is true.
-func Draw(g *ir.Graph, title string, steps []runtime.StepProfile, all bool) (*view.Model, error) {
+func Draw(g *ir.Graph, title string, steps []runtime.StepProfile, all bool) (_ *view.Model, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	info, err := Inspect(g)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 )
@@ -52,32 +53,38 @@ var ErrTooLarge = errors.New("the model has more than 2 GB of weights, which do 
 // WriteFile writes a model through a temporary file that is renamed, so that path is the whole model or what it was; so
 // is the file of its weights, if there is one.
 func WriteFile(g *ir.Graph, path string, opts Options) error {
-	m, err := encode(g, opts)
-	if err == nil {
+	return write(g, opts, func(m *model) error {
 		if opts.ExternalData || m.tooLarge() {
-			err = m.writeExternal(path)
-		} else {
-			err = atomicfile.Write(path, m.write)
+			return m.writeExternal(path)
 		}
+		return atomicfile.Write(path, m.watched(m.write))
+	})
+}
+
+// write encodes a graph and hands it to where it is to go.
+func write(g *ir.Graph, opts Options, to func(*model) error) (err error) {
+	defer func() { err = wrap(err) }()
+	files := mapped.Of(g.Backing())
+	defer files.Guard(&err)()
+	m, err := encode(g, opts)
+	if err != nil {
+		return err
 	}
+	m.files = files
+	err = to(m)
 	runtime.KeepAlive(g) // and with it the mapping that weights may lie in
-	return wrap(err)
+	return err
 }
 
 // writeExternal writes the weights first: the model that speaks of them must not be there without.
 func (m *model) writeExternal(path string) error {
 	data := m.external(filepath.Base(path) + ".data")
-	return atomicfile.WriteAll([]atomicfile.File{{Path: path + ".data", Write: data.write}, {Path: path, Write: m.write}})
+	return atomicfile.WriteAll([]atomicfile.File{{Path: path + ".data", Write: m.watched(data.write)}, {Path: path, Write: m.watched(m.write)}})
 }
 
 // Write writes a model into one file, whatever Options.ExternalData. Weights go straight from their tensors to w.
 func Write(w io.Writer, g *ir.Graph, opts Options) error {
-	m, err := encode(g, opts)
-	if err == nil {
-		err = m.write(w)
-	}
-	runtime.KeepAlive(g)
-	return wrap(err)
+	return write(g, opts, func(m *model) error { return m.watched(m.write)(w) })
 }
 
 func wrap(err error) error {
@@ -119,5 +126,5 @@ func encodeAs(g *ir.Graph, opset int) (*model, error) {
 	for _, kv := range g.Metadata {
 		head.MetadataProps = append(head.MetadataProps, &onnxpb.StringStringEntryProto{Key: kv.Key, Value: kv.Value})
 	}
-	return &model{head, p, e.weights}, nil
+	return &model{head: head, graph: p, weights: e.weights}, nil
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/mapped"
 )
 
 // maxFile is protobuf's bound on a message.
@@ -21,6 +22,19 @@ type model struct {
 	head    *onnxpb.ModelProto // without graph
 	graph   *onnxpb.GraphProto // without weights
 	weights []weight
+	files   mapped.Files // that the weights lie in
+}
+
+// watched is a function that writes, and fails where a file that weights lie in has changed.
+func (m *model) watched(write func(io.Writer) error) func(io.Writer) error {
+	return func(w io.Writer) (err error) {
+		defer m.files.Guard(&err)()
+		err = write(w)
+		if changed := m.files.Check(); changed != nil {
+			return changed
+		}
+		return err
+	}
 }
 
 // weight is an initializer whose elements are written apart.

@@ -3,6 +3,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"strings"
 
@@ -112,15 +113,26 @@ func faults(problems []Problem) error {
 
 // Check reports all that is wrong with a model file: every unsupported operator and attribute with its node, and, as
 // warnings, weights that are not finite. err says that the file is not a model at all.
-func Check(path string) (problems []Problem, err error) {
-	g, problems, err := load(path)
+func Check(path string) ([]Problem, error) { return checked(load(path)) }
+
+// CheckReader is Check for a model that Read would read.
+func CheckReader(r io.Reader) ([]Problem, error) {
+	data, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("importer: %w", err)
+	}
+	return checked(decode(mapped.Memory(data), ""))
+}
+
+// checked adds the warnings to the problems that a model was read with.
+func checked(g *ir.Graph, problems []Problem, err error) (_ []Problem, failed error) {
 	if err != nil {
 		return nil, fmt.Errorf("importer: %w", err)
 	}
 	if g == nil {
 		return problems, nil
 	}
-	defer mapped.Of(g.Backing()).Guard(&err)()
+	defer mapped.Of(g.Backing()).Guard(&failed)()
 	return append(problems, weights(g)...), nil
 }
 

@@ -30,10 +30,11 @@ func (d *Debug) Off() []string {
 const all = "all"
 
 // DebugHelp is the grammar of ParseDebug, in a line.
-const DebugHelp = "PASS/off leaves a pass out, PASS/dump prints the graph after it, PASS/stats what it did; all/dump, all/stats; check verifies the graph after each pass"
+const DebugHelp = "PASS/off leaves a pass out, PASS/dump prints the graph after it, PASS/stats what it did; all/dump, all/stats; check verifies the graph, and that no constant was changed, after each pass"
 
 // ParseDebug reads directives separated by commas: PASS/off, PASS/dump and PASS/stats, where PASS is a name of the table,
-// or "all" for the latter two; and "check", which verifies the graph after each pass. What they ask for is written to out.
+// or "all" for the latter two; and "check", which verifies the graph after each pass, and that
+// its constants are what they were. What they ask for is written to out.
 func ParseDebug(text string, out io.Writer) (*Debug, error) {
 	d := &Debug{out: out, dump: map[string]bool{}, stats: map[string]bool{}}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
@@ -61,8 +62,16 @@ func ParseDebug(text string, out io.Writer) (*Debug, error) {
 	return d, nil
 }
 
-// after does what is asked for after a pass.
-func (d *Debug) after(p Pass, g *ir.Graph) error {
+// seal is checksums of the constants where the graph is to be checked, else nil.
+func (d *Debug) seal(g *ir.Graph) *ir.Seal {
+	if d == nil || !d.check {
+		return nil
+	}
+	return ir.NewSeal(g)
+}
+
+// after does what is asked for after a pass; seal is of the constants before it, or nil.
+func (d *Debug) after(p Pass, g *ir.Graph, seal *ir.Seal) error {
 	if d == nil {
 		return nil
 	}
@@ -71,10 +80,16 @@ func (d *Debug) after(p Pass, g *ir.Graph) error {
 			return err
 		}
 	}
-	if d.check {
-		return ir.Verify(g)
+	if !d.check {
+		return nil
 	}
-	return nil
+	if seal != nil {
+		if err := seal.Check(); err != nil {
+			return err
+		}
+		seal.Add(g)
+	}
+	return ir.Verify(g)
 }
 
 // printStats prints a line for each pass that is asked for, and one for each reason for which it did nothing.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -49,6 +50,8 @@ type Options struct {
 	After func(p Pass, g *ir.Graph) error
 	// Debug, if not nil, says what to watch; see ParseDebug.
 	Debug *Debug
+
+	seal *ir.Seal
 }
 
 // Stat is what a pass did.
@@ -80,15 +83,17 @@ const maxRounds = 8
 
 // Optimize applies the passes of the table, in its order, and returns what each of them did. After an error the graph is
 // of no further use.
-func Optimize(ctx context.Context, g *ir.Graph, opts Options) ([]Stat, error) {
+func Optimize(ctx context.Context, g *ir.Graph, opts Options) (stats []Stat, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
 	list, err := Selected(opts)
 	if err != nil {
 		return nil, err
 	}
-	stats := make([]Stat, len(list))
+	stats = make([]Stat, len(list))
 	for i, p := range list {
 		stats[i].Pass = p.Name
 	}
+	opts.seal = opts.Debug.seal(g)
 	for first := 0; first < len(list); {
 		end := first + 1
 		for end < len(list) && list[first].Group != 0 && list[end].Group == list[first].Group {
@@ -129,7 +134,7 @@ func runPass(ctx context.Context, g *ir.Graph, p Pass, opts Options, stat *Stat)
 	stat.Misses = c.misses
 	stat.Rewrites = append(stat.Rewrites, c.rewrites...)
 	stat.NodesAfter = len(g.Nodes())
-	if err := opts.Debug.after(p, g); err != nil {
+	if err := opts.Debug.after(p, g, opts.seal); err != nil {
 		return 0, &PassError{p.Name, err.Error(), err}
 	}
 	if opts.After != nil {
@@ -147,7 +152,9 @@ func reference(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.
 func protect(p Pass, c *Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = fmt.Errorf("internal fault: %v\n%s", v, debug.Stack())
+			if err = mapped.Of(c.Graph.Backing()).Fault(v); err == nil {
+				err = fmt.Errorf("internal fault: %v\n%s", v, debug.Stack())
+			}
 		}
 	}()
 	return p.Run(c)

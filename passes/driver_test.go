@@ -10,6 +10,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 func TestTable(t *testing.T) {
@@ -141,4 +142,26 @@ func TestDebugCheck(t *testing.T) {
 	require.NoError(t, err, "a Concat of one value is the same type")
 	_, err = runOne(g, Pass{Name: "bad", Run: func(c *Context) error { c.Graph.Nodes()[0].Op = ir.New[ops.Conv](); return nil }}, Options{Debug: d})
 	require.ErrorContains(t, err, `pass "bad"`)
+}
+
+// An evaluator that writes where it may only read is found by check, after the pass that called it.
+func TestDebugCheckSealsConstants(t *testing.T) {
+	d, err := ParseDebug("check", nil)
+	require.NoError(t, err)
+	vandal := func(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+		out, err := evaluate(ctx, n, in)
+		tensor.Data[float32](in[0])[0]++
+		return out, err
+	}
+	_, err = Optimize(t.Context(), parse(t, `graph "g" opset 21 (%x: float32[2]) -> (%z, %b) {
+  %a: float32[2] = const [1, 2]
+  %b = Exp(%a) "b"
+  %z = Add(%x, %a) "z"
+}`), Options{Level: O1, Eval: vandal, Debug: d})
+	var broken *ir.SealError
+	require.ErrorAs(t, err, &broken)
+	require.Equal(t, "a", broken.Value)
+	var pass *PassError
+	require.ErrorAs(t, err, &pass)
+	require.Equal(t, "fold", pass.Pass)
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
@@ -135,7 +136,8 @@ type position struct {
 // Fit teaches epoch after epoch. When ctx is done, a checkpoint is written and the error is ctx's, or that of the writing; run
 // again with Resume, the weights come out the same, to the bit, as if it had never stopped: by the same kernels and number of
 // threads.
-func (t *Trainer) Fit(ctx context.Context, src Source, opts FitOptions) (*History, error) {
+func (t *Trainer) Fit(ctx context.Context, src Source, opts FitOptions) (history *History, err error) {
+	defer mapped.Of(t.base.Backing()).Guard(&err)()
 	if opts.Epochs < 1 || src.Steps() < 1 {
 		return nil, fmt.Errorf("train: %d epochs of %d batches leave nothing to do", opts.Epochs, src.Steps())
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -83,7 +84,8 @@ const (
 // New prepares the teaching of a model, which stays as it is. The model may have the shape of one for inference; it is put
 // through the passes that keep it trainable. It is to have one input, and scores of N×classes or N×classes×1×1 (Scores).
 // What cannot be differentiated is told here (ErrNotDifferentiable, with *ir.Error).
-func New(ctx context.Context, model *ir.Graph, opts Options) (*Trainer, error) {
+func New(ctx context.Context, model *ir.Graph, opts Options) (t *Trainer, err error) {
+	defer mapped.Of(model.Backing()).Guard(&err)()
 	if err := opts.Optimizer.Check(); err != nil {
 		return nil, err
 	}
@@ -251,7 +253,8 @@ func (t *Trainer) restoreModel(state map[string]*tensor.Tensor) error {
 }
 
 // Model is the model with the parameters and statistics as they are by now, a graph of its own.
-func (t *Trainer) Model() (*ir.Graph, error) {
+func (t *Trainer) Model() (model *ir.Graph, err error) {
+	defer mapped.Of(t.base.Backing()).Guard(&err)()
 	g := t.base.Clone()
 	rw := ir.NewRewriter(g)
 	for _, s := range t.state {

@@ -18,13 +18,20 @@ run, 2 if the file is not a model at all.`,
 		Example: "  onnxrun check model.onnx",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			problems, err := importer.Check(args[0])
+			problems, err := a.check(args[0])
 			if err != nil {
 				return err
 			}
 			return a.printProblems(problems)
 		},
 	}
+}
+
+func (a *app) check(arg string) ([]importer.Problem, error) {
+	if arg == "-" {
+		return importer.CheckReader(a.in)
+	}
+	return importer.Check(arg)
 }
 
 func (a *app) printProblems(problems []importer.Problem) error {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -69,7 +70,14 @@ func longFlags(args []string) []string {
 }
 
 // execute runs the command line and returns the exit code.
-func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a model's file may be truncated while it is mapped
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(errOut, "onnxrun: internal fault: %v\n", v)
+			code = exitBad
+		}
+	}()
 	a := &app{in: in, out: out, err: errOut}
 	root := a.rootCommand()
 	root.SetArgs(longFlags(args))

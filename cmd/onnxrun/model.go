@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"io"
 	"maps"
 	"slices"
 
@@ -8,7 +10,29 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// loadGraph reads the MODEL argument: a file, or "-" for standard input.
+// source is a MODEL argument: a file, or "-" for standard input, whose bytes are kept so that it can be opened again.
+type source struct {
+	path string
+	data []byte
+}
+
+func (a *app) source(arg string) (source, error) {
+	if arg != "-" {
+		return source{path: arg}, nil
+	}
+	data, err := io.ReadAll(a.in)
+	return source{arg, data}, err
+}
+
+// open reads the model; each time afresh, into memory that no graph before has.
+func (s source) open() (*ir.Graph, error) {
+	if s.path == "-" {
+		return importer.ReadBytes(bytes.Clone(s.data))
+	}
+	return importer.Open(s.path)
+}
+
+// loadGraph reads the MODEL argument.
 func (a *app) loadGraph(arg string) (*ir.Graph, error) {
 	if arg == "-" {
 		return importer.Read(a.in)

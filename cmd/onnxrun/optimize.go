@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -169,7 +170,11 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	if _, err := passes.Selected(passes.Options{Level: opts.Level, With: opts.With, Without: opts.Without, Debug: opts.Debug}); err != nil {
 		return err
 	}
-	g, err := a.loadGraph(path)
+	src, err := a.source(path)
+	if err != nil {
+		return err
+	}
+	g, err := src.open()
 	if err != nil {
 		return err
 	}
@@ -188,7 +193,7 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	}
 	if err == nil {
 		doing("writing")
-		err = f.write(cmd, g, out, r, opts)
+		err = f.write(cmd.Context(), src, out, r, opts)
 	}
 	done()
 	return f.finish(a, r, err)
@@ -260,24 +265,12 @@ func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *onnx
 	return verified, calibrated, err
 }
 
-// write writes the model. Where results are verified, what stands in the file is verified too, before it takes its place.
-func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
+// write writes the model. Where results are verified, what stands in the file is, before it takes its place, against what
+// stands in the original: both are opened afresh, so that nothing that was done in memory is a witness.
+func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
 	if len(opts.Verify) > 0 {
-		dir, err := os.MkdirTemp(filepath.Dir(f.out), ".onnxrun-*")
-		if err != nil {
+		if err := f.verifyTrial(ctx, src, out, r, opts); err != nil {
 			return err
-		}
-		defer os.RemoveAll(dir)
-		trial := filepath.Join(dir, filepath.Base(f.out))
-		if err := exporter.WriteFile(out, trial, f.format); err != nil {
-			return err
-		}
-		written, err := importer.Open(trial)
-		if err != nil {
-			return fmt.Errorf("what was written cannot be read: %w", err)
-		}
-		if err := r.VerifyAgain(cmd.Context(), g, written, opts); err != nil {
-			return fmt.Errorf("what was written: %w", err)
 		}
 	}
 	if err := exporter.WriteFile(out, f.out, f.format); err != nil {
@@ -286,6 +279,31 @@ func (f *optimizeFlags) write(cmd *cobra.Command, g, out *ir.Graph, r *onnxrun.R
 	r.After.FileBytes = fileBytes(f.out, out)
 	if written, err := importer.Open(f.out); err == nil {
 		r.After.FileNodes = len(written.Nodes())
+	}
+	return nil
+}
+
+// verifyTrial writes the model to another place, and compares what stands there with the original.
+func (f *optimizeFlags) verifyTrial(ctx context.Context, src source, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
+	dir, err := os.MkdirTemp(filepath.Dir(f.out), ".onnxrun-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	trial := filepath.Join(dir, filepath.Base(f.out))
+	if err := exporter.WriteFile(out, trial, f.format); err != nil {
+		return err
+	}
+	written, err := importer.Open(trial)
+	if err != nil {
+		return fmt.Errorf("what was written cannot be read: %w", err)
+	}
+	original, err := src.open()
+	if err != nil {
+		return fmt.Errorf("the original cannot be read again: %w", err)
+	}
+	if err := r.VerifyAgain(ctx, original, written, opts); err != nil {
+		return fmt.Errorf("what was written: %w", err)
 	}
 	return nil
 }
