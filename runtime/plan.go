@@ -24,8 +24,6 @@ type plan struct {
 	rectified map[int]rectified
 	arena     int // bytes
 	scratch   int // float32s for each worker
-	// readsFiles says that Runs read mapped files.
-	readsFiles bool
 
 	mu     sync.Mutex
 	free   []*frame
@@ -110,8 +108,7 @@ func (p *plan) lower() error {
 	return nil
 }
 
-// discard lets go of the memory of constants that no step reads, since kernels hold them in packed form, and finds out
-// whether others lie in mapped files.
+// discard lets go of the memory of constants that no step reads, since kernels hold them in packed form.
 func (p *plan) discard() {
 	read := make([]bool, len(p.slots))
 	for _, st := range p.steps {
@@ -123,12 +120,8 @@ func (p *plan) discard() {
 		read[v.ID()] = true
 	}
 	for _, v := range p.graph.Values() {
-		switch t := v.Const(); {
-		case t == nil:
-		case !read[v.ID()]:
-			t.Discard()
-		case p.session.files.Maps(t.Bytes()):
-			p.readsFiles = true
+		if v.Const() != nil && !read[v.ID()] {
+			v.Const().Discard()
 		}
 	}
 }

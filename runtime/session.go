@@ -190,7 +190,7 @@ func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor)
 	if err != nil {
 		return err
 	}
-	if err := p.run(ctx, inputs, outputs); err != nil || !p.readsFiles {
+	if err := p.run(ctx, inputs, outputs); err != nil {
 		return err
 	}
 	return s.unchanged()

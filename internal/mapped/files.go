@@ -25,11 +25,6 @@ func (files Files) Check() error {
 	return nil
 }
 
-// Maps reports whether a part of memory lies in a mapping of one of the files.
-func (files Files) Maps(part []byte) bool {
-	return len(part) > 0 && files.at(address(part)) != nil
-}
-
 // at is the mapped file that has an address, nil where none does.
 func (files Files) at(addr uintptr) *File {
 	for _, f := range files {
