@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
 )
@@ -32,7 +33,8 @@ type candidate struct {
 	spec kernel.BlockedConvSpec
 }
 
-// convCandidates lists the algorithms that fit, the direct one first.
+// convCandidates lists the algorithms that fit, the direct one first. Winograd's would compute tile after tile by the
+// definition where weights are not finite.
 func convCandidates(spec kernel.BlockedConvSpec) []candidate {
 	list := []candidate{{
 		name: "direct", cost: kernel.DirectCost(spec), spec: spec,
@@ -44,6 +46,7 @@ func convCandidates(spec kernel.BlockedConvSpec) []candidate {
 			make: func() (convKernel, error) { return kernel.NewNarrowConv(spec) },
 		})
 	}
+	others := len(list)
 	for form := range kernel.WinogradForms {
 		if cost, ok := kernel.WinogradCost(spec, form); ok {
 			list = append(list, candidate{
@@ -51,6 +54,9 @@ func convCandidates(spec kernel.BlockedConvSpec) []candidate {
 				make: func() (convKernel, error) { return kernel.NewWinograd(spec, form) },
 			})
 		}
+	}
+	if len(list) > others && slices.ContainsFunc(spec.Weights, func(w float32) bool { return w-w != 0 }) {
+		list = list[:others]
 	}
 	return list
 }

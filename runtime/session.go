@@ -33,7 +33,10 @@ type Options struct {
 	// Kernels names the implementation of the arithmetic: "generic", "amd64-avx2" or "amd64-avx512"; empty stands for the
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
 	Kernels string
-	// Strict excludes algorithms that reassociate more than a matrix product does: Winograd's convolution.
+	// Strict excludes algorithms that reassociate more than a matrix product does: Winograd's convolution. Without it, too,
+	// a NaN, an infinity or a huge number among a convolution's inputs reaches no output that the definition does not let it
+	// reach, and the others near it are as with Strict; but where weights come with each Run, as in training, it makes NaN of
+	// the tile of outputs around it, up to 4×4, and gradients by weights are NaN where any term is.
 	Strict bool
 	// Tune measures the algorithms of each convolution when a plan is made, in place of estimating them, and keeps the
 	// results in this folder, created if needed; see TuneDir. Empty: they are estimated.

@@ -7,7 +7,8 @@ import (
 
 // Winograd is a prepared convolution of stride 1 on blocked data, computed by minimal filtering: patches of the input
 // are transformed, multiplied with transformed weights point by point, which is a matrix product over channels for each
-// point, and the products transformed to tiles of the output.
+// point, and the products transformed to tiles of the output. What is not finite would spread over a whole tile: such a
+// tile, and one that overflows on the way, is computed by the definition instead, unless the weights come with RunPacked.
 type Winograd struct {
 	spec           BlockedConvSpec
 	form           *winogradForm
@@ -16,6 +17,8 @@ type Winograd struct {
 	order          weightOrder
 	packed         []float32 // by group: [⌈blocks/kern.blocks⌉][t²][C][blocks]; and the bias, padded to whole blocks
 	taps           []tileTap // of a chunk of chunk tiles
+	weights        []float32 // as they were given, for tiles that are computed by the definition; nil if Packed
+	near           []tileTap // of such a tile
 	inBlocks       int       // of a group
 	outBlocks      int       // of a group
 	inChannels     int       // of a group
@@ -36,6 +39,7 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 	c, err := newWinograd(spec, form, outputOrder(&spec))
 	if err == nil && !spec.Packed {
 		c.packExactly(spec.Weights, spec.Bias)
+		c.weights, c.near = spec.Weights, c.definition()
 	}
 	return c, err
 }
@@ -120,7 +124,11 @@ func (c *Winograd) Tasks() int {
 // ScratchSize returns the number of float32 of scratch that Run needs.
 func (c *Winograd) ScratchSize() int {
 	points := c.form.t * c.form.t
-	return points*Block*(c.chunk*(c.inBlocks+c.kern.blocks)+2) + 2*c.form.m*c.form.m*Block + Block
+	n := points*Block*(c.chunk*(c.inBlocks+c.kern.blocks)+2) + 2*c.form.m*c.form.m*Block + Block
+	if c.weights != nil {
+		n += c.filterSize() + c.order.area*Block + points*c.inBlocks*Block
+	}
+	return n
 }
 
 // winogradRun is the state of a task.
@@ -129,6 +137,9 @@ type winogradRun struct {
 	v, m, tmp, patch, tile, tileRes []float32
 	y, x, res                       []float32
 	weights, bias                   []float32 // of the group
+	// of tiles that are computed by the definition
+	filters, column, around []float32
+	filtered                int // the block whose weights lie in filters, -1 for none
 }
 
 // Run computes one task of y; residual is nil or laid out as y, which it may be.
@@ -157,6 +168,10 @@ func (c *Winograd) RunPacked(task int, y, x, packed, residual, scratch []float32
 	r.m = carve(points * c.chunk * c.kern.blocks * Block)
 	r.tmp, r.patch = carve(points*Block), carve(points*Block)
 	r.tile, r.tileRes = carve(c.form.m*c.form.m*Block), carve(c.form.m*c.form.m*Block)
+	if c.weights != nil {
+		r.filters, r.column, r.around = carve(c.filterSize()), carve(c.order.area*Block), carve(points*c.inBlocks*Block)
+	}
+	r.filtered = -1
 	for t := t0; t < t1; t += c.chunk {
 		end := min(t+c.chunk, t1)
 		c.transformInput(&r, t, end)
@@ -239,6 +254,9 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 	var clamp tileArgs
 	clamp.setActivation(c.spec.Act)
 	a := winogradOut{step: c.kern.blocks * c.chunk * blockBytes, tmp: &r.tmp[0], clamp: clamp.clamp, lo: clamp.lo, hi: clamp.hi}
+	if c.weights != nil {
+		a.check = 1
+	}
 	for i := range min(c.kern.blocks, c.outBlocks-group*c.kern.blocks) {
 		b := group*c.kern.blocks + i
 		a.bias = &r.bias[b*Block]
@@ -253,7 +271,7 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 				if r.res != nil {
 					a.res = unsafe.Pointer(&r.res[at+pixel])
 				}
-				c.form.output(c.kern.impl, &a)
+				c.makeTile(r, &a, b, tile)
 				for i := 0; c.spec.Act.Kind == Function && i < m; i++ {
 					c.spec.Act.apply(c.kern.impl, plane[pixel+i*w*Block:][:m*Block])
 				}
@@ -264,7 +282,7 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 				copyPatch(r.tileRes, r.res[at:][:h*w*Block], m, m, row, col, h, w)
 				a.res = unsafe.Pointer(&r.tileRes[0])
 			}
-			c.form.output(c.kern.impl, &a)
+			c.makeTile(r, &a, b, tile)
 			if c.spec.Act.Kind == Function {
 				c.spec.Act.apply(c.kern.impl, r.tile)
 			}

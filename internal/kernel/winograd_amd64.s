@@ -625,69 +625,93 @@ DATA winograd40a00000<>+0(SB)/4, $(5.0)
 GLOBL winograd40a00000<>(SB), RODATA|NOPTR, $4
 
 // func winogradOutput4x2AVX512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradOutput4x2AVX512(SB), NOSPLIT, $0-8
-	MOVQ    a+0(FP), AX
-	MOVQ    8(AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    48(AX), BX
-	MOVQ    (AX), SI
-	VMOVUPS (SI), Z0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z3
-	ADDQ    CX, SI
-	VADDPS  Z1, Z2, Z4
-	VSUBPS  Z2, Z1, Z1
-	VADDPS  Z0, Z4, Z0
-	VSUBPS  Z3, Z1, Z1
-	VMOVUPS Z0, (DX)
-	VMOVUPS Z1, 64(DX)
-	VMOVUPS (SI), Z0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z3
-	ADDQ    CX, SI
-	VADDPS  Z1, Z2, Z4
-	VSUBPS  Z2, Z1, Z1
-	VADDPS  Z0, Z4, Z0
-	VSUBPS  Z3, Z1, Z1
-	VMOVUPS Z0, 128(DX)
-	VMOVUPS Z1, 192(DX)
-	VMOVUPS (SI), Z0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z3
-	ADDQ    CX, SI
-	VADDPS  Z1, Z2, Z4
-	VSUBPS  Z2, Z1, Z1
-	VADDPS  Z0, Z4, Z0
-	VSUBPS  Z3, Z1, Z1
-	VMOVUPS Z0, 256(DX)
-	VMOVUPS Z1, 320(DX)
-	VMOVUPS (SI), Z0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Z3
-	ADDQ    CX, SI
-	VADDPS  Z1, Z2, Z4
-	VSUBPS  Z2, Z1, Z1
-	VADDPS  Z0, Z4, Z0
-	VSUBPS  Z3, Z1, Z1
-	VMOVUPS Z0, 384(DX)
-	VMOVUPS Z1, 448(DX)
+	MOVQ         a+0(FP), AX
+	MOVQ         8(AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         48(AX), BX
+	VBROADCASTSS winograd4b800000<>+0(SB), Z0
+	VXORPS       Z1, Z1, Z1
+	MOVQ         (AX), SI
+	VMOVUPS      (SI), Z2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z5
+	ADDQ         CX, SI
+	VADDPS       Z3, Z4, Z6
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z2, (DX)
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z3, 64(DX)
+	VFMADD231PS  Z0, Z3, Z1
+	VMOVUPS      (SI), Z2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z5
+	ADDQ         CX, SI
+	VADDPS       Z3, Z4, Z6
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z2, 128(DX)
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z3, 192(DX)
+	VFMADD231PS  Z0, Z3, Z1
+	VMOVUPS      (SI), Z2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z5
+	ADDQ         CX, SI
+	VADDPS       Z3, Z4, Z6
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z2, 256(DX)
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z3, 320(DX)
+	VFMADD231PS  Z0, Z3, Z1
+	VMOVUPS      (SI), Z2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z5
+	ADDQ         CX, SI
+	VADDPS       Z3, Z4, Z6
+	VSUBPS       Z4, Z3, Z3
+	VADDPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z3, Z3
+	VMOVUPS      Z2, 384(DX)
+	VFMADD231PS  Z0, Z2, Z1
+	VMOVUPS      Z3, 448(DX)
+	VFMADD231PS  Z0, Z3, Z1
+	VXORPS       Z0, Z0, Z0
+	VMULPS       Z0, Z1, Z1
+	MOVQ         72(AX), CX
+	TESTQ        CX, CX
+	JEQ          make
+	VCMPPS       $0x03, Z1, Z1, K1
+	KMOVW        K1, CX
+	TESTL        CX, CX
+	JEQ          make
+	MOVQ         CX, 80(AX)
+	VZEROUPPER
+	RET
+
+make:
 	MOVQ    24(AX), CX
 	VMOVUPS (CX), Z0
 	VMOVUPS (DX), Z1
@@ -759,8 +783,11 @@ store0_1:
 	VZEROUPPER
 	RET
 
+DATA winograd4b800000<>+0(SB)/4, $(16777216.0)
+GLOBL winograd4b800000<>(SB), RODATA|NOPTR, $4
+
 // func winogradOutput6x4AVX512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         8(AX), CX
@@ -769,11 +796,9 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	VBROADCASTSS winograd40000000<>+0(SB), Z0
 	VBROADCASTSS winograd40800000<>+0(SB), Z1
 	VBROADCASTSS winograd41000000<>+0(SB), Z2
+	VBROADCASTSS winograd4b800000<>+0(SB), Z3
+	VXORPS       Z4, Z4, Z4
 	MOVQ         (AX), SI
-	VMOVUPS      (SI), Z3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z4
-	ADDQ         CX, SI
 	VMOVUPS      (SI), Z5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
@@ -782,27 +807,29 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
 	ADDQ         CX, SI
-	VADDPS       Z4, Z5, Z9
-	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z6, Z7, Z5
+	VMOVUPS      (SI), Z9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z10
+	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z11
 	VSUBPS       Z7, Z6, Z6
-	VADDPS       Z3, Z9, Z3
-	VADDPS       Z3, Z5, Z3
-	VMOVAPS      Z4, Z7
-	VFMADD231PS  Z0, Z6, Z7
-	VMOVAPS      Z9, Z9
-	VFMADD231PS  Z1, Z5, Z9
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z2, Z6, Z4
-	VADDPS       Z4, Z8, Z4
-	VMOVUPS      Z3, (DX)
-	VMOVUPS      Z7, 64(DX)
-	VMOVUPS      Z9, 128(DX)
-	VMOVUPS      Z4, 192(DX)
-	VMOVUPS      (SI), Z3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z4
-	ADDQ         CX, SI
+	VADDPS       Z8, Z9, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z5, Z11, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z0, Z8, Z9
+	VMOVAPS      Z11, Z11
+	VFMADD231PS  Z1, Z7, Z11
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z2, Z8, Z6
+	VADDPS       Z6, Z10, Z6
+	VMOVUPS      Z5, (DX)
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      Z9, 64(DX)
+	VMOVUPS      Z11, 128(DX)
+	VMOVUPS      Z6, 192(DX)
+	VFMADD231PS  Z3, Z6, Z4
 	VMOVUPS      (SI), Z5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
@@ -811,27 +838,29 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
 	ADDQ         CX, SI
-	VADDPS       Z4, Z5, Z9
-	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z6, Z7, Z5
+	VMOVUPS      (SI), Z9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z10
+	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z11
 	VSUBPS       Z7, Z6, Z6
-	VADDPS       Z3, Z9, Z3
-	VADDPS       Z3, Z5, Z3
-	VMOVAPS      Z4, Z7
-	VFMADD231PS  Z0, Z6, Z7
-	VMOVAPS      Z9, Z9
-	VFMADD231PS  Z1, Z5, Z9
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z2, Z6, Z4
-	VADDPS       Z4, Z8, Z4
-	VMOVUPS      Z3, 256(DX)
-	VMOVUPS      Z7, 320(DX)
-	VMOVUPS      Z9, 384(DX)
-	VMOVUPS      Z4, 448(DX)
-	VMOVUPS      (SI), Z3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z4
-	ADDQ         CX, SI
+	VADDPS       Z8, Z9, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z5, Z11, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z0, Z8, Z9
+	VMOVAPS      Z11, Z11
+	VFMADD231PS  Z1, Z7, Z11
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z2, Z8, Z6
+	VADDPS       Z6, Z10, Z6
+	VMOVUPS      Z5, 256(DX)
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      Z9, 320(DX)
+	VMOVUPS      Z11, 384(DX)
+	VMOVUPS      Z6, 448(DX)
+	VFMADD231PS  Z3, Z6, Z4
 	VMOVUPS      (SI), Z5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
@@ -840,27 +869,29 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
 	ADDQ         CX, SI
-	VADDPS       Z4, Z5, Z9
-	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z6, Z7, Z5
+	VMOVUPS      (SI), Z9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z10
+	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z11
 	VSUBPS       Z7, Z6, Z6
-	VADDPS       Z3, Z9, Z3
-	VADDPS       Z3, Z5, Z3
-	VMOVAPS      Z4, Z7
-	VFMADD231PS  Z0, Z6, Z7
-	VMOVAPS      Z9, Z9
-	VFMADD231PS  Z1, Z5, Z9
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z2, Z6, Z4
-	VADDPS       Z4, Z8, Z4
-	VMOVUPS      Z3, 512(DX)
-	VMOVUPS      Z7, 576(DX)
-	VMOVUPS      Z9, 640(DX)
-	VMOVUPS      Z4, 704(DX)
-	VMOVUPS      (SI), Z3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z4
-	ADDQ         CX, SI
+	VADDPS       Z8, Z9, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z5, Z11, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z0, Z8, Z9
+	VMOVAPS      Z11, Z11
+	VFMADD231PS  Z1, Z7, Z11
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z2, Z8, Z6
+	VADDPS       Z6, Z10, Z6
+	VMOVUPS      Z5, 512(DX)
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      Z9, 576(DX)
+	VMOVUPS      Z11, 640(DX)
+	VMOVUPS      Z6, 704(DX)
+	VFMADD231PS  Z3, Z6, Z4
 	VMOVUPS      (SI), Z5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
@@ -869,27 +900,29 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
 	ADDQ         CX, SI
-	VADDPS       Z4, Z5, Z9
-	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z6, Z7, Z5
+	VMOVUPS      (SI), Z9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z10
+	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z11
 	VSUBPS       Z7, Z6, Z6
-	VADDPS       Z3, Z9, Z3
-	VADDPS       Z3, Z5, Z3
-	VMOVAPS      Z4, Z7
-	VFMADD231PS  Z0, Z6, Z7
-	VMOVAPS      Z9, Z9
-	VFMADD231PS  Z1, Z5, Z9
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z2, Z6, Z4
-	VADDPS       Z4, Z8, Z4
-	VMOVUPS      Z3, 768(DX)
-	VMOVUPS      Z7, 832(DX)
-	VMOVUPS      Z9, 896(DX)
-	VMOVUPS      Z4, 960(DX)
-	VMOVUPS      (SI), Z3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z4
-	ADDQ         CX, SI
+	VADDPS       Z8, Z9, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z5, Z11, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z0, Z8, Z9
+	VMOVAPS      Z11, Z11
+	VFMADD231PS  Z1, Z7, Z11
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z2, Z8, Z6
+	VADDPS       Z6, Z10, Z6
+	VMOVUPS      Z5, 768(DX)
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      Z9, 832(DX)
+	VMOVUPS      Z11, 896(DX)
+	VMOVUPS      Z6, 960(DX)
+	VFMADD231PS  Z3, Z6, Z4
 	VMOVUPS      (SI), Z5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
@@ -898,27 +931,29 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
 	ADDQ         CX, SI
-	VADDPS       Z4, Z5, Z9
-	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z6, Z7, Z5
+	VMOVUPS      (SI), Z9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z10
+	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z11
 	VSUBPS       Z7, Z6, Z6
-	VADDPS       Z3, Z9, Z3
-	VADDPS       Z3, Z5, Z3
-	VMOVAPS      Z4, Z7
-	VFMADD231PS  Z0, Z6, Z7
-	VMOVAPS      Z9, Z9
-	VFMADD231PS  Z1, Z5, Z9
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z2, Z6, Z4
-	VADDPS       Z4, Z8, Z4
-	VMOVUPS      Z3, 1024(DX)
-	VMOVUPS      Z7, 1088(DX)
-	VMOVUPS      Z9, 1152(DX)
-	VMOVUPS      Z4, 1216(DX)
-	VMOVUPS      (SI), Z3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z4
-	ADDQ         CX, SI
+	VADDPS       Z8, Z9, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z5, Z11, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z0, Z8, Z9
+	VMOVAPS      Z11, Z11
+	VFMADD231PS  Z1, Z7, Z11
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z2, Z8, Z6
+	VADDPS       Z6, Z10, Z6
+	VMOVUPS      Z5, 1024(DX)
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      Z9, 1088(DX)
+	VMOVUPS      Z11, 1152(DX)
+	VMOVUPS      Z6, 1216(DX)
+	VFMADD231PS  Z3, Z6, Z4
 	VMOVUPS      (SI), Z5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
@@ -927,58 +962,78 @@ TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z8
 	ADDQ         CX, SI
-	VADDPS       Z4, Z5, Z9
-	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z6, Z7, Z5
+	VMOVUPS      (SI), Z9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z10
+	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z11
 	VSUBPS       Z7, Z6, Z6
-	VADDPS       Z3, Z9, Z3
-	VADDPS       Z3, Z5, Z3
-	VMOVAPS      Z4, Z7
-	VFMADD231PS  Z0, Z6, Z7
-	VMOVAPS      Z9, Z9
-	VFMADD231PS  Z1, Z5, Z9
-	VMOVAPS      Z4, Z4
-	VFMADD231PS  Z2, Z6, Z4
-	VADDPS       Z4, Z8, Z4
-	VMOVUPS      Z3, 1280(DX)
-	VMOVUPS      Z7, 1344(DX)
-	VMOVUPS      Z9, 1408(DX)
-	VMOVUPS      Z4, 1472(DX)
-	MOVQ         24(AX), CX
-	VMOVUPS      (CX), Z3
-	VMOVUPS      (DX), Z4
-	VMOVUPS      256(DX), Z5
-	VMOVUPS      512(DX), Z6
-	VMOVUPS      768(DX), Z7
-	VMOVUPS      1024(DX), Z8
-	VMOVUPS      1280(DX), Z9
-	VADDPS       Z5, Z6, Z10
-	VSUBPS       Z6, Z5, Z5
-	VADDPS       Z7, Z8, Z6
-	VSUBPS       Z8, Z7, Z7
-	VADDPS       Z4, Z10, Z4
-	VADDPS       Z4, Z6, Z4
-	VMOVAPS      Z5, Z8
-	VFMADD231PS  Z0, Z7, Z8
-	VMOVAPS      Z10, Z10
-	VFMADD231PS  Z1, Z6, Z10
-	VMOVAPS      Z5, Z5
-	VFMADD231PS  Z2, Z7, Z5
-	VADDPS       Z5, Z9, Z5
-	VADDPS       Z3, Z4, Z4
-	VADDPS       Z3, Z8, Z8
-	VADDPS       Z3, Z10, Z10
-	VADDPS       Z3, Z5, Z5
-	MOVQ         40(AX), CX
+	VADDPS       Z8, Z9, Z7
+	VSUBPS       Z9, Z8, Z8
+	VADDPS       Z5, Z11, Z5
+	VADDPS       Z5, Z7, Z5
+	VMOVAPS      Z6, Z9
+	VFMADD231PS  Z0, Z8, Z9
+	VMOVAPS      Z11, Z11
+	VFMADD231PS  Z1, Z7, Z11
+	VMOVAPS      Z6, Z6
+	VFMADD231PS  Z2, Z8, Z6
+	VADDPS       Z6, Z10, Z6
+	VMOVUPS      Z5, 1280(DX)
+	VFMADD231PS  Z3, Z5, Z4
+	VMOVUPS      Z9, 1344(DX)
+	VMOVUPS      Z11, 1408(DX)
+	VMOVUPS      Z6, 1472(DX)
+	VFMADD231PS  Z3, Z6, Z4
+	VXORPS       Z3, Z3, Z3
+	VMULPS       Z3, Z4, Z4
+	MOVQ         72(AX), CX
 	TESTQ        CX, CX
-	JEQ          plain0_0
-	VADDPS       (CX), Z4, Z4
-	ADDQ         BX, CX
-	VADDPS       (CX), Z8, Z8
-	ADDQ         BX, CX
-	VADDPS       (CX), Z10, Z10
-	ADDQ         BX, CX
-	VADDPS       (CX), Z5, Z5
+	JEQ          make
+	VCMPPS       $0x03, Z4, Z4, K1
+	KMOVW        K1, CX
+	TESTL        CX, CX
+	JEQ          make
+	MOVQ         CX, 80(AX)
+	VZEROUPPER
+	RET
+
+make:
+	MOVQ        24(AX), CX
+	VMOVUPS     (CX), Z3
+	VMOVUPS     (DX), Z4
+	VMOVUPS     256(DX), Z5
+	VMOVUPS     512(DX), Z6
+	VMOVUPS     768(DX), Z7
+	VMOVUPS     1024(DX), Z8
+	VMOVUPS     1280(DX), Z9
+	VADDPS      Z5, Z6, Z10
+	VSUBPS      Z6, Z5, Z5
+	VADDPS      Z7, Z8, Z6
+	VSUBPS      Z8, Z7, Z7
+	VADDPS      Z4, Z10, Z4
+	VADDPS      Z4, Z6, Z4
+	VMOVAPS     Z5, Z8
+	VFMADD231PS Z0, Z7, Z8
+	VMOVAPS     Z10, Z10
+	VFMADD231PS Z1, Z6, Z10
+	VMOVAPS     Z5, Z5
+	VFMADD231PS Z2, Z7, Z5
+	VADDPS      Z5, Z9, Z5
+	VADDPS      Z3, Z4, Z4
+	VADDPS      Z3, Z8, Z8
+	VADDPS      Z3, Z10, Z10
+	VADDPS      Z3, Z5, Z5
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
+	JEQ         plain0_0
+	VADDPS      (CX), Z4, Z4
+	ADDQ        BX, CX
+	VADDPS      (CX), Z8, Z8
+	ADDQ        BX, CX
+	VADDPS      (CX), Z10, Z10
+	ADDQ        BX, CX
+	VADDPS      (CX), Z5, Z5
 
 plain0_0:
 	MOVQ         56(AX), CX
@@ -1185,18 +1240,16 @@ DATA winograd41000000<>+0(SB)/4, $(8.0)
 GLOBL winograd41000000<>(SB), RODATA|NOPTR, $4
 
 // func winogradOutput6x2AVX512(a *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
 	MOVQ         8(AX), CX
 	MOVQ         16(AX), DX
 	MOVQ         48(AX), BX
 	VBROADCASTSS winograd40000000<>+0(SB), Z0
+	VBROADCASTSS winograd4b800000<>+0(SB), Z1
+	VXORPS       Z2, Z2, Z2
 	MOVQ         (AX), SI
-	VMOVUPS      (SI), Z1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z2
-	ADDQ         CX, SI
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -1205,21 +1258,23 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
 	ADDQ         CX, SI
-	VADDPS       Z2, Z3, Z7
-	VSUBPS       Z3, Z2, Z2
-	VADDPS       Z4, Z5, Z3
+	VMOVUPS      (SI), Z7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	ADDQ         CX, SI
+	VADDPS       Z4, Z5, Z9
 	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z1, Z7, Z1
-	VADDPS       Z1, Z3, Z1
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z0, Z4, Z2
-	VADDPS       Z2, Z6, Z2
-	VMOVUPS      Z1, (DX)
-	VMOVUPS      Z2, 64(DX)
-	VMOVUPS      (SI), Z1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z2
-	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z5
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z3, Z9, Z3
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z0, Z6, Z4
+	VADDPS       Z4, Z8, Z4
+	VMOVUPS      Z3, (DX)
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z4, 64(DX)
+	VFMADD231PS  Z1, Z4, Z2
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -1228,21 +1283,23 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
 	ADDQ         CX, SI
-	VADDPS       Z2, Z3, Z7
-	VSUBPS       Z3, Z2, Z2
-	VADDPS       Z4, Z5, Z3
+	VMOVUPS      (SI), Z7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	ADDQ         CX, SI
+	VADDPS       Z4, Z5, Z9
 	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z1, Z7, Z1
-	VADDPS       Z1, Z3, Z1
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z0, Z4, Z2
-	VADDPS       Z2, Z6, Z2
-	VMOVUPS      Z1, 128(DX)
-	VMOVUPS      Z2, 192(DX)
-	VMOVUPS      (SI), Z1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z2
-	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z5
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z3, Z9, Z3
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z0, Z6, Z4
+	VADDPS       Z4, Z8, Z4
+	VMOVUPS      Z3, 128(DX)
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z4, 192(DX)
+	VFMADD231PS  Z1, Z4, Z2
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -1251,21 +1308,23 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
 	ADDQ         CX, SI
-	VADDPS       Z2, Z3, Z7
-	VSUBPS       Z3, Z2, Z2
-	VADDPS       Z4, Z5, Z3
+	VMOVUPS      (SI), Z7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	ADDQ         CX, SI
+	VADDPS       Z4, Z5, Z9
 	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z1, Z7, Z1
-	VADDPS       Z1, Z3, Z1
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z0, Z4, Z2
-	VADDPS       Z2, Z6, Z2
-	VMOVUPS      Z1, 256(DX)
-	VMOVUPS      Z2, 320(DX)
-	VMOVUPS      (SI), Z1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z2
-	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z5
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z3, Z9, Z3
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z0, Z6, Z4
+	VADDPS       Z4, Z8, Z4
+	VMOVUPS      Z3, 256(DX)
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z4, 320(DX)
+	VFMADD231PS  Z1, Z4, Z2
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -1274,21 +1333,23 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
 	ADDQ         CX, SI
-	VADDPS       Z2, Z3, Z7
-	VSUBPS       Z3, Z2, Z2
-	VADDPS       Z4, Z5, Z3
+	VMOVUPS      (SI), Z7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	ADDQ         CX, SI
+	VADDPS       Z4, Z5, Z9
 	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z1, Z7, Z1
-	VADDPS       Z1, Z3, Z1
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z0, Z4, Z2
-	VADDPS       Z2, Z6, Z2
-	VMOVUPS      Z1, 384(DX)
-	VMOVUPS      Z2, 448(DX)
-	VMOVUPS      (SI), Z1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z2
-	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z5
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z3, Z9, Z3
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z0, Z6, Z4
+	VADDPS       Z4, Z8, Z4
+	VMOVUPS      Z3, 384(DX)
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z4, 448(DX)
+	VFMADD231PS  Z1, Z4, Z2
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -1297,21 +1358,23 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
 	ADDQ         CX, SI
-	VADDPS       Z2, Z3, Z7
-	VSUBPS       Z3, Z2, Z2
-	VADDPS       Z4, Z5, Z3
+	VMOVUPS      (SI), Z7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	ADDQ         CX, SI
+	VADDPS       Z4, Z5, Z9
 	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z1, Z7, Z1
-	VADDPS       Z1, Z3, Z1
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z0, Z4, Z2
-	VADDPS       Z2, Z6, Z2
-	VMOVUPS      Z1, 512(DX)
-	VMOVUPS      Z2, 576(DX)
-	VMOVUPS      (SI), Z1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Z2
-	ADDQ         CX, SI
+	VADDPS       Z6, Z7, Z5
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z3, Z9, Z3
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z0, Z6, Z4
+	VADDPS       Z4, Z8, Z4
+	VMOVUPS      Z3, 512(DX)
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z4, 576(DX)
+	VFMADD231PS  Z1, Z4, Z2
 	VMOVUPS      (SI), Z3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z4
@@ -1320,42 +1383,62 @@ TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Z6
 	ADDQ         CX, SI
-	VADDPS       Z2, Z3, Z7
-	VSUBPS       Z3, Z2, Z2
-	VADDPS       Z4, Z5, Z3
+	VMOVUPS      (SI), Z7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Z8
+	ADDQ         CX, SI
+	VADDPS       Z4, Z5, Z9
 	VSUBPS       Z5, Z4, Z4
-	VADDPS       Z1, Z7, Z1
-	VADDPS       Z1, Z3, Z1
-	VMOVAPS      Z2, Z2
-	VFMADD231PS  Z0, Z4, Z2
-	VADDPS       Z2, Z6, Z2
-	VMOVUPS      Z1, 640(DX)
-	VMOVUPS      Z2, 704(DX)
-	MOVQ         24(AX), CX
-	VMOVUPS      (CX), Z1
-	VMOVUPS      (DX), Z2
-	VMOVUPS      128(DX), Z3
-	VMOVUPS      256(DX), Z4
-	VMOVUPS      384(DX), Z5
-	VMOVUPS      512(DX), Z6
-	VMOVUPS      640(DX), Z7
-	VADDPS       Z3, Z4, Z8
-	VSUBPS       Z4, Z3, Z3
-	VADDPS       Z5, Z6, Z4
-	VSUBPS       Z6, Z5, Z5
-	VADDPS       Z2, Z8, Z2
-	VADDPS       Z2, Z4, Z2
-	VMOVAPS      Z3, Z3
-	VFMADD231PS  Z0, Z5, Z3
-	VADDPS       Z3, Z7, Z3
-	VADDPS       Z1, Z2, Z2
-	VADDPS       Z1, Z3, Z3
-	MOVQ         40(AX), CX
+	VADDPS       Z6, Z7, Z5
+	VSUBPS       Z7, Z6, Z6
+	VADDPS       Z3, Z9, Z3
+	VADDPS       Z3, Z5, Z3
+	VMOVAPS      Z4, Z4
+	VFMADD231PS  Z0, Z6, Z4
+	VADDPS       Z4, Z8, Z4
+	VMOVUPS      Z3, 640(DX)
+	VFMADD231PS  Z1, Z3, Z2
+	VMOVUPS      Z4, 704(DX)
+	VFMADD231PS  Z1, Z4, Z2
+	VXORPS       Z1, Z1, Z1
+	VMULPS       Z1, Z2, Z2
+	MOVQ         72(AX), CX
 	TESTQ        CX, CX
-	JEQ          plain0_0
-	VADDPS       (CX), Z2, Z2
-	ADDQ         BX, CX
-	VADDPS       (CX), Z3, Z3
+	JEQ          make
+	VCMPPS       $0x03, Z2, Z2, K1
+	KMOVW        K1, CX
+	TESTL        CX, CX
+	JEQ          make
+	MOVQ         CX, 80(AX)
+	VZEROUPPER
+	RET
+
+make:
+	MOVQ        24(AX), CX
+	VMOVUPS     (CX), Z1
+	VMOVUPS     (DX), Z2
+	VMOVUPS     128(DX), Z3
+	VMOVUPS     256(DX), Z4
+	VMOVUPS     384(DX), Z5
+	VMOVUPS     512(DX), Z6
+	VMOVUPS     640(DX), Z7
+	VADDPS      Z3, Z4, Z8
+	VSUBPS      Z4, Z3, Z3
+	VADDPS      Z5, Z6, Z4
+	VSUBPS      Z6, Z5, Z5
+	VADDPS      Z2, Z8, Z2
+	VADDPS      Z2, Z4, Z2
+	VMOVAPS     Z3, Z3
+	VFMADD231PS Z0, Z5, Z3
+	VADDPS      Z3, Z7, Z3
+	VADDPS      Z1, Z2, Z2
+	VADDPS      Z1, Z3, Z3
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
+	JEQ         plain0_0
+	VADDPS      (CX), Z2, Z2
+	ADDQ        BX, CX
+	VADDPS      (CX), Z3, Z3
 
 plain0_0:
 	MOVQ         56(AX), CX
@@ -5575,71 +5658,161 @@ TEXT ·winogradInput6AVX2(SB), NOSPLIT, $0-40
 	RET
 
 // func winogradOutput4x2AVX2(a *byte)
-// Requires: AVX
+// Requires: AVX, FMA3
 TEXT ·winogradOutput4x2AVX2(SB), NOSPLIT, $0-8
-	MOVQ    a+0(FP), AX
-	MOVQ    8(AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    48(AX), BX
-	MOVQ    (AX), SI
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, 64(DX)
-	VMOVUPS Y1, 96(DX)
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, 128(DX)
-	VMOVUPS Y1, 160(DX)
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, 192(DX)
-	VMOVUPS Y1, 224(DX)
-	MOVQ    24(AX), SI
-	VMOVUPS (SI), Y0
+	MOVQ         a+0(FP), AX
+	MOVQ         8(AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         48(AX), BX
+	VBROADCASTSS winograd4b800000<>+0(SB), Y0
+	VXORPS       Y1, Y1, Y1
+	MOVQ         (AX), SI
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, (DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 32(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 64(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 96(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 128(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 160(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 192(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 224(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	MOVQ         (AX), SI
+	ADDQ         $0x20, SI
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 256(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 288(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 320(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 352(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 384(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 416(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VMOVUPS      (SI), Y2
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VADDPS       Y3, Y4, Y6
+	VSUBPS       Y4, Y3, Y3
+	VADDPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y3, Y3
+	VMOVUPS      Y2, 448(DX)
+	VFMADD231PS  Y0, Y2, Y1
+	VMOVUPS      Y3, 480(DX)
+	VFMADD231PS  Y0, Y3, Y1
+	VXORPS       Y0, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	MOVQ         72(AX), CX
+	TESTQ        CX, CX
+	JEQ          make
+	VCMPPS       $0x03, Y1, Y1, Y1
+	VMOVMSKPS    Y1, CX
+	TESTL        CX, CX
+	JEQ          make
+	MOVQ         CX, 80(AX)
+	VZEROUPPER
+	RET
+
+make:
+	MOVQ    24(AX), CX
+	VMOVUPS (CX), Y0
 	VMOVUPS (DX), Y1
 	VMOVUPS 64(DX), Y2
 	VMOVUPS 128(DX), Y3
@@ -5650,16 +5823,16 @@ TEXT ·winogradOutput4x2AVX2(SB), NOSPLIT, $0-8
 	VSUBPS  Y4, Y2, Y2
 	VADDPS  Y0, Y1, Y1
 	VADDPS  Y0, Y2, Y2
-	MOVQ    40(AX), SI
-	TESTQ   SI, SI
+	MOVQ    40(AX), CX
+	TESTQ   CX, CX
 	JEQ     plain0_0
-	VADDPS  (SI), Y1, Y1
-	ADDQ    BX, SI
-	VADDPS  (SI), Y2, Y2
+	VADDPS  (CX), Y1, Y1
+	ADDQ    BX, CX
+	VADDPS  (CX), Y2, Y2
 
 plain0_0:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_0
 	VBROADCASTSS 64(AX), Y3
 	VBROADCASTSS 68(AX), Y4
@@ -5669,10 +5842,10 @@ plain0_0:
 	VMINPS       Y2, Y4, Y2
 
 store0_0:
-	MOVQ    32(AX), SI
-	VMOVUPS Y1, (SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, (SI)
+	MOVQ    32(AX), CX
+	VMOVUPS Y1, (CX)
+	ADDQ    BX, CX
+	VMOVUPS Y2, (CX)
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 96(DX), Y2
 	VMOVUPS 160(DX), Y3
@@ -5683,16 +5856,16 @@ store0_0:
 	VSUBPS  Y4, Y2, Y2
 	VADDPS  Y0, Y1, Y1
 	VADDPS  Y0, Y2, Y2
-	MOVQ    40(AX), SI
-	TESTQ   SI, SI
+	MOVQ    40(AX), CX
+	TESTQ   CX, CX
 	JEQ     plain0_1
-	VADDPS  64(SI), Y1, Y1
-	ADDQ    BX, SI
-	VADDPS  64(SI), Y2, Y2
+	VADDPS  64(CX), Y1, Y1
+	ADDQ    BX, CX
+	VADDPS  64(CX), Y2, Y2
 
 plain0_1:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_1
 	VBROADCASTSS 64(AX), Y0
 	VBROADCASTSS 68(AX), Y3
@@ -5702,74 +5875,16 @@ plain0_1:
 	VMINPS       Y2, Y3, Y2
 
 store0_1:
-	MOVQ    32(AX), SI
-	VMOVUPS Y1, 64(SI)
-	ADDQ    BX, SI
-	VMOVUPS Y2, 64(SI)
-	MOVQ    (AX), SI
-	ADDQ    $0x20, SI
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, 64(DX)
-	VMOVUPS Y1, 96(DX)
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, 128(DX)
-	VMOVUPS Y1, 160(DX)
-	VMOVUPS (SI), Y0
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y1
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y2
-	ADDQ    CX, SI
-	VMOVUPS (SI), Y3
-	ADDQ    CX, SI
-	VADDPS  Y1, Y2, Y4
-	VSUBPS  Y2, Y1, Y1
-	VADDPS  Y0, Y4, Y0
-	VSUBPS  Y3, Y1, Y1
-	VMOVUPS Y0, 192(DX)
-	VMOVUPS Y1, 224(DX)
+	MOVQ    32(AX), CX
+	VMOVUPS Y1, 64(CX)
+	ADDQ    BX, CX
+	VMOVUPS Y2, 64(CX)
 	MOVQ    24(AX), CX
 	VMOVUPS 32(CX), Y0
-	VMOVUPS (DX), Y1
-	VMOVUPS 64(DX), Y2
-	VMOVUPS 128(DX), Y3
-	VMOVUPS 192(DX), Y4
+	VMOVUPS 256(DX), Y1
+	VMOVUPS 320(DX), Y2
+	VMOVUPS 384(DX), Y3
+	VMOVUPS 448(DX), Y4
 	VADDPS  Y2, Y3, Y5
 	VSUBPS  Y3, Y2, Y2
 	VADDPS  Y1, Y5, Y1
@@ -5799,10 +5914,10 @@ store1_0:
 	VMOVUPS Y1, 32(CX)
 	ADDQ    BX, CX
 	VMOVUPS Y2, 32(CX)
-	VMOVUPS 32(DX), Y1
-	VMOVUPS 96(DX), Y2
-	VMOVUPS 160(DX), Y3
-	VMOVUPS 224(DX), Y4
+	VMOVUPS 288(DX), Y1
+	VMOVUPS 352(DX), Y2
+	VMOVUPS 416(DX), Y3
+	VMOVUPS 480(DX), Y4
 	VADDPS  Y2, Y3, Y5
 	VSUBPS  Y3, Y2, Y2
 	VADDPS  Y1, Y5, Y1
@@ -5845,11 +5960,9 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	VBROADCASTSS winograd40000000<>+0(SB), Y0
 	VBROADCASTSS winograd40800000<>+0(SB), Y1
 	VBROADCASTSS winograd41000000<>+0(SB), Y2
+	VBROADCASTSS winograd4b800000<>+0(SB), Y3
+	VXORPS       Y4, Y4, Y4
 	MOVQ         (AX), SI
-	VMOVUPS      (SI), Y3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y4
-	ADDQ         CX, SI
 	VMOVUPS      (SI), Y5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
@@ -5858,27 +5971,29 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
 	ADDQ         CX, SI
-	VADDPS       Y4, Y5, Y9
-	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y6, Y7, Y5
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
 	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y3, Y9, Y3
-	VADDPS       Y3, Y5, Y3
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  Y0, Y6, Y7
-	VMOVAPS      Y9, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  Y2, Y6, Y4
-	VADDPS       Y4, Y8, Y4
-	VMOVUPS      Y3, (DX)
-	VMOVUPS      Y7, 32(DX)
-	VMOVUPS      Y9, 64(DX)
-	VMOVUPS      Y4, 96(DX)
-	VMOVUPS      (SI), Y3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y4
-	ADDQ         CX, SI
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, (DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 32(DX)
+	VMOVUPS      Y11, 64(DX)
+	VMOVUPS      Y6, 96(DX)
+	VFMADD231PS  Y3, Y6, Y4
 	VMOVUPS      (SI), Y5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
@@ -5887,27 +6002,29 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
 	ADDQ         CX, SI
-	VADDPS       Y4, Y5, Y9
-	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y6, Y7, Y5
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
 	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y3, Y9, Y3
-	VADDPS       Y3, Y5, Y3
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  Y0, Y6, Y7
-	VMOVAPS      Y9, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  Y2, Y6, Y4
-	VADDPS       Y4, Y8, Y4
-	VMOVUPS      Y3, 128(DX)
-	VMOVUPS      Y7, 160(DX)
-	VMOVUPS      Y9, 192(DX)
-	VMOVUPS      Y4, 224(DX)
-	VMOVUPS      (SI), Y3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y4
-	ADDQ         CX, SI
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 128(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 160(DX)
+	VMOVUPS      Y11, 192(DX)
+	VMOVUPS      Y6, 224(DX)
+	VFMADD231PS  Y3, Y6, Y4
 	VMOVUPS      (SI), Y5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
@@ -5916,27 +6033,29 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
 	ADDQ         CX, SI
-	VADDPS       Y4, Y5, Y9
-	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y6, Y7, Y5
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
 	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y3, Y9, Y3
-	VADDPS       Y3, Y5, Y3
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  Y0, Y6, Y7
-	VMOVAPS      Y9, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  Y2, Y6, Y4
-	VADDPS       Y4, Y8, Y4
-	VMOVUPS      Y3, 256(DX)
-	VMOVUPS      Y7, 288(DX)
-	VMOVUPS      Y9, 320(DX)
-	VMOVUPS      Y4, 352(DX)
-	VMOVUPS      (SI), Y3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y4
-	ADDQ         CX, SI
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 256(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 288(DX)
+	VMOVUPS      Y11, 320(DX)
+	VMOVUPS      Y6, 352(DX)
+	VFMADD231PS  Y3, Y6, Y4
 	VMOVUPS      (SI), Y5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
@@ -5945,27 +6064,29 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
 	ADDQ         CX, SI
-	VADDPS       Y4, Y5, Y9
-	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y6, Y7, Y5
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
 	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y3, Y9, Y3
-	VADDPS       Y3, Y5, Y3
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  Y0, Y6, Y7
-	VMOVAPS      Y9, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  Y2, Y6, Y4
-	VADDPS       Y4, Y8, Y4
-	VMOVUPS      Y3, 384(DX)
-	VMOVUPS      Y7, 416(DX)
-	VMOVUPS      Y9, 448(DX)
-	VMOVUPS      Y4, 480(DX)
-	VMOVUPS      (SI), Y3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y4
-	ADDQ         CX, SI
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 384(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 416(DX)
+	VMOVUPS      Y11, 448(DX)
+	VMOVUPS      Y6, 480(DX)
+	VFMADD231PS  Y3, Y6, Y4
 	VMOVUPS      (SI), Y5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
@@ -5974,27 +6095,29 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
 	ADDQ         CX, SI
-	VADDPS       Y4, Y5, Y9
-	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y6, Y7, Y5
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
 	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y3, Y9, Y3
-	VADDPS       Y3, Y5, Y3
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  Y0, Y6, Y7
-	VMOVAPS      Y9, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  Y2, Y6, Y4
-	VADDPS       Y4, Y8, Y4
-	VMOVUPS      Y3, 512(DX)
-	VMOVUPS      Y7, 544(DX)
-	VMOVUPS      Y9, 576(DX)
-	VMOVUPS      Y4, 608(DX)
-	VMOVUPS      (SI), Y3
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y4
-	ADDQ         CX, SI
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 512(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 544(DX)
+	VMOVUPS      Y11, 576(DX)
+	VMOVUPS      Y6, 608(DX)
+	VFMADD231PS  Y3, Y6, Y4
 	VMOVUPS      (SI), Y5
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
@@ -6003,62 +6126,270 @@ TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y8
 	ADDQ         CX, SI
-	VADDPS       Y4, Y5, Y9
-	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y6, Y7, Y5
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
 	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y3, Y9, Y3
-	VADDPS       Y3, Y5, Y3
-	VMOVAPS      Y4, Y7
-	VFMADD231PS  Y0, Y6, Y7
-	VMOVAPS      Y9, Y9
-	VFMADD231PS  Y1, Y5, Y9
-	VMOVAPS      Y4, Y4
-	VFMADD231PS  Y2, Y6, Y4
-	VADDPS       Y4, Y8, Y4
-	VMOVUPS      Y3, 640(DX)
-	VMOVUPS      Y7, 672(DX)
-	VMOVUPS      Y9, 704(DX)
-	VMOVUPS      Y4, 736(DX)
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y3
-	VMOVUPS      (DX), Y4
-	VMOVUPS      128(DX), Y5
-	VMOVUPS      256(DX), Y6
-	VMOVUPS      384(DX), Y7
-	VMOVUPS      512(DX), Y8
-	VMOVUPS      640(DX), Y9
-	VADDPS       Y5, Y6, Y10
-	VSUBPS       Y6, Y5, Y5
-	VADDPS       Y7, Y8, Y6
-	VSUBPS       Y8, Y7, Y7
-	VADDPS       Y4, Y10, Y4
-	VADDPS       Y4, Y6, Y4
-	VMOVAPS      Y5, Y8
-	VFMADD231PS  Y0, Y7, Y8
-	VMOVAPS      Y10, Y10
-	VFMADD231PS  Y1, Y6, Y10
-	VMOVAPS      Y5, Y5
-	VFMADD231PS  Y2, Y7, Y5
-	VADDPS       Y5, Y9, Y5
-	VADDPS       Y3, Y4, Y4
-	VADDPS       Y3, Y8, Y8
-	VADDPS       Y3, Y10, Y10
-	VADDPS       Y3, Y5, Y5
-	MOVQ         40(AX), SI
-	TESTQ        SI, SI
-	JEQ          plain0_0
-	VADDPS       (SI), Y4, Y4
-	ADDQ         BX, SI
-	VADDPS       (SI), Y8, Y8
-	ADDQ         BX, SI
-	VADDPS       (SI), Y10, Y10
-	ADDQ         BX, SI
-	VADDPS       (SI), Y5, Y5
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 640(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 672(DX)
+	VMOVUPS      Y11, 704(DX)
+	VMOVUPS      Y6, 736(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	MOVQ         (AX), SI
+	ADDQ         $0x20, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 768(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 800(DX)
+	VMOVUPS      Y11, 832(DX)
+	VMOVUPS      Y6, 864(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 896(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 928(DX)
+	VMOVUPS      Y11, 960(DX)
+	VMOVUPS      Y6, 992(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 1024(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 1056(DX)
+	VMOVUPS      Y11, 1088(DX)
+	VMOVUPS      Y6, 1120(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 1152(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 1184(DX)
+	VMOVUPS      Y11, 1216(DX)
+	VMOVUPS      Y6, 1248(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 1280(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 1312(DX)
+	VMOVUPS      Y11, 1344(DX)
+	VMOVUPS      Y6, 1376(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y9
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y10
+	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y11
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y8, Y9, Y7
+	VSUBPS       Y9, Y8, Y8
+	VADDPS       Y5, Y11, Y5
+	VADDPS       Y5, Y7, Y5
+	VMOVAPS      Y6, Y9
+	VFMADD231PS  Y0, Y8, Y9
+	VMOVAPS      Y11, Y11
+	VFMADD231PS  Y1, Y7, Y11
+	VMOVAPS      Y6, Y6
+	VFMADD231PS  Y2, Y8, Y6
+	VADDPS       Y6, Y10, Y6
+	VMOVUPS      Y5, 1408(DX)
+	VFMADD231PS  Y3, Y5, Y4
+	VMOVUPS      Y9, 1440(DX)
+	VMOVUPS      Y11, 1472(DX)
+	VMOVUPS      Y6, 1504(DX)
+	VFMADD231PS  Y3, Y6, Y4
+	VXORPS       Y3, Y3, Y3
+	VMULPS       Y3, Y4, Y4
+	MOVQ         72(AX), CX
+	TESTQ        CX, CX
+	JEQ          make
+	VCMPPS       $0x03, Y4, Y4, Y4
+	VMOVMSKPS    Y4, CX
+	TESTL        CX, CX
+	JEQ          make
+	MOVQ         CX, 80(AX)
+	VZEROUPPER
+	RET
+
+make:
+	MOVQ        24(AX), CX
+	VMOVUPS     (CX), Y3
+	VMOVUPS     (DX), Y4
+	VMOVUPS     128(DX), Y5
+	VMOVUPS     256(DX), Y6
+	VMOVUPS     384(DX), Y7
+	VMOVUPS     512(DX), Y8
+	VMOVUPS     640(DX), Y9
+	VADDPS      Y5, Y6, Y10
+	VSUBPS      Y6, Y5, Y5
+	VADDPS      Y7, Y8, Y6
+	VSUBPS      Y8, Y7, Y7
+	VADDPS      Y4, Y10, Y4
+	VADDPS      Y4, Y6, Y4
+	VMOVAPS     Y5, Y8
+	VFMADD231PS Y0, Y7, Y8
+	VMOVAPS     Y10, Y10
+	VFMADD231PS Y1, Y6, Y10
+	VMOVAPS     Y5, Y5
+	VFMADD231PS Y2, Y7, Y5
+	VADDPS      Y5, Y9, Y5
+	VADDPS      Y3, Y4, Y4
+	VADDPS      Y3, Y8, Y8
+	VADDPS      Y3, Y10, Y10
+	VADDPS      Y3, Y5, Y5
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
+	JEQ         plain0_0
+	VADDPS      (CX), Y4, Y4
+	ADDQ        BX, CX
+	VADDPS      (CX), Y8, Y8
+	ADDQ        BX, CX
+	VADDPS      (CX), Y10, Y10
+	ADDQ        BX, CX
+	VADDPS      (CX), Y5, Y5
 
 plain0_0:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_0
 	VBROADCASTSS 64(AX), Y6
 	VBROADCASTSS 68(AX), Y7
@@ -6072,14 +6403,14 @@ plain0_0:
 	VMINPS       Y5, Y7, Y5
 
 store0_0:
-	MOVQ        32(AX), SI
-	VMOVUPS     Y4, (SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y8, (SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y10, (SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y5, (SI)
+	MOVQ        32(AX), CX
+	VMOVUPS     Y4, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y8, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y10, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y5, (CX)
 	VMOVUPS     32(DX), Y4
 	VMOVUPS     160(DX), Y5
 	VMOVUPS     288(DX), Y6
@@ -6103,20 +6434,20 @@ store0_0:
 	VADDPS      Y3, Y8, Y8
 	VADDPS      Y3, Y10, Y10
 	VADDPS      Y3, Y5, Y5
-	MOVQ        40(AX), SI
-	TESTQ       SI, SI
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
 	JEQ         plain0_1
-	VADDPS      64(SI), Y4, Y4
-	ADDQ        BX, SI
-	VADDPS      64(SI), Y8, Y8
-	ADDQ        BX, SI
-	VADDPS      64(SI), Y10, Y10
-	ADDQ        BX, SI
-	VADDPS      64(SI), Y5, Y5
+	VADDPS      64(CX), Y4, Y4
+	ADDQ        BX, CX
+	VADDPS      64(CX), Y8, Y8
+	ADDQ        BX, CX
+	VADDPS      64(CX), Y10, Y10
+	ADDQ        BX, CX
+	VADDPS      64(CX), Y5, Y5
 
 plain0_1:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_1
 	VBROADCASTSS 64(AX), Y6
 	VBROADCASTSS 68(AX), Y7
@@ -6130,14 +6461,14 @@ plain0_1:
 	VMINPS       Y5, Y7, Y5
 
 store0_1:
-	MOVQ        32(AX), SI
-	VMOVUPS     Y4, 64(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y8, 64(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y10, 64(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y5, 64(SI)
+	MOVQ        32(AX), CX
+	VMOVUPS     Y4, 64(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y8, 64(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y10, 64(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y5, 64(CX)
 	VMOVUPS     64(DX), Y4
 	VMOVUPS     192(DX), Y5
 	VMOVUPS     320(DX), Y6
@@ -6161,20 +6492,20 @@ store0_1:
 	VADDPS      Y3, Y8, Y8
 	VADDPS      Y3, Y10, Y10
 	VADDPS      Y3, Y5, Y5
-	MOVQ        40(AX), SI
-	TESTQ       SI, SI
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
 	JEQ         plain0_2
-	VADDPS      128(SI), Y4, Y4
-	ADDQ        BX, SI
-	VADDPS      128(SI), Y8, Y8
-	ADDQ        BX, SI
-	VADDPS      128(SI), Y10, Y10
-	ADDQ        BX, SI
-	VADDPS      128(SI), Y5, Y5
+	VADDPS      128(CX), Y4, Y4
+	ADDQ        BX, CX
+	VADDPS      128(CX), Y8, Y8
+	ADDQ        BX, CX
+	VADDPS      128(CX), Y10, Y10
+	ADDQ        BX, CX
+	VADDPS      128(CX), Y5, Y5
 
 plain0_2:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_2
 	VBROADCASTSS 64(AX), Y6
 	VBROADCASTSS 68(AX), Y7
@@ -6188,14 +6519,14 @@ plain0_2:
 	VMINPS       Y5, Y7, Y5
 
 store0_2:
-	MOVQ        32(AX), SI
-	VMOVUPS     Y4, 128(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y8, 128(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y10, 128(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y5, 128(SI)
+	MOVQ        32(AX), CX
+	VMOVUPS     Y4, 128(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y8, 128(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y10, 128(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y5, 128(CX)
 	VMOVUPS     96(DX), Y4
 	VMOVUPS     224(DX), Y5
 	VMOVUPS     352(DX), Y6
@@ -6219,20 +6550,20 @@ store0_2:
 	VADDPS      Y3, Y8, Y8
 	VADDPS      Y3, Y10, Y10
 	VADDPS      Y3, Y5, Y5
-	MOVQ        40(AX), SI
-	TESTQ       SI, SI
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
 	JEQ         plain0_3
-	VADDPS      192(SI), Y4, Y4
-	ADDQ        BX, SI
-	VADDPS      192(SI), Y8, Y8
-	ADDQ        BX, SI
-	VADDPS      192(SI), Y10, Y10
-	ADDQ        BX, SI
-	VADDPS      192(SI), Y5, Y5
+	VADDPS      192(CX), Y4, Y4
+	ADDQ        BX, CX
+	VADDPS      192(CX), Y8, Y8
+	ADDQ        BX, CX
+	VADDPS      192(CX), Y10, Y10
+	ADDQ        BX, CX
+	VADDPS      192(CX), Y5, Y5
 
 plain0_3:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_3
 	VBROADCASTSS 64(AX), Y3
 	VBROADCASTSS 68(AX), Y6
@@ -6246,198 +6577,22 @@ plain0_3:
 	VMINPS       Y5, Y6, Y5
 
 store0_3:
-	MOVQ        32(AX), SI
-	VMOVUPS     Y4, 192(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y8, 192(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y10, 192(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y5, 192(SI)
-	MOVQ        (AX), SI
-	ADDQ        $0x20, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y7
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y8
-	ADDQ        CX, SI
-	VADDPS      Y4, Y5, Y9
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y6, Y7, Y5
-	VSUBPS      Y7, Y6, Y6
-	VADDPS      Y3, Y9, Y3
-	VADDPS      Y3, Y5, Y3
-	VMOVAPS     Y4, Y7
-	VFMADD231PS Y0, Y6, Y7
-	VMOVAPS     Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMOVAPS     Y4, Y4
-	VFMADD231PS Y2, Y6, Y4
-	VADDPS      Y4, Y8, Y4
-	VMOVUPS     Y3, (DX)
-	VMOVUPS     Y7, 32(DX)
-	VMOVUPS     Y9, 64(DX)
-	VMOVUPS     Y4, 96(DX)
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y7
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y8
-	ADDQ        CX, SI
-	VADDPS      Y4, Y5, Y9
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y6, Y7, Y5
-	VSUBPS      Y7, Y6, Y6
-	VADDPS      Y3, Y9, Y3
-	VADDPS      Y3, Y5, Y3
-	VMOVAPS     Y4, Y7
-	VFMADD231PS Y0, Y6, Y7
-	VMOVAPS     Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMOVAPS     Y4, Y4
-	VFMADD231PS Y2, Y6, Y4
-	VADDPS      Y4, Y8, Y4
-	VMOVUPS     Y3, 128(DX)
-	VMOVUPS     Y7, 160(DX)
-	VMOVUPS     Y9, 192(DX)
-	VMOVUPS     Y4, 224(DX)
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y7
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y8
-	ADDQ        CX, SI
-	VADDPS      Y4, Y5, Y9
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y6, Y7, Y5
-	VSUBPS      Y7, Y6, Y6
-	VADDPS      Y3, Y9, Y3
-	VADDPS      Y3, Y5, Y3
-	VMOVAPS     Y4, Y7
-	VFMADD231PS Y0, Y6, Y7
-	VMOVAPS     Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMOVAPS     Y4, Y4
-	VFMADD231PS Y2, Y6, Y4
-	VADDPS      Y4, Y8, Y4
-	VMOVUPS     Y3, 256(DX)
-	VMOVUPS     Y7, 288(DX)
-	VMOVUPS     Y9, 320(DX)
-	VMOVUPS     Y4, 352(DX)
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y7
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y8
-	ADDQ        CX, SI
-	VADDPS      Y4, Y5, Y9
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y6, Y7, Y5
-	VSUBPS      Y7, Y6, Y6
-	VADDPS      Y3, Y9, Y3
-	VADDPS      Y3, Y5, Y3
-	VMOVAPS     Y4, Y7
-	VFMADD231PS Y0, Y6, Y7
-	VMOVAPS     Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMOVAPS     Y4, Y4
-	VFMADD231PS Y2, Y6, Y4
-	VADDPS      Y4, Y8, Y4
-	VMOVUPS     Y3, 384(DX)
-	VMOVUPS     Y7, 416(DX)
-	VMOVUPS     Y9, 448(DX)
-	VMOVUPS     Y4, 480(DX)
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y7
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y8
-	ADDQ        CX, SI
-	VADDPS      Y4, Y5, Y9
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y6, Y7, Y5
-	VSUBPS      Y7, Y6, Y6
-	VADDPS      Y3, Y9, Y3
-	VADDPS      Y3, Y5, Y3
-	VMOVAPS     Y4, Y7
-	VFMADD231PS Y0, Y6, Y7
-	VMOVAPS     Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMOVAPS     Y4, Y4
-	VFMADD231PS Y2, Y6, Y4
-	VADDPS      Y4, Y8, Y4
-	VMOVUPS     Y3, 512(DX)
-	VMOVUPS     Y7, 544(DX)
-	VMOVUPS     Y9, 576(DX)
-	VMOVUPS     Y4, 608(DX)
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y7
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y8
-	ADDQ        CX, SI
-	VADDPS      Y4, Y5, Y9
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y6, Y7, Y5
-	VSUBPS      Y7, Y6, Y6
-	VADDPS      Y3, Y9, Y3
-	VADDPS      Y3, Y5, Y3
-	VMOVAPS     Y4, Y7
-	VFMADD231PS Y0, Y6, Y7
-	VMOVAPS     Y9, Y9
-	VFMADD231PS Y1, Y5, Y9
-	VMOVAPS     Y4, Y4
-	VFMADD231PS Y2, Y6, Y4
-	VADDPS      Y4, Y8, Y4
-	VMOVUPS     Y3, 640(DX)
-	VMOVUPS     Y7, 672(DX)
-	VMOVUPS     Y9, 704(DX)
-	VMOVUPS     Y4, 736(DX)
+	MOVQ        32(AX), CX
+	VMOVUPS     Y4, 192(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y8, 192(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y10, 192(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y5, 192(CX)
 	MOVQ        24(AX), CX
 	VMOVUPS     32(CX), Y3
-	VMOVUPS     (DX), Y4
-	VMOVUPS     128(DX), Y5
-	VMOVUPS     256(DX), Y6
-	VMOVUPS     384(DX), Y7
-	VMOVUPS     512(DX), Y8
-	VMOVUPS     640(DX), Y9
+	VMOVUPS     768(DX), Y4
+	VMOVUPS     896(DX), Y5
+	VMOVUPS     1024(DX), Y6
+	VMOVUPS     1152(DX), Y7
+	VMOVUPS     1280(DX), Y8
+	VMOVUPS     1408(DX), Y9
 	VADDPS      Y5, Y6, Y10
 	VSUBPS      Y6, Y5, Y5
 	VADDPS      Y7, Y8, Y6
@@ -6490,12 +6645,12 @@ store1_0:
 	VMOVUPS     Y10, 32(CX)
 	ADDQ        BX, CX
 	VMOVUPS     Y5, 32(CX)
-	VMOVUPS     32(DX), Y4
-	VMOVUPS     160(DX), Y5
-	VMOVUPS     288(DX), Y6
-	VMOVUPS     416(DX), Y7
-	VMOVUPS     544(DX), Y8
-	VMOVUPS     672(DX), Y9
+	VMOVUPS     800(DX), Y4
+	VMOVUPS     928(DX), Y5
+	VMOVUPS     1056(DX), Y6
+	VMOVUPS     1184(DX), Y7
+	VMOVUPS     1312(DX), Y8
+	VMOVUPS     1440(DX), Y9
 	VADDPS      Y5, Y6, Y10
 	VSUBPS      Y6, Y5, Y5
 	VADDPS      Y7, Y8, Y6
@@ -6548,12 +6703,12 @@ store1_1:
 	VMOVUPS     Y10, 96(CX)
 	ADDQ        BX, CX
 	VMOVUPS     Y5, 96(CX)
-	VMOVUPS     64(DX), Y4
-	VMOVUPS     192(DX), Y5
-	VMOVUPS     320(DX), Y6
-	VMOVUPS     448(DX), Y7
-	VMOVUPS     576(DX), Y8
-	VMOVUPS     704(DX), Y9
+	VMOVUPS     832(DX), Y4
+	VMOVUPS     960(DX), Y5
+	VMOVUPS     1088(DX), Y6
+	VMOVUPS     1216(DX), Y7
+	VMOVUPS     1344(DX), Y8
+	VMOVUPS     1472(DX), Y9
 	VADDPS      Y5, Y6, Y10
 	VSUBPS      Y6, Y5, Y5
 	VADDPS      Y7, Y8, Y6
@@ -6606,12 +6761,12 @@ store1_2:
 	VMOVUPS     Y10, 160(CX)
 	ADDQ        BX, CX
 	VMOVUPS     Y5, 160(CX)
-	VMOVUPS     96(DX), Y4
-	VMOVUPS     224(DX), Y5
-	VMOVUPS     352(DX), Y6
-	VMOVUPS     480(DX), Y7
-	VMOVUPS     608(DX), Y8
-	VMOVUPS     736(DX), Y9
+	VMOVUPS     864(DX), Y4
+	VMOVUPS     992(DX), Y5
+	VMOVUPS     1120(DX), Y6
+	VMOVUPS     1248(DX), Y7
+	VMOVUPS     1376(DX), Y8
+	VMOVUPS     1504(DX), Y9
 	VADDPS      Y5, Y6, Y10
 	VSUBPS      Y6, Y5, Y5
 	VADDPS      Y7, Y8, Y6
@@ -6675,11 +6830,9 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ         16(AX), DX
 	MOVQ         48(AX), BX
 	VBROADCASTSS winograd40000000<>+0(SB), Y0
+	VBROADCASTSS winograd4b800000<>+0(SB), Y1
+	VXORPS       Y2, Y2, Y2
 	MOVQ         (AX), SI
-	VMOVUPS      (SI), Y1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y2
-	ADDQ         CX, SI
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -6688,21 +6841,23 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
 	ADDQ         CX, SI
-	VADDPS       Y2, Y3, Y7
-	VSUBPS       Y3, Y2, Y2
-	VADDPS       Y4, Y5, Y3
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
 	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y1, Y7, Y1
-	VADDPS       Y1, Y3, Y1
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y4, Y2
-	VADDPS       Y2, Y6, Y2
-	VMOVUPS      Y1, (DX)
-	VMOVUPS      Y2, 32(DX)
-	VMOVUPS      (SI), Y1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y2
-	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, (DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 32(DX)
+	VFMADD231PS  Y1, Y4, Y2
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -6711,21 +6866,23 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
 	ADDQ         CX, SI
-	VADDPS       Y2, Y3, Y7
-	VSUBPS       Y3, Y2, Y2
-	VADDPS       Y4, Y5, Y3
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
 	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y1, Y7, Y1
-	VADDPS       Y1, Y3, Y1
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y4, Y2
-	VADDPS       Y2, Y6, Y2
-	VMOVUPS      Y1, 64(DX)
-	VMOVUPS      Y2, 96(DX)
-	VMOVUPS      (SI), Y1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y2
-	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 64(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 96(DX)
+	VFMADD231PS  Y1, Y4, Y2
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -6734,21 +6891,23 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
 	ADDQ         CX, SI
-	VADDPS       Y2, Y3, Y7
-	VSUBPS       Y3, Y2, Y2
-	VADDPS       Y4, Y5, Y3
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
 	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y1, Y7, Y1
-	VADDPS       Y1, Y3, Y1
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y4, Y2
-	VADDPS       Y2, Y6, Y2
-	VMOVUPS      Y1, 128(DX)
-	VMOVUPS      Y2, 160(DX)
-	VMOVUPS      (SI), Y1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y2
-	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 128(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 160(DX)
+	VFMADD231PS  Y1, Y4, Y2
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -6757,21 +6916,23 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
 	ADDQ         CX, SI
-	VADDPS       Y2, Y3, Y7
-	VSUBPS       Y3, Y2, Y2
-	VADDPS       Y4, Y5, Y3
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
 	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y1, Y7, Y1
-	VADDPS       Y1, Y3, Y1
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y4, Y2
-	VADDPS       Y2, Y6, Y2
-	VMOVUPS      Y1, 192(DX)
-	VMOVUPS      Y2, 224(DX)
-	VMOVUPS      (SI), Y1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y2
-	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 192(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 224(DX)
+	VFMADD231PS  Y1, Y4, Y2
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -6780,21 +6941,23 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
 	ADDQ         CX, SI
-	VADDPS       Y2, Y3, Y7
-	VSUBPS       Y3, Y2, Y2
-	VADDPS       Y4, Y5, Y3
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
 	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y1, Y7, Y1
-	VADDPS       Y1, Y3, Y1
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y4, Y2
-	VADDPS       Y2, Y6, Y2
-	VMOVUPS      Y1, 256(DX)
-	VMOVUPS      Y2, 288(DX)
-	VMOVUPS      (SI), Y1
-	ADDQ         CX, SI
-	VMOVUPS      (SI), Y2
-	ADDQ         CX, SI
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 256(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 288(DX)
+	VFMADD231PS  Y1, Y4, Y2
 	VMOVUPS      (SI), Y3
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y4
@@ -6803,46 +6966,218 @@ TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	ADDQ         CX, SI
 	VMOVUPS      (SI), Y6
 	ADDQ         CX, SI
-	VADDPS       Y2, Y3, Y7
-	VSUBPS       Y3, Y2, Y2
-	VADDPS       Y4, Y5, Y3
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
 	VSUBPS       Y5, Y4, Y4
-	VADDPS       Y1, Y7, Y1
-	VADDPS       Y1, Y3, Y1
-	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y4, Y2
-	VADDPS       Y2, Y6, Y2
-	VMOVUPS      Y1, 320(DX)
-	VMOVUPS      Y2, 352(DX)
-	MOVQ         24(AX), SI
-	VMOVUPS      (SI), Y1
-	VMOVUPS      (DX), Y2
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      128(DX), Y4
-	VMOVUPS      192(DX), Y5
-	VMOVUPS      256(DX), Y6
-	VMOVUPS      320(DX), Y7
-	VADDPS       Y3, Y4, Y8
-	VSUBPS       Y4, Y3, Y3
-	VADDPS       Y5, Y6, Y4
-	VSUBPS       Y6, Y5, Y5
-	VADDPS       Y2, Y8, Y2
-	VADDPS       Y2, Y4, Y2
-	VMOVAPS      Y3, Y3
-	VFMADD231PS  Y0, Y5, Y3
-	VADDPS       Y3, Y7, Y3
-	VADDPS       Y1, Y2, Y2
-	VADDPS       Y1, Y3, Y3
-	MOVQ         40(AX), SI
-	TESTQ        SI, SI
-	JEQ          plain0_0
-	VADDPS       (SI), Y2, Y2
-	ADDQ         BX, SI
-	VADDPS       (SI), Y3, Y3
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 320(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 352(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	MOVQ         (AX), SI
+	ADDQ         $0x20, SI
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 384(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 416(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 448(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 480(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 512(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 544(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 576(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 608(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 640(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 672(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	VMOVUPS      (SI), Y3
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y4
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y5
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y6
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y7
+	ADDQ         CX, SI
+	VMOVUPS      (SI), Y8
+	ADDQ         CX, SI
+	VADDPS       Y4, Y5, Y9
+	VSUBPS       Y5, Y4, Y4
+	VADDPS       Y6, Y7, Y5
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y3, Y9, Y3
+	VADDPS       Y3, Y5, Y3
+	VMOVAPS      Y4, Y4
+	VFMADD231PS  Y0, Y6, Y4
+	VADDPS       Y4, Y8, Y4
+	VMOVUPS      Y3, 704(DX)
+	VFMADD231PS  Y1, Y3, Y2
+	VMOVUPS      Y4, 736(DX)
+	VFMADD231PS  Y1, Y4, Y2
+	VXORPS       Y1, Y1, Y1
+	VMULPS       Y1, Y2, Y2
+	MOVQ         72(AX), CX
+	TESTQ        CX, CX
+	JEQ          make
+	VCMPPS       $0x03, Y2, Y2, Y2
+	VMOVMSKPS    Y2, CX
+	TESTL        CX, CX
+	JEQ          make
+	MOVQ         CX, 80(AX)
+	VZEROUPPER
+	RET
+
+make:
+	MOVQ        24(AX), CX
+	VMOVUPS     (CX), Y1
+	VMOVUPS     (DX), Y2
+	VMOVUPS     64(DX), Y3
+	VMOVUPS     128(DX), Y4
+	VMOVUPS     192(DX), Y5
+	VMOVUPS     256(DX), Y6
+	VMOVUPS     320(DX), Y7
+	VADDPS      Y3, Y4, Y8
+	VSUBPS      Y4, Y3, Y3
+	VADDPS      Y5, Y6, Y4
+	VSUBPS      Y6, Y5, Y5
+	VADDPS      Y2, Y8, Y2
+	VADDPS      Y2, Y4, Y2
+	VMOVAPS     Y3, Y3
+	VFMADD231PS Y0, Y5, Y3
+	VADDPS      Y3, Y7, Y3
+	VADDPS      Y1, Y2, Y2
+	VADDPS      Y1, Y3, Y3
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
+	JEQ         plain0_0
+	VADDPS      (CX), Y2, Y2
+	ADDQ        BX, CX
+	VADDPS      (CX), Y3, Y3
 
 plain0_0:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_0
 	VBROADCASTSS 64(AX), Y4
 	VBROADCASTSS 68(AX), Y5
@@ -6852,10 +7187,10 @@ plain0_0:
 	VMINPS       Y3, Y5, Y3
 
 store0_0:
-	MOVQ        32(AX), SI
-	VMOVUPS     Y2, (SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y3, (SI)
+	MOVQ        32(AX), CX
+	VMOVUPS     Y2, (CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y3, (CX)
 	VMOVUPS     32(DX), Y2
 	VMOVUPS     96(DX), Y3
 	VMOVUPS     160(DX), Y4
@@ -6873,16 +7208,16 @@ store0_0:
 	VADDPS      Y3, Y7, Y3
 	VADDPS      Y1, Y2, Y2
 	VADDPS      Y1, Y3, Y3
-	MOVQ        40(AX), SI
-	TESTQ       SI, SI
+	MOVQ        40(AX), CX
+	TESTQ       CX, CX
 	JEQ         plain0_1
-	VADDPS      64(SI), Y2, Y2
-	ADDQ        BX, SI
-	VADDPS      64(SI), Y3, Y3
+	VADDPS      64(CX), Y2, Y2
+	ADDQ        BX, CX
+	VADDPS      64(CX), Y3, Y3
 
 plain0_1:
-	MOVQ         56(AX), SI
-	TESTQ        SI, SI
+	MOVQ         56(AX), CX
+	TESTQ        CX, CX
 	JEQ          store0_1
 	VBROADCASTSS 64(AX), Y1
 	VBROADCASTSS 68(AX), Y4
@@ -6892,158 +7227,18 @@ plain0_1:
 	VMINPS       Y3, Y4, Y3
 
 store0_1:
-	MOVQ        32(AX), SI
-	VMOVUPS     Y2, 64(SI)
-	ADDQ        BX, SI
-	VMOVUPS     Y3, 64(SI)
-	MOVQ        (AX), SI
-	ADDQ        $0x20, SI
-	VMOVUPS     (SI), Y1
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y2
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VADDPS      Y2, Y3, Y7
-	VSUBPS      Y3, Y2, Y2
-	VADDPS      Y4, Y5, Y3
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y1, Y7, Y1
-	VADDPS      Y1, Y3, Y1
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y4, Y2
-	VADDPS      Y2, Y6, Y2
-	VMOVUPS     Y1, (DX)
-	VMOVUPS     Y2, 32(DX)
-	VMOVUPS     (SI), Y1
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y2
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VADDPS      Y2, Y3, Y7
-	VSUBPS      Y3, Y2, Y2
-	VADDPS      Y4, Y5, Y3
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y1, Y7, Y1
-	VADDPS      Y1, Y3, Y1
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y4, Y2
-	VADDPS      Y2, Y6, Y2
-	VMOVUPS     Y1, 64(DX)
-	VMOVUPS     Y2, 96(DX)
-	VMOVUPS     (SI), Y1
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y2
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VADDPS      Y2, Y3, Y7
-	VSUBPS      Y3, Y2, Y2
-	VADDPS      Y4, Y5, Y3
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y1, Y7, Y1
-	VADDPS      Y1, Y3, Y1
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y4, Y2
-	VADDPS      Y2, Y6, Y2
-	VMOVUPS     Y1, 128(DX)
-	VMOVUPS     Y2, 160(DX)
-	VMOVUPS     (SI), Y1
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y2
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VADDPS      Y2, Y3, Y7
-	VSUBPS      Y3, Y2, Y2
-	VADDPS      Y4, Y5, Y3
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y1, Y7, Y1
-	VADDPS      Y1, Y3, Y1
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y4, Y2
-	VADDPS      Y2, Y6, Y2
-	VMOVUPS     Y1, 192(DX)
-	VMOVUPS     Y2, 224(DX)
-	VMOVUPS     (SI), Y1
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y2
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VADDPS      Y2, Y3, Y7
-	VSUBPS      Y3, Y2, Y2
-	VADDPS      Y4, Y5, Y3
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y1, Y7, Y1
-	VADDPS      Y1, Y3, Y1
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y4, Y2
-	VADDPS      Y2, Y6, Y2
-	VMOVUPS     Y1, 256(DX)
-	VMOVUPS     Y2, 288(DX)
-	VMOVUPS     (SI), Y1
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y2
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y3
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y4
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y5
-	ADDQ        CX, SI
-	VMOVUPS     (SI), Y6
-	ADDQ        CX, SI
-	VADDPS      Y2, Y3, Y7
-	VSUBPS      Y3, Y2, Y2
-	VADDPS      Y4, Y5, Y3
-	VSUBPS      Y5, Y4, Y4
-	VADDPS      Y1, Y7, Y1
-	VADDPS      Y1, Y3, Y1
-	VMOVAPS     Y2, Y2
-	VFMADD231PS Y0, Y4, Y2
-	VADDPS      Y2, Y6, Y2
-	VMOVUPS     Y1, 320(DX)
-	VMOVUPS     Y2, 352(DX)
+	MOVQ        32(AX), CX
+	VMOVUPS     Y2, 64(CX)
+	ADDQ        BX, CX
+	VMOVUPS     Y3, 64(CX)
 	MOVQ        24(AX), CX
 	VMOVUPS     32(CX), Y1
-	VMOVUPS     (DX), Y2
-	VMOVUPS     64(DX), Y3
-	VMOVUPS     128(DX), Y4
-	VMOVUPS     192(DX), Y5
-	VMOVUPS     256(DX), Y6
-	VMOVUPS     320(DX), Y7
+	VMOVUPS     384(DX), Y2
+	VMOVUPS     448(DX), Y3
+	VMOVUPS     512(DX), Y4
+	VMOVUPS     576(DX), Y5
+	VMOVUPS     640(DX), Y6
+	VMOVUPS     704(DX), Y7
 	VADDPS      Y3, Y4, Y8
 	VSUBPS      Y4, Y3, Y3
 	VADDPS      Y5, Y6, Y4
@@ -7078,12 +7273,12 @@ store1_0:
 	VMOVUPS     Y2, 32(CX)
 	ADDQ        BX, CX
 	VMOVUPS     Y3, 32(CX)
-	VMOVUPS     32(DX), Y2
-	VMOVUPS     96(DX), Y3
-	VMOVUPS     160(DX), Y4
-	VMOVUPS     224(DX), Y5
-	VMOVUPS     288(DX), Y6
-	VMOVUPS     352(DX), Y7
+	VMOVUPS     416(DX), Y2
+	VMOVUPS     480(DX), Y3
+	VMOVUPS     544(DX), Y4
+	VMOVUPS     608(DX), Y5
+	VMOVUPS     672(DX), Y6
+	VMOVUPS     736(DX), Y7
 	VADDPS      Y3, Y4, Y8
 	VSUBPS      Y4, Y3, Y3
 	VADDPS      Y5, Y6, Y4

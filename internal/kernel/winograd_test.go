@@ -93,3 +93,73 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 		}
 	}
 }
+
+// What is not finite, or so large that the transforms overflow, stays where a direct convolution has it, to the bit, and
+// leaves all else within the error of the algorithm.
+func TestWinogradSpreadsNothing(t *testing.T) {
+	nan := float32(math.NaN())
+	for form := range winogradForms {
+		for _, withResidual := range []bool{false, true} {
+			k := winogradForms[form].r
+			s := BlockedConvSpec{N: 2, C: 19, OutC: 37, Group: 1, Act: Activation{Kind: Relu}, Residual: withResidual}
+			s.In, s.Kernel, s.Pads = []int{13, 18}, []int{k, k}, []int{k / 2, k / 2}
+			s.Out = s.In
+			checkSpread(t, s, form, nan, inf, -inf, 1e38, -math.MaxFloat32, 6e37)
+			s.Group, s.C, s.OutC, s.Act = 2, 32, 64, Activation{Kind: Function, Op: UnaryHardSwish}
+			checkSpread(t, s, form, nan, inf)
+		}
+	}
+}
+
+func checkSpread(t *testing.T, s BlockedConvSpec, form int, values ...float32) {
+	r := newRand()
+	in, out := product(s.In), product(s.Out)
+	clean := random(r, s.N*s.C*in)
+	s.Weights, s.Bias = random(r, s.OutC*s.C/s.Group*product(s.Kernel)), random(r, s.OutC)
+	size := s.N * Blocks(s.OutC) * out * Block
+	var residual []float32
+	if s.Residual {
+		residual = toBlocked(random(r, s.N*s.OutC*out), s.N, s.OutC, out)
+	}
+	for _, s.Impl = range Impls() {
+		direct, err := NewBlockedConv(s)
+		require.NoError(t, err)
+		c, err := NewWinograd(s, form)
+		require.NoError(t, err)
+		plain := make([]float32, size) // of what is finite
+		x := toBlocked(clean, s.N, s.C, in)
+		runAll(c, func(task int, scratch []float32) { c.Run(task, plain, x, residual, scratch) })
+		for _, v := range values {
+			for _, at := range [][3]int{{0, 0, 0}, {s.C - 1, 5, 6}, {7, 6, 17}, {1, 12, 3}} {
+				special := append([]float32(nil), clean...)
+				special[(at[0]*s.In[0]+at[1])*s.In[1]+at[2]] = v
+				x := toBlocked(special, s.N, s.C, in)
+				want, got := make([]float32, size), append([]float32(nil), residual...)
+				got = append(got, make([]float32, size-len(got))...) // a residual is added where it lies
+				runAll(direct, func(task int, scratch []float32) { direct.Run(task, want, x, residual, scratch) })
+				runAll(c, func(task int, scratch []float32) {
+					if s.Residual {
+						c.Run(task, got, x, got, scratch)
+					} else {
+						c.Run(task, got, x, nil, scratch)
+					}
+				})
+				reached := 0
+				for i := range want {
+					pixel := i / Block % out
+					channel := i / Block / out % Blocks(s.OutC) * Block / (s.OutC / s.Group)
+					dy, dx := pixel/s.Out[1]-at[1], pixel%s.Out[1]-at[2]
+					near := max(dy, -dy, dx, -dx) <= s.Kernel[0]/2 && i < size/s.N && channel == at[0]*s.Group/s.C
+					if near {
+						reached++
+						requireSame(t, want[i:i+1], got[i:i+1])
+					} else if d := plain[i] - got[i]; !(-1e-4 <= d && d <= 1e-4) {
+						require.Failf(t, "spreads", "%v %s: %v at %v: element %d is %v, want %v", s.Impl, c.Algorithm(), v, at, i, got[i], plain[i])
+					}
+				}
+				require.NotZero(t, reached)
+			}
+		}
+		noAllocs(t, c, func(task int, scratch []float32) { c.Run(task, plain, x, nil, scratch) })
+	}
+}

@@ -96,7 +96,8 @@ func (f *winogradForm) weights(u *[36]float64, w []float32) {
 }
 
 // winogradOut describes an output tile: t×t products of a block, step bytes apart, become m×m pixels at dst, whose rows
-// lie row bytes apart, plus bias, plus res (nil: none; laid out as dst), clamped. _gen/winograd knows the offsets.
+// lie row bytes apart, plus bias, plus res (nil: none; laid out as dst), clamped. If check is set and some product is not
+// finite, or so large that its sums might not be, bad is set instead. _gen/winograd knows the offsets.
 type winogradOut struct {
 	src    *float32
 	step   int
@@ -107,6 +108,8 @@ type winogradOut struct {
 	row    int
 	clamp  int
 	lo, hi float32
+	check  int
+	bad    int
 }
 
 // inputGeneric transforms a t×t patch of a block at src, whose rows lie row bytes apart, to products' operands step
@@ -163,6 +166,10 @@ func (f *winogradForm) outputGeneric(a *winogradOut) {
 			}
 		}
 	}
+	if a.check != 0 && !moderate(tmp[:f.t*f.m]) {
+		a.bad = 1
+		return
+	}
 	for i := range f.m {
 		for j := range f.m {
 			var acc [Block]float32
@@ -182,6 +189,19 @@ func (f *winogradForm) outputGeneric(a *winogradOut) {
 			*(*[Block]float32)(unsafe.Add(a.dst, at)) = acc
 		}
 	}
+}
+
+// moderate reports whether sums are finite, and those of a few of them will be.
+func moderate(sums [][Block]float32) bool {
+	const most = 1 << 104
+	for i := range sums {
+		for _, v := range sums[i] {
+			if !(-most < v && v < most) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // spreadGeneric transforms an m×m tile of a block at src, whose rows lie row bytes apart, to t×t, step bytes apart: A·y·Aᵀ.

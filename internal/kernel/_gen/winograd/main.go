@@ -169,9 +169,15 @@ const (
 	outSrc, outStep, outTmp, outBias = 0, 8, 16, 24
 	outDst, outRes, outRow           = 32, 40, 48
 	outClamp, outLo, outHi           = 56, 64, 68
+	outCheck, outBad                 = 72, 80
 )
 
-// output makes func(a *byte): the transform Aᵀ·m·A of t×t products to an m×m tile, with bias, residual and clamp.
+// steep is by how much sums are multiplied before they are looked at: those that the second half of a transform could make
+// overflow do so already then.
+const steep = 1 << 24
+
+// output makes func(a *byte): the transform Aᵀ·m·A of t×t products to an m×m tile, with bias, residual and clamp. A product
+// goes into the first or the last sum of its row, so that these two tell whether all are finite.
 func (s isa) output(t, m int) {
 	TEXT(fmt.Sprintf("winogradOutput%dx%d%s", t, m, s.name()), NOSPLIT, "func(a *byte)")
 	Pragma("noescape")
@@ -196,6 +202,9 @@ func (s isa) output(t, m int) {
 		}
 		return s.output6(x, m, two, four, eight)
 	}
+	place := func(half, i, j int) Mem { return Mem{Base: tmp, Disp: ((half*t+i)*m + j) * s.width()} }
+	large, all := s.constant(steep), s.new()
+	VXORPS(all, all, all)
 	for half := range s.vec {
 		src := field(outSrc)
 		if half == 1 {
@@ -208,22 +217,52 @@ func (s isa) output(t, m int) {
 				ADDQ(step, src)
 			}
 			for j, r := range transform(x) {
-				VMOVUPS(r, Mem{Base: tmp, Disp: (i*m + j) * s.width()})
+				VMOVUPS(r, place(half, i, j))
+				if j == 0 || j == m-1 {
+					VFMADD231PS(large, r, all)
+				}
 			}
 		}
+	}
+	s.refuse(all, a)
+	for half := range s.vec {
 		bias := field(outBias)
 		b := s.new()
 		VMOVUPS(Mem{Base: bias, Disp: half * s.width()}, b)
 		for j := range m {
 			x := s.news(t)
 			for i := range t {
-				VMOVUPS(Mem{Base: tmp, Disp: (i*m + j) * s.width()}, x[i])
+				VMOVUPS(place(half, i, j), x[i])
 			}
 			s.finish(transform(x), b, a, row, fmt.Sprintf("%d_%d", half, j), j*blockBytes+half*s.width())
 		}
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// refuse ends the function, if it is to look, where v is not finite.
+func (s isa) refuse(v VecVirtual, a Register) {
+	zero, found := s.new(), GP64()
+	VXORPS(zero, zero, zero)
+	VMULPS(zero, v, v) // NaN where it is not finite
+	MOVQ(Mem{Base: a, Disp: outCheck}, found)
+	TESTQ(found, found)
+	JEQ(LabelRef("make"))
+	if s.vec == 1 {
+		k := K()
+		VCMPPS(Imm(3), v, v, k)
+		KMOVW(k, found.As32())
+	} else {
+		VCMPPS(Imm(3), v, v, v)
+		VMOVMSKPS(v, found.As32())
+	}
+	TESTL(found.As32(), found.As32())
+	JEQ(LabelRef("make"))
+	MOVQ(found, Mem{Base: a, Disp: outBad})
+	VZEROUPPER()
+	RET()
+	Label("make")
 }
 
 // finish stores a column of a tile.
