@@ -5,8 +5,8 @@ type ActivationKind uint8
 
 const (
 	NoActivation ActivationKind = iota
-	Relu                        // max(x, 0)
-	Clip                        // min(max(x, Min), Max)
+	Relu                        // 0 for x < 0
+	Clip                        // min(max(x, Min), Max); a bound that is NaN limits nothing
 	Function                    // Op, with Alpha in Min and Beta in Max
 )
 

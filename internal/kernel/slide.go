@@ -207,7 +207,7 @@ func windowGeneric(op slideOp, a *windowArgs) {
 				case op == slideSum:
 					acc[j] /= a.div
 				case op == slideFMA && a.clamp != 0:
-					acc[j] = min(max(acc[j], a.lo), a.hi)
+					acc[j] = limit(acc[j], a.lo, a.hi)
 				}
 			}
 			*(*[Block]float32)(unsafe.Add(a.y, row*a.yrow+col*a.ypx)) = acc

@@ -107,7 +107,7 @@ func tileGeneric(a *tileArgs) {
 			}
 			if a.clamp != 0 {
 				for j := range acc {
-					acc[j] = min(max(acc[j], a.lo), a.hi)
+					acc[j] = limit(acc[j], a.lo, a.hi)
 				}
 			}
 			*(*[Block]float32)(unsafe.Add(a.y, at)) = acc

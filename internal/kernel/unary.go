@@ -109,7 +109,11 @@ func unaryLine(op UnaryOp, alpha, beta float32, y, x []float32) {
 	switch op {
 	case UnaryRelu:
 		for i, v := range x {
-			y[i] = max(v, 0)
+			bits := math.Float32bits(v) // a branch would be mispredicted half of the time
+			if v < 0 {
+				bits = 0
+			}
+			y[i] = math.Float32frombits(bits)
 		}
 	case UnaryLeakyRelu:
 		for i, v := range x {
@@ -117,7 +121,7 @@ func unaryLine(op UnaryOp, alpha, beta float32, y, x []float32) {
 		}
 	case UnaryClip:
 		for i, v := range x {
-			y[i] = min(max(v, alpha), beta)
+			y[i] = limit(v, alpha, beta)
 		}
 	case UnaryHardSigmoid:
 		for i, v := range x {
@@ -160,11 +164,26 @@ func powers(p float32, y, x []float32) {
 	}
 }
 
-// leaky returns v, multiplied by slope where its sign is set. A branch would be mispredicted half of the time.
+// leaky returns v, multiplied by slope where it is below zero. A branch would be mispredicted half of the time.
 func leaky(v, slope float32) float32 {
+	bits, product := math.Float32bits(v), math.Float32bits(v*slope)
+	if v < 0 {
+		bits = product
+	}
+	return math.Float32frombits(bits)
+}
+
+// limit returns v, lo where that is above, then hi where that is below. NaN stays, and limits nothing; so does the sign of a
+// zero.
+func limit(v, lo, hi float32) float32 {
 	bits := math.Float32bits(v)
-	negative := uint32(int32(bits) >> 31)
-	return math.Float32frombits(bits&^negative | math.Float32bits(v*slope)&negative)
+	if v < lo {
+		bits = math.Float32bits(lo)
+	}
+	if math.Float32frombits(bits) > hi {
+		bits = math.Float32bits(hi)
+	}
+	return math.Float32frombits(bits)
 }
 
 // unaryFunc returns the function of x, alpha and beta in float64, nil for those of unaryLine.

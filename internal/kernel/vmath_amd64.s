@@ -355,7 +355,9 @@ next:
 	VSCALEFPS        Z3, Z4, Z2
 	VBROADCASTSS     vmath3f800000<>+0(SB), Z3
 	VADDPS           Z3, Z2, Z2
-	VRCP14PS         Z2, Z3
+	VBROADCASTSS     vmath7e800000<>+0(SB), Z3
+	VCMPPS           $0x0a, Z3, Z2, K1
+	VRCP14PS.Z       Z2, K1, Z3
 	VBROADCASTSS     vmath40000000<>+0(SB), Z4
 	VFNMADD231PS     Z2, Z3, Z4
 	VMULPS           Z4, Z3, Z2
@@ -532,6 +534,24 @@ DATA vmath3f800001<>+56(SB)/4, $0x3f800001
 DATA vmath3f800001<>+60(SB)/4, $0x3f800001
 GLOBL vmath3f800001<>(SB), RODATA|NOPTR, $64
 
+DATA vmath7e800000<>+0(SB)/4, $0x7e800000
+DATA vmath7e800000<>+4(SB)/4, $0x7e800000
+DATA vmath7e800000<>+8(SB)/4, $0x7e800000
+DATA vmath7e800000<>+12(SB)/4, $0x7e800000
+DATA vmath7e800000<>+16(SB)/4, $0x7e800000
+DATA vmath7e800000<>+20(SB)/4, $0x7e800000
+DATA vmath7e800000<>+24(SB)/4, $0x7e800000
+DATA vmath7e800000<>+28(SB)/4, $0x7e800000
+DATA vmath7e800000<>+32(SB)/4, $0x7e800000
+DATA vmath7e800000<>+36(SB)/4, $0x7e800000
+DATA vmath7e800000<>+40(SB)/4, $0x7e800000
+DATA vmath7e800000<>+44(SB)/4, $0x7e800000
+DATA vmath7e800000<>+48(SB)/4, $0x7e800000
+DATA vmath7e800000<>+52(SB)/4, $0x7e800000
+DATA vmath7e800000<>+56(SB)/4, $0x7e800000
+DATA vmath7e800000<>+60(SB)/4, $0x7e800000
+GLOBL vmath7e800000<>(SB), RODATA|NOPTR, $64
+
 DATA vmath40000000<>+0(SB)/4, $0x40000000
 DATA vmath40000000<>+4(SB)/4, $0x40000000
 DATA vmath40000000<>+8(SB)/4, $0x40000000
@@ -565,22 +585,22 @@ TEXT ·vecTanhAVX512(SB), NOSPLIT, $0-32
 
 next:
 	VMOVUPS          (CX), Z0
-	VBROADCASTSS     vmath40fcf84f<>+0(SB), Z1
-	VBROADCASTSS     vmathc0fcf84f<>+0(SB), Z2
+	VBROADCASTSS     vmath4119999a<>+0(SB), Z1
+	VBROADCASTSS     vmathc119999a<>+0(SB), Z2
 	VMAXPS           Z0, Z2, Z0
 	VMINPS           Z0, Z1, Z0
 	VMULPS           Z0, Z0, Z1
-	VBROADCASTSS     vmatha59f25c0<>+0(SB), Z2
-	VFMADD213PS.BCST vmath2a61337e<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST vmathaebd37ff<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST vmath335c0041<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST vmath3779434a<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST vmath3a270ded<>+0(SB), Z1, Z2
-	VFMADD213PS.BCST vmath3ba059dc<>+0(SB), Z1, Z2
-	VBROADCASTSS     vmath35a0d3d8<>+0(SB), Z3
-	VFMADD213PS.BCST vmath38f895d6<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST vmath3b14aa05<>+0(SB), Z1, Z3
-	VFMADD213PS.BCST vmath3ba059dd<>+0(SB), Z1, Z3
+	VBROADCASTSS     vmatha99f25c0<>+0(SB), Z2
+	VFMADD213PS.BCST vmath2e61337e<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmathb2bd37ff<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath375c0041<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath3b79434a<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath3e270ded<>+0(SB), Z1, Z2
+	VFMADD213PS.BCST vmath3fa059dc<>+0(SB), Z1, Z2
+	VBROADCASTSS     vmath39a0d3d8<>+0(SB), Z3
+	VFMADD213PS.BCST vmath3cf895d6<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST vmath3f14aa05<>+0(SB), Z1, Z3
+	VFMADD213PS.BCST vmath3fa059dd<>+0(SB), Z1, Z3
 	VMULPS           Z2, Z0, Z0
 	VRCP14PS         Z3, Z1
 	VBROADCASTSS     vmath40000000<>+0(SB), Z2
@@ -588,10 +608,14 @@ next:
 	VMULPS           Z2, Z1, Z1
 	VMULPS           Z1, Z0, Z2
 	VMOVAPS          Z0, Z0
-	VFNMADD231PS     Z2, Z3, Z0
+	VFMSUB231PS      Z2, Z3, Z0
 	VMOVAPS          Z2, Z2
-	VFMADD231PS      Z0, Z1, Z2
-	VMOVUPS          Z2, (AX)
+	VFNMADD231PS     Z0, Z1, Z2
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z0
+	VBROADCASTSS     vmathbf800000<>+0(SB), Z1
+	VMAXPS           Z2, Z1, Z1
+	VMINPS           Z1, Z0, Z0
+	VMOVUPS          Z0, (AX)
 	ADDQ             $0x40, CX
 	ADDQ             $0x40, AX
 	DECQ             DX
@@ -601,239 +625,257 @@ end:
 	VZEROUPPER
 	RET
 
-DATA vmath40fcf84f<>+0(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+4(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+8(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+12(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+16(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+20(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+24(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+28(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+32(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+36(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+40(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+44(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+48(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+52(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+56(SB)/4, $0x40fcf84f
-DATA vmath40fcf84f<>+60(SB)/4, $0x40fcf84f
-GLOBL vmath40fcf84f<>(SB), RODATA|NOPTR, $64
+DATA vmath4119999a<>+0(SB)/4, $0x4119999a
+DATA vmath4119999a<>+4(SB)/4, $0x4119999a
+DATA vmath4119999a<>+8(SB)/4, $0x4119999a
+DATA vmath4119999a<>+12(SB)/4, $0x4119999a
+DATA vmath4119999a<>+16(SB)/4, $0x4119999a
+DATA vmath4119999a<>+20(SB)/4, $0x4119999a
+DATA vmath4119999a<>+24(SB)/4, $0x4119999a
+DATA vmath4119999a<>+28(SB)/4, $0x4119999a
+DATA vmath4119999a<>+32(SB)/4, $0x4119999a
+DATA vmath4119999a<>+36(SB)/4, $0x4119999a
+DATA vmath4119999a<>+40(SB)/4, $0x4119999a
+DATA vmath4119999a<>+44(SB)/4, $0x4119999a
+DATA vmath4119999a<>+48(SB)/4, $0x4119999a
+DATA vmath4119999a<>+52(SB)/4, $0x4119999a
+DATA vmath4119999a<>+56(SB)/4, $0x4119999a
+DATA vmath4119999a<>+60(SB)/4, $0x4119999a
+GLOBL vmath4119999a<>(SB), RODATA|NOPTR, $64
 
-DATA vmathc0fcf84f<>+0(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+4(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+8(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+12(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+16(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+20(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+24(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+28(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+32(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+36(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+40(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+44(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+48(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+52(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+56(SB)/4, $0xc0fcf84f
-DATA vmathc0fcf84f<>+60(SB)/4, $0xc0fcf84f
-GLOBL vmathc0fcf84f<>(SB), RODATA|NOPTR, $64
+DATA vmathc119999a<>+0(SB)/4, $0xc119999a
+DATA vmathc119999a<>+4(SB)/4, $0xc119999a
+DATA vmathc119999a<>+8(SB)/4, $0xc119999a
+DATA vmathc119999a<>+12(SB)/4, $0xc119999a
+DATA vmathc119999a<>+16(SB)/4, $0xc119999a
+DATA vmathc119999a<>+20(SB)/4, $0xc119999a
+DATA vmathc119999a<>+24(SB)/4, $0xc119999a
+DATA vmathc119999a<>+28(SB)/4, $0xc119999a
+DATA vmathc119999a<>+32(SB)/4, $0xc119999a
+DATA vmathc119999a<>+36(SB)/4, $0xc119999a
+DATA vmathc119999a<>+40(SB)/4, $0xc119999a
+DATA vmathc119999a<>+44(SB)/4, $0xc119999a
+DATA vmathc119999a<>+48(SB)/4, $0xc119999a
+DATA vmathc119999a<>+52(SB)/4, $0xc119999a
+DATA vmathc119999a<>+56(SB)/4, $0xc119999a
+DATA vmathc119999a<>+60(SB)/4, $0xc119999a
+GLOBL vmathc119999a<>(SB), RODATA|NOPTR, $64
 
-DATA vmatha59f25c0<>+0(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+4(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+8(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+12(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+16(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+20(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+24(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+28(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+32(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+36(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+40(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+44(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+48(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+52(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+56(SB)/4, $0xa59f25c0
-DATA vmatha59f25c0<>+60(SB)/4, $0xa59f25c0
-GLOBL vmatha59f25c0<>(SB), RODATA|NOPTR, $64
+DATA vmatha99f25c0<>+0(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+4(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+8(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+12(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+16(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+20(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+24(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+28(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+32(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+36(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+40(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+44(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+48(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+52(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+56(SB)/4, $0xa99f25c0
+DATA vmatha99f25c0<>+60(SB)/4, $0xa99f25c0
+GLOBL vmatha99f25c0<>(SB), RODATA|NOPTR, $64
 
-DATA vmath2a61337e<>+0(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+4(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+8(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+12(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+16(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+20(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+24(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+28(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+32(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+36(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+40(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+44(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+48(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+52(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+56(SB)/4, $0x2a61337e
-DATA vmath2a61337e<>+60(SB)/4, $0x2a61337e
-GLOBL vmath2a61337e<>(SB), RODATA|NOPTR, $64
+DATA vmath2e61337e<>+0(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+4(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+8(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+12(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+16(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+20(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+24(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+28(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+32(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+36(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+40(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+44(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+48(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+52(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+56(SB)/4, $0x2e61337e
+DATA vmath2e61337e<>+60(SB)/4, $0x2e61337e
+GLOBL vmath2e61337e<>(SB), RODATA|NOPTR, $64
 
-DATA vmathaebd37ff<>+0(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+4(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+8(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+12(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+16(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+20(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+24(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+28(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+32(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+36(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+40(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+44(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+48(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+52(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+56(SB)/4, $0xaebd37ff
-DATA vmathaebd37ff<>+60(SB)/4, $0xaebd37ff
-GLOBL vmathaebd37ff<>(SB), RODATA|NOPTR, $64
+DATA vmathb2bd37ff<>+0(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+4(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+8(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+12(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+16(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+20(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+24(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+28(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+32(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+36(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+40(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+44(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+48(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+52(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+56(SB)/4, $0xb2bd37ff
+DATA vmathb2bd37ff<>+60(SB)/4, $0xb2bd37ff
+GLOBL vmathb2bd37ff<>(SB), RODATA|NOPTR, $64
 
-DATA vmath335c0041<>+0(SB)/4, $0x335c0041
-DATA vmath335c0041<>+4(SB)/4, $0x335c0041
-DATA vmath335c0041<>+8(SB)/4, $0x335c0041
-DATA vmath335c0041<>+12(SB)/4, $0x335c0041
-DATA vmath335c0041<>+16(SB)/4, $0x335c0041
-DATA vmath335c0041<>+20(SB)/4, $0x335c0041
-DATA vmath335c0041<>+24(SB)/4, $0x335c0041
-DATA vmath335c0041<>+28(SB)/4, $0x335c0041
-DATA vmath335c0041<>+32(SB)/4, $0x335c0041
-DATA vmath335c0041<>+36(SB)/4, $0x335c0041
-DATA vmath335c0041<>+40(SB)/4, $0x335c0041
-DATA vmath335c0041<>+44(SB)/4, $0x335c0041
-DATA vmath335c0041<>+48(SB)/4, $0x335c0041
-DATA vmath335c0041<>+52(SB)/4, $0x335c0041
-DATA vmath335c0041<>+56(SB)/4, $0x335c0041
-DATA vmath335c0041<>+60(SB)/4, $0x335c0041
-GLOBL vmath335c0041<>(SB), RODATA|NOPTR, $64
+DATA vmath375c0041<>+0(SB)/4, $0x375c0041
+DATA vmath375c0041<>+4(SB)/4, $0x375c0041
+DATA vmath375c0041<>+8(SB)/4, $0x375c0041
+DATA vmath375c0041<>+12(SB)/4, $0x375c0041
+DATA vmath375c0041<>+16(SB)/4, $0x375c0041
+DATA vmath375c0041<>+20(SB)/4, $0x375c0041
+DATA vmath375c0041<>+24(SB)/4, $0x375c0041
+DATA vmath375c0041<>+28(SB)/4, $0x375c0041
+DATA vmath375c0041<>+32(SB)/4, $0x375c0041
+DATA vmath375c0041<>+36(SB)/4, $0x375c0041
+DATA vmath375c0041<>+40(SB)/4, $0x375c0041
+DATA vmath375c0041<>+44(SB)/4, $0x375c0041
+DATA vmath375c0041<>+48(SB)/4, $0x375c0041
+DATA vmath375c0041<>+52(SB)/4, $0x375c0041
+DATA vmath375c0041<>+56(SB)/4, $0x375c0041
+DATA vmath375c0041<>+60(SB)/4, $0x375c0041
+GLOBL vmath375c0041<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3779434a<>+0(SB)/4, $0x3779434a
-DATA vmath3779434a<>+4(SB)/4, $0x3779434a
-DATA vmath3779434a<>+8(SB)/4, $0x3779434a
-DATA vmath3779434a<>+12(SB)/4, $0x3779434a
-DATA vmath3779434a<>+16(SB)/4, $0x3779434a
-DATA vmath3779434a<>+20(SB)/4, $0x3779434a
-DATA vmath3779434a<>+24(SB)/4, $0x3779434a
-DATA vmath3779434a<>+28(SB)/4, $0x3779434a
-DATA vmath3779434a<>+32(SB)/4, $0x3779434a
-DATA vmath3779434a<>+36(SB)/4, $0x3779434a
-DATA vmath3779434a<>+40(SB)/4, $0x3779434a
-DATA vmath3779434a<>+44(SB)/4, $0x3779434a
-DATA vmath3779434a<>+48(SB)/4, $0x3779434a
-DATA vmath3779434a<>+52(SB)/4, $0x3779434a
-DATA vmath3779434a<>+56(SB)/4, $0x3779434a
-DATA vmath3779434a<>+60(SB)/4, $0x3779434a
-GLOBL vmath3779434a<>(SB), RODATA|NOPTR, $64
+DATA vmath3b79434a<>+0(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+4(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+8(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+12(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+16(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+20(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+24(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+28(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+32(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+36(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+40(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+44(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+48(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+52(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+56(SB)/4, $0x3b79434a
+DATA vmath3b79434a<>+60(SB)/4, $0x3b79434a
+GLOBL vmath3b79434a<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3a270ded<>+0(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+4(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+8(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+12(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+16(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+20(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+24(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+28(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+32(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+36(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+40(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+44(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+48(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+52(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+56(SB)/4, $0x3a270ded
-DATA vmath3a270ded<>+60(SB)/4, $0x3a270ded
-GLOBL vmath3a270ded<>(SB), RODATA|NOPTR, $64
+DATA vmath3e270ded<>+0(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+4(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+8(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+12(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+16(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+20(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+24(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+28(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+32(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+36(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+40(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+44(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+48(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+52(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+56(SB)/4, $0x3e270ded
+DATA vmath3e270ded<>+60(SB)/4, $0x3e270ded
+GLOBL vmath3e270ded<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3ba059dc<>+0(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+4(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+8(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+12(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+16(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+20(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+24(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+28(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+32(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+36(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+40(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+44(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+48(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+52(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+56(SB)/4, $0x3ba059dc
-DATA vmath3ba059dc<>+60(SB)/4, $0x3ba059dc
-GLOBL vmath3ba059dc<>(SB), RODATA|NOPTR, $64
+DATA vmath3fa059dc<>+0(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+4(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+8(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+12(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+16(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+20(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+24(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+28(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+32(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+36(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+40(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+44(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+48(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+52(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+56(SB)/4, $0x3fa059dc
+DATA vmath3fa059dc<>+60(SB)/4, $0x3fa059dc
+GLOBL vmath3fa059dc<>(SB), RODATA|NOPTR, $64
 
-DATA vmath35a0d3d8<>+0(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+4(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+8(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+12(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+16(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+20(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+24(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+28(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+32(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+36(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+40(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+44(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+48(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+52(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+56(SB)/4, $0x35a0d3d8
-DATA vmath35a0d3d8<>+60(SB)/4, $0x35a0d3d8
-GLOBL vmath35a0d3d8<>(SB), RODATA|NOPTR, $64
+DATA vmath39a0d3d8<>+0(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+4(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+8(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+12(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+16(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+20(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+24(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+28(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+32(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+36(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+40(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+44(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+48(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+52(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+56(SB)/4, $0x39a0d3d8
+DATA vmath39a0d3d8<>+60(SB)/4, $0x39a0d3d8
+GLOBL vmath39a0d3d8<>(SB), RODATA|NOPTR, $64
 
-DATA vmath38f895d6<>+0(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+4(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+8(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+12(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+16(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+20(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+24(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+28(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+32(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+36(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+40(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+44(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+48(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+52(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+56(SB)/4, $0x38f895d6
-DATA vmath38f895d6<>+60(SB)/4, $0x38f895d6
-GLOBL vmath38f895d6<>(SB), RODATA|NOPTR, $64
+DATA vmath3cf895d6<>+0(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+4(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+8(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+12(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+16(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+20(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+24(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+28(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+32(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+36(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+40(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+44(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+48(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+52(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+56(SB)/4, $0x3cf895d6
+DATA vmath3cf895d6<>+60(SB)/4, $0x3cf895d6
+GLOBL vmath3cf895d6<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3b14aa05<>+0(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+4(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+8(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+12(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+16(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+20(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+24(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+28(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+32(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+36(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+40(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+44(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+48(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+52(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+56(SB)/4, $0x3b14aa05
-DATA vmath3b14aa05<>+60(SB)/4, $0x3b14aa05
-GLOBL vmath3b14aa05<>(SB), RODATA|NOPTR, $64
+DATA vmath3f14aa05<>+0(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+4(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+8(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+12(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+16(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+20(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+24(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+28(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+32(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+36(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+40(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+44(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+48(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+52(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+56(SB)/4, $0x3f14aa05
+DATA vmath3f14aa05<>+60(SB)/4, $0x3f14aa05
+GLOBL vmath3f14aa05<>(SB), RODATA|NOPTR, $64
 
-DATA vmath3ba059dd<>+0(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+4(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+8(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+12(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+16(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+20(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+24(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+28(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+32(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+36(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+40(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+44(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+48(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+52(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+56(SB)/4, $0x3ba059dd
-DATA vmath3ba059dd<>+60(SB)/4, $0x3ba059dd
-GLOBL vmath3ba059dd<>(SB), RODATA|NOPTR, $64
+DATA vmath3fa059dd<>+0(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+4(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+8(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+12(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+16(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+20(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+24(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+28(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+32(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+36(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+40(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+44(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+48(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+52(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+56(SB)/4, $0x3fa059dd
+DATA vmath3fa059dd<>+60(SB)/4, $0x3fa059dd
+GLOBL vmath3fa059dd<>(SB), RODATA|NOPTR, $64
+
+DATA vmathbf800000<>+0(SB)/4, $0xbf800000
+DATA vmathbf800000<>+4(SB)/4, $0xbf800000
+DATA vmathbf800000<>+8(SB)/4, $0xbf800000
+DATA vmathbf800000<>+12(SB)/4, $0xbf800000
+DATA vmathbf800000<>+16(SB)/4, $0xbf800000
+DATA vmathbf800000<>+20(SB)/4, $0xbf800000
+DATA vmathbf800000<>+24(SB)/4, $0xbf800000
+DATA vmathbf800000<>+28(SB)/4, $0xbf800000
+DATA vmathbf800000<>+32(SB)/4, $0xbf800000
+DATA vmathbf800000<>+36(SB)/4, $0xbf800000
+DATA vmathbf800000<>+40(SB)/4, $0xbf800000
+DATA vmathbf800000<>+44(SB)/4, $0xbf800000
+DATA vmathbf800000<>+48(SB)/4, $0xbf800000
+DATA vmathbf800000<>+52(SB)/4, $0xbf800000
+DATA vmathbf800000<>+56(SB)/4, $0xbf800000
+DATA vmathbf800000<>+60(SB)/4, $0xbf800000
+GLOBL vmathbf800000<>(SB), RODATA|NOPTR, $64
 
 // func vecErfAVX512(y *float32, x *float32, n int, alpha float32, beta float32)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
@@ -1268,38 +1310,39 @@ next:
 	VMOVUPS          (CX), Z0
 	VBROADCASTSS     vmath3f000000<>+0(SB), Z1
 	VMULPS           Z1, Z0, Z1
-	VBROADCASTSS     vmath3f3504f3<>+0(SB), Z2
-	VMULPS           Z2, Z0, Z0
-	VBROADCASTSS     vmath40800000<>+0(SB), Z2
-	VANDPS.BCST      vmath7fffffff<>+0(SB), Z0, Z3
-	VMINPS           Z3, Z2, Z2
-	VBROADCASTSS     vmath383a077b<>+0(SB), Z3
-	VFMADD213PS.BCST vmathb9e515a1<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmath3abf6a3e<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmath3a585008<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmathbce7d95d<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmath3e181220<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmath3f6b1ce8<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmath3fd05f55<>+0(SB), Z2, Z3
-	VFMADD213PS.BCST vmath00000000<>+0(SB), Z2, Z3
 	VBROADCASTSS     vmath3f800000<>+0(SB), Z2
-	VBROADCASTSS     vmath00000000<>+0(SB), Z4
-	VSUBPS           Z3, Z4, Z3
-	VRNDSCALEPS      $0x00, Z3, Z4
+	VBROADCASTSS     vmath3f3504f3<>+0(SB), Z3
+	VMULPS           Z3, Z0, Z0
+	VBROADCASTSS     vmath40800000<>+0(SB), Z3
+	VANDPS.BCST      vmath7fffffff<>+0(SB), Z0, Z4
+	VMINPS           Z4, Z3, Z3
+	VBROADCASTSS     vmath383a077b<>+0(SB), Z4
+	VFMADD213PS.BCST vmathb9e515a1<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3abf6a3e<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3a585008<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmathbce7d95d<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3e181220<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3f6b1ce8<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath3fd05f55<>+0(SB), Z3, Z4
+	VFMADD213PS.BCST vmath00000000<>+0(SB), Z3, Z4
+	VBROADCASTSS     vmath3f800000<>+0(SB), Z3
+	VBROADCASTSS     vmath00000000<>+0(SB), Z5
+	VSUBPS           Z4, Z5, Z4
+	VRNDSCALEPS      $0x00, Z4, Z5
+	VSUBPS           Z5, Z4, Z4
+	VBROADCASTSS     vmath3aae046e<>+0(SB), Z6
+	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z4, Z6
+	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z4, Z6
+	VSCALEFPS        Z5, Z6, Z4
 	VSUBPS           Z4, Z3, Z3
-	VBROADCASTSS     vmath3aae046e<>+0(SB), Z5
-	VFMADD213PS.BCST vmath3c1e8629<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST vmath3d635b73<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST vmath3e75fc8c<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST vmath3f317214<>+0(SB), Z3, Z5
-	VFMADD213PS.BCST vmath3f800001<>+0(SB), Z3, Z5
-	VSCALEFPS        Z4, Z5, Z3
-	VSUBPS           Z3, Z2, Z2
 	VANDPS.BCST      vmath80000000<>+0(SB), Z0, Z0
-	VORPS            Z0, Z2, Z0
-	VMOVAPS          Z1, Z2
-	VFMADD231PS      Z1, Z0, Z2
-	VMOVUPS          Z2, (AX)
+	VORPS            Z0, Z3, Z0
+	VADDPS           Z0, Z2, Z0
+	VMULPS           Z0, Z1, Z0
+	VMOVUPS          Z0, (AX)
 	ADDQ             $0x40, CX
 	ADDQ             $0x40, AX
 	DECQ             DX
@@ -2753,22 +2796,22 @@ TEXT ·vecTanhAVX2(SB), NOSPLIT, $0-32
 
 next:
 	VMOVUPS      (CX), Y0
-	VBROADCASTSS vmath40fcf84f<>+0(SB), Y1
-	VBROADCASTSS vmathc0fcf84f<>+0(SB), Y2
+	VBROADCASTSS vmath4119999a<>+0(SB), Y1
+	VBROADCASTSS vmathc119999a<>+0(SB), Y2
 	VMAXPS       Y0, Y2, Y0
 	VMINPS       Y0, Y1, Y0
 	VMULPS       Y0, Y0, Y1
-	VBROADCASTSS vmatha59f25c0<>+0(SB), Y2
-	VFMADD213PS  vmath2a61337e<>+0(SB), Y1, Y2
-	VFMADD213PS  vmathaebd37ff<>+0(SB), Y1, Y2
-	VFMADD213PS  vmath335c0041<>+0(SB), Y1, Y2
-	VFMADD213PS  vmath3779434a<>+0(SB), Y1, Y2
-	VFMADD213PS  vmath3a270ded<>+0(SB), Y1, Y2
-	VFMADD213PS  vmath3ba059dc<>+0(SB), Y1, Y2
-	VBROADCASTSS vmath35a0d3d8<>+0(SB), Y3
-	VFMADD213PS  vmath38f895d6<>+0(SB), Y1, Y3
-	VFMADD213PS  vmath3b14aa05<>+0(SB), Y1, Y3
-	VFMADD213PS  vmath3ba059dd<>+0(SB), Y1, Y3
+	VBROADCASTSS vmatha99f25c0<>+0(SB), Y2
+	VFMADD213PS  vmath2e61337e<>+0(SB), Y1, Y2
+	VFMADD213PS  vmathb2bd37ff<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath375c0041<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath3b79434a<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath3e270ded<>+0(SB), Y1, Y2
+	VFMADD213PS  vmath3fa059dc<>+0(SB), Y1, Y2
+	VBROADCASTSS vmath39a0d3d8<>+0(SB), Y3
+	VFMADD213PS  vmath3cf895d6<>+0(SB), Y1, Y3
+	VFMADD213PS  vmath3f14aa05<>+0(SB), Y1, Y3
+	VFMADD213PS  vmath3fa059dd<>+0(SB), Y1, Y3
 	VMULPS       Y2, Y0, Y0
 	VRCPPS       Y3, Y1
 	VBROADCASTSS vmath40000000<>+0(SB), Y2
@@ -2776,10 +2819,14 @@ next:
 	VMULPS       Y2, Y1, Y1
 	VMULPS       Y1, Y0, Y2
 	VMOVAPS      Y0, Y0
-	VFNMADD231PS Y2, Y3, Y0
+	VFMSUB231PS  Y2, Y3, Y0
 	VMOVAPS      Y2, Y2
-	VFMADD231PS  Y0, Y1, Y2
-	VMOVUPS      Y2, (AX)
+	VFNMADD231PS Y0, Y1, Y2
+	VBROADCASTSS vmath3f800000<>+0(SB), Y0
+	VBROADCASTSS vmathbf800000<>+0(SB), Y1
+	VMAXPS       Y2, Y1, Y1
+	VMINPS       Y1, Y0, Y0
+	VMOVUPS      Y0, (AX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, AX
 	DECQ         DX
@@ -2889,40 +2936,41 @@ next:
 	VMOVUPS      (CX), Y0
 	VBROADCASTSS vmath3f000000<>+0(SB), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS vmath3f3504f3<>+0(SB), Y2
-	VMULPS       Y2, Y0, Y0
-	VBROADCASTSS vmath40800000<>+0(SB), Y2
-	VANDPS       vmath7fffffff<>+0(SB), Y0, Y3
-	VMINPS       Y3, Y2, Y2
-	VBROADCASTSS vmath383a077b<>+0(SB), Y3
-	VFMADD213PS  vmathb9e515a1<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3abf6a3e<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3a585008<>+0(SB), Y2, Y3
-	VFMADD213PS  vmathbce7d95d<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3e181220<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3f6b1ce8<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath3fd05f55<>+0(SB), Y2, Y3
-	VFMADD213PS  vmath00000000<>+0(SB), Y2, Y3
 	VBROADCASTSS vmath3f800000<>+0(SB), Y2
-	VBROADCASTSS vmath00000000<>+0(SB), Y4
-	VSUBPS       Y3, Y4, Y3
-	VROUNDPS     $0x00, Y3, Y4
+	VBROADCASTSS vmath3f3504f3<>+0(SB), Y3
+	VMULPS       Y3, Y0, Y0
+	VBROADCASTSS vmath40800000<>+0(SB), Y3
+	VANDPS       vmath7fffffff<>+0(SB), Y0, Y4
+	VMINPS       Y4, Y3, Y3
+	VBROADCASTSS vmath383a077b<>+0(SB), Y4
+	VFMADD213PS  vmathb9e515a1<>+0(SB), Y3, Y4
+	VFMADD213PS  vmath3abf6a3e<>+0(SB), Y3, Y4
+	VFMADD213PS  vmath3a585008<>+0(SB), Y3, Y4
+	VFMADD213PS  vmathbce7d95d<>+0(SB), Y3, Y4
+	VFMADD213PS  vmath3e181220<>+0(SB), Y3, Y4
+	VFMADD213PS  vmath3f6b1ce8<>+0(SB), Y3, Y4
+	VFMADD213PS  vmath3fd05f55<>+0(SB), Y3, Y4
+	VFMADD213PS  vmath00000000<>+0(SB), Y3, Y4
+	VBROADCASTSS vmath3f800000<>+0(SB), Y3
+	VBROADCASTSS vmath00000000<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y4
+	VROUNDPS     $0x00, Y4, Y5
+	VSUBPS       Y5, Y4, Y4
+	VBROADCASTSS vmath3aae046e<>+0(SB), Y6
+	VFMADD213PS  vmath3c1e8629<>+0(SB), Y4, Y6
+	VFMADD213PS  vmath3d635b73<>+0(SB), Y4, Y6
+	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y4, Y6
+	VFMADD213PS  vmath3f317214<>+0(SB), Y4, Y6
+	VFMADD213PS  vmath3f800001<>+0(SB), Y4, Y6
+	VCVTPS2DQ    Y5, Y4
+	VPSLLD       $0x17, Y4, Y4
+	VPADDD       Y4, Y6, Y4
 	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS vmath3aae046e<>+0(SB), Y5
-	VFMADD213PS  vmath3c1e8629<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3d635b73<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3e75fc8c<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3f317214<>+0(SB), Y3, Y5
-	VFMADD213PS  vmath3f800001<>+0(SB), Y3, Y5
-	VCVTPS2DQ    Y4, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VSUBPS       Y3, Y2, Y2
 	VANDPS       vmath80000000<>+0(SB), Y0, Y0
-	VORPS        Y0, Y2, Y0
-	VMOVAPS      Y1, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      Y2, (AX)
+	VORPS        Y0, Y3, Y0
+	VADDPS       Y0, Y2, Y0
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      Y0, (AX)
 	ADDQ         $0x20, CX
 	ADDQ         $0x20, AX
 	DECQ         DX

@@ -183,7 +183,7 @@ func (f *winogradForm) outputGeneric(a *winogradOut) {
 			}
 			if a.clamp != 0 {
 				for l := range acc {
-					acc[l] = min(max(acc[l], a.lo), a.hi)
+					acc[l] = limit(acc[l], a.lo, a.hi)
 				}
 			}
 			*(*[Block]float32)(unsafe.Add(a.dst, at)) = acc

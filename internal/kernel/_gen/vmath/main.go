@@ -21,7 +21,7 @@ func main() {
 		s.unary("Erf", func(x, _, _ vector) vector { return s.erf(x) })
 		s.unary("Gelu", func(x, _, _ vector) vector {
 			half := s.mul(x, s.konst(0.5))
-			return s.fma(half, s.quickErf(s.mul(x, s.konst(math.Sqrt(0.5)))), half)
+			return s.mul(half, s.add(s.konst(1), s.quickErf(s.mul(x, s.konst(math.Sqrt(0.5)))))) // -0 where nothing is left
 		})
 		s.unary("Relu", func(x, _, _ vector) vector { return s.max(s.konst(0), x) })
 		s.unary("Clip", func(x, lo, hi vector) vector { return s.min(hi, s.max(lo, x)) })
@@ -199,11 +199,20 @@ func (s isa) sigmoid(x vector) vector {
 	return s.div(s.konst(1), s.add(s.exp(minus), s.konst(1)))
 }
 
-// quickSigmoid has an error of some 1e-7, relative to what is larger, itself or x, down to 1e-38.
+// quickSigmoid has an error of some 1e-7, relative to what is larger, itself or x, down to 1e-38. Below that it is 0, so that a
+// large factor makes nothing of it.
 func (s isa) quickSigmoid(x vector) vector {
 	t := s.mul(x, s.konst(-math.Log2E))
 	t = s.min(s.konst(126.9), s.max(s.konst(-126), t))
-	return s.reciprocal(s.add(s.quickExp2(t), s.konst(1)))
+	d := s.add(s.quickExp2(t), s.konst(1))
+	if s.size == 32 { // the estimate of an inverse below the normal range is 0
+		return s.reciprocal(d)
+	}
+	const notGreater = 10 // or NaN
+	kept, y := K(), s.new()
+	VCMPPS(Imm(notGreater), s.konst(0x1p126), d, kept)
+	VRCP14PS_Z(d, kept, y)
+	return s.newton(d, y)
 }
 
 // quickExp2 is 2ˣ between -126 and 127 with a relative error of 1e-7: the nearest whole power times a polynomial.
@@ -240,6 +249,11 @@ func (s isa) reciprocal(x vector) vector {
 	} else {
 		VRCPPS(x, y)
 	}
+	return s.newton(x, y)
+}
+
+// newton makes of y, about 1/x, what is nearer.
+func (s isa) newton(x, y vector) vector {
 	e := s.konst(2)
 	VFNMADD231PS(x, y, e)
 	return s.mul(y, e)
@@ -247,20 +261,27 @@ func (s isa) reciprocal(x vector) vector {
 
 const signBit = 1 << 31
 
-// tanh is x·p(x²)/q(x²), the rational approximation of Eigen and XLA (13/6 degrees), up to where 1 is nearest.
+// tanh is x·p(x²)/q(x²), the rational approximation of Eigen and XLA (13/6 degrees), up to where it is beyond 1 for sure. Both
+// polynomials begin with about 1, so that the least numbers stay; the rest is subtracted such that -0 does.
 func (s isa) tanh(x vector) vector {
-	x = s.min(s.konst(7.90531110763549805), s.max(s.konst(-7.90531110763549805), x))
+	x = s.min(s.konst(tanhEnd), s.max(s.konst(-tanhEnd), x))
 	square := s.mul(x, x)
-	p := s.poly(square, 4.89352455891786e-03, 6.37261928875436e-04, 1.48572235717979e-05, 5.12229709037114e-08,
-		-8.60467152213735e-11, 2.00018790482477e-13, -2.76076847742355e-16)
-	q := s.poly(square, 4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06)
+	const k = 256
+	p := s.poly(square, k*4.89352455891786e-03, k*6.37261928875436e-04, k*1.48572235717979e-05, k*5.12229709037114e-08,
+		k*-8.60467152213735e-11, k*2.00018790482477e-13, k*-2.76076847742355e-16)
+	q := s.poly(square, k*4.89352518554385e-03, k*2.26843463243900e-03, k*1.18534705686654e-04, k*1.19825839466702e-06)
 	p, r := s.mul(x, p), s.reciprocal(q)
 	y := s.mul(p, r)
-	rest := s.new()
+	rest, sum := s.new(), s.new()
 	VMOVAPS(p, rest)
-	VFNMADD231PS(y, q, rest)
-	return s.fma(rest, r, y)
+	VFMSUB231PS(y, q, rest)
+	VMOVAPS(y, sum)
+	VFNMADD231PS(rest, r, sum)
+	return s.min(s.konst(1), s.max(s.konst(-1), sum))
 }
+
+// tanhEnd is where the approximation of tanh is some units of the last place beyond 1.
+const tanhEnd = 9.6
 
 // erf is x·p(x²) below 0.97 and 1 - e^-q(x) above, of which there is nothing left at 4.
 func (s isa) erf(x vector) vector {
