@@ -23,10 +23,18 @@ const fusedDomain = "onnxrun"
 func (e *Epilogue) function() func(float64) float64 {
 	switch e.Activation {
 	case "relu":
-		return func(x float64) float64 { return max(x, 0) }
+		return reluOf[float64]
 	case "clip":
 		lo, hi := float64(e.Alpha), float64(e.Beta)
-		return func(x float64) float64 { return min(max(x, lo), hi) }
+		return func(x float64) float64 {
+			if x < lo { // a bound that is NaN limits nothing, as in Clip
+				x = lo
+			}
+			if x > hi {
+				x = hi
+			}
+			return x
+		}
 	case "leakyrelu":
 		return (&LeakyRelu{Alpha: e.Alpha}).function()
 	case "hardswish":

@@ -39,7 +39,7 @@ func downgradeGelu(l *ir.Legacy) error {
 		twice = s.do(&Erf{}, s.do(&Div{}, x, s.number(x, math.Sqrt2)))
 	}
 	twice = s.do(&Add{}, twice, s.number(x, 1))
-	return s.end(s.do(&Mul{}, s.do(&Mul{}, x, twice), s.number(x, 0.5)))
+	return s.end(s.do(&Mul{}, s.do(&Mul{}, x, s.number(x, 0.5)), twice)) // x·twice might overflow
 }
 
 func (a *Gelu) derivative() func(float64) float64 {

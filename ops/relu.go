@@ -49,10 +49,10 @@ func reluOf[T tensor.Real](x T) T {
 
 func (*Relu) derivative() func(float64) float64 {
 	return func(x float64) float64 {
-		if x > 0 {
-			return 1
+		if x <= 0 { // NaN lets through, as in PyTorch
+			return 0
 		}
-		return 0
+		return 1
 	}
 }
 

@@ -14,21 +14,21 @@ var thresholdedRelu = older(pointwise("ThresholdedRelu", "x where above alpha, e
 func (a *ThresholdedRelu) function() func(float64) float64 {
 	alpha := float64(a.Alpha)
 	return func(x float64) float64 {
-		if x > alpha || x != x {
+		if x > alpha { // of NaN it is 0
 			return x
 		}
 		return 0
 	}
 }
 
-// Before opset 10 it is a choice, in which NaN is not below alpha.
+// Before opset 10 it is a choice.
 func downgradeThresholdedRelu(l *ir.Legacy) error {
 	if l.Opset >= 10 {
 		return nil
 	}
 	s, x := steps{l: l}, l.In(0)
 	above := s.do(&Greater{}, x, s.number(x, float64(l.Node.Op.(*ThresholdedRelu).Alpha)))
-	return s.end(s.do(&Where{}, s.do(&Or{}, above, s.do(&IsNaN{}, x)), x, s.number(x, 0)))
+	return s.end(s.do(&Where{}, above, x, s.number(x, 0)))
 }
 
 func (a *ThresholdedRelu) derivative() func(float64) float64 {

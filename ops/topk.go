@@ -10,7 +10,7 @@ import (
 )
 
 // TopK is the k greatest (or least) elements along an axis, in order, and their indices. Of equal elements the one with
-// the lower index comes first. Unsorted results are sorted, too.
+// the lower index comes first, and NaN is last. Unsorted results are sorted, too.
 type TopK struct {
 	Axis    int  `attr:"axis,default=-1"`
 	Largest bool `attr:"largest,default=1"`
@@ -131,11 +131,11 @@ func topKOf[T tensor.Real](c *ir.EvalCtx) error {
 			order[i] = i
 		}
 		slices.SortStableFunc(order, func(i, j int) int {
-			by := cmp.Compare(src[start+i*stride], src[start+j*stride])
-			if a.Largest {
-				return -by
+			v, w := src[start+i*stride], src[start+j*stride]
+			if a.Largest || v != v || w != w { // NaN compares as the least
+				return cmp.Compare(w, v)
 			}
-			return by
+			return cmp.Compare(v, w)
 		})
 		to := line/stride*k*stride + line%stride
 		for i, n := range order[:k] {
