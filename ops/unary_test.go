@@ -91,3 +91,26 @@ func TestUnaryOldForms(t *testing.T) {
 	_, _, err := upgrade(t, "Gelu", 20, []ir.Attr{{Name: "approximate", Value: "erf"}}, 1, x)
 	require.ErrorContains(t, err, `attribute "approximate": unsupported value erf`)
 }
+
+// Slopes at NaN and of unusual attributes.
+func TestSlopes(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		op      sloped
+		x, want float64
+	}{
+		{&Relu{}, nan, 1}, {&Relu{}, 0, 0}, {&Relu{}, -1, 0}, {&Relu{}, 1, 1}, // as PyTorch's
+		{&Celu{Alpha: -2}, 1, 1}, {&Celu{Alpha: -2}, -1, math.Exp(0.5)}, {&Celu{Alpha: 2}, -1, math.Exp(-0.5)}, {&Celu{Alpha: 2}, 3, 1},
+	} {
+		require.InDelta(t, c.want, c.op.derivative()(c.x), 1e-12, "%#v at %v", c.op, c.x)
+	}
+}
+
+// Of the greatest and of the least, NaN is the last.
+func TestTopKOfNaN(t *testing.T) {
+	nan := float32(math.NaN())
+	x := tensor.Vector[float32](2, nan, 3, 1)
+	k := tensor.Vector[int64](4)
+	require.Equal(t, []int64{2, 0, 3, 1}, tensor.Data[int64](eval(t, &TopK{Largest: true, Sorted: true}, 2, x, k)[1]))
+	require.Equal(t, []int64{3, 0, 2, 1}, tensor.Data[int64](eval(t, &TopK{Sorted: true}, 2, x, k)[1]))
+}

@@ -28,7 +28,7 @@ func kindOf(v float32) string {
 	return "number"
 }
 
-// underflows reports whether a function's vectorized form has an absolute error, by docs/conformance.md: results far below 1 may
+// underflows reports whether a function's vectorized form has an absolute error, by docs/numbers.md: results far below 1 may
 // be zero, of either sign.
 func (op UnaryOp) underflows() bool {
 	return op == UnarySigmoid || op == UnarySwish || op == UnaryGelu || op == UnaryHardSigmoid
