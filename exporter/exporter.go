@@ -51,7 +51,7 @@ func (o Options) opset(g *ir.Graph) (int, error) {
 var ErrTooLarge = errors.New("the model has more than 2 GB of weights, which do not fit into one ONNX file")
 
 // WriteFile writes a model through a temporary file that is renamed, so that path is the whole model or what it was; so
-// is the file of its weights, if there is one.
+// is the file of its weights, if there is one. Devices and pipes are written to as they are, links are followed.
 func WriteFile(g *ir.Graph, path string, opts Options) error {
 	return write(g, opts, func(m *model) error {
 		if opts.ExternalData || m.tooLarge() {
@@ -78,6 +78,11 @@ func write(g *ir.Graph, opts Options, to func(*model) error) (err error) {
 
 // writeExternal writes the weights first: the model that speaks of them must not be there without.
 func (m *model) writeExternal(path string) error {
+	if kind, err := atomicfile.Look(path); err != nil {
+		return err
+	} else if kind == atomicfile.Stream {
+		return fmt.Errorf("%s is a device or a pipe: weights in a file of their own (external data) go with a model that is a file", path)
+	}
 	data := m.external(filepath.Base(path) + ".data")
 	return atomicfile.WriteAll([]atomicfile.File{{Path: path + ".data", Write: m.watched(data.write)}, {Path: path, Write: m.watched(m.write)}})
 }

@@ -24,6 +24,7 @@ type evalFlags struct {
 	strictData       bool
 	confusion, worst string
 	worstCount       int
+	force            bool
 }
 
 // evaluated is the result of eval as JSON.
@@ -56,6 +57,9 @@ cannot be read are left out and named; --strict-data makes them an error.`,
 			if err := f.check(); err != nil {
 				return err
 			}
+			if err := a.claim(f.force, output{flag: "--confusion", path: f.confusion}, output{flag: "--worst", path: f.worst}); err != nil {
+				return err
+			}
 			data, err := vision.OpenDataset(args[1])
 			if err != nil {
 				return err
@@ -84,6 +88,7 @@ cannot be read are left out and named; --strict-data makes them an error.`,
 		},
 	}
 	f.image.add(cmd)
+	forceFlag(cmd, &f.force)
 	flags := cmd.Flags()
 	flags.StringVar(&f.split, "split", "", "the part to take: test, val, train or all (default test, else val, else all)")
 	flags.IntVar(&f.batch, "batch", onnxrun.DefaultEvaluateBatch, "how many images run at once; a model of a fixed batch takes its own")

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +13,7 @@ import (
 func (a *app) featuresCommand() *cobra.Command {
 	var flags imageFlags
 	var layer, out string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "features MODEL IMAGE… --layer NAME -o FILE",
 		Short: "Write what a model computes at a layer for each image",
@@ -20,6 +23,14 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
   onnxrun features lenet5.onnx testdata/seven.png --layer F6 -o f6.npy`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			switch ext := strings.ToLower(filepath.Ext(out)); ext {
+			case ".npy", ".csv", ".parquet":
+			default:
+				return fmt.Errorf("-o %s: unknown kind of file %q, expects .npy, .csv or .parquet", out, ext)
+			}
+			if err := a.claim(force, output{flag: "-o", path: out}); err != nil {
+				return err
+			}
 			m, err := flags.open(a, cmd, args[0])
 			if err != nil {
 				return err
@@ -48,6 +59,7 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
 		},
 	}
 	flags.add(cmd)
+	forceFlag(cmd, &force)
 	cmd.Flags().StringVar(&layer, "layer", "", "the value or node whose activations are written")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write: .npy, .csv or .parquet")
 	cmd.MarkFlagRequired("layer")

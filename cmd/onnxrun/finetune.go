@@ -69,6 +69,9 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 		return err
 	}
 	defer data.Close()
+	if err := f.claim(a, data, model, dataset, f.teacher); err != nil {
+		return err
+	}
 	given, err := a.loadGraph(model)
 	if err != nil {
 		return err

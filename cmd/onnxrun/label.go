@@ -31,11 +31,14 @@ these data sets.`,
 			if image.labels == "" && !prepared {
 				return errors.New("label: give --labels, --preset or both")
 			}
-			if err := mayWrite(out, format.ExternalData, force); err != nil {
+			if err := a.claim(force, modelOutputs("-o", out, format.ExternalData, nil)...); err != nil {
 				return err
 			}
 			g, err := a.loadGraph(args[0])
 			if err != nil {
+				return err
+			}
+			if err := a.claim(force, modelOutputs("-o", out, format.ExternalData, g)...); err != nil {
 				return err
 			}
 			labels, err := labelList(image.labels)
@@ -74,7 +77,7 @@ these data sets.`,
 	image.add(cmd)
 	formatFlags(cmd, &format)
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write")
-	cmd.Flags().BoolVar(&force, "force", false, "overwrite a file that exists")
+	forceFlag(cmd, &force)
 	cmd.MarkFlagRequired("output")
 	return cmd
 }

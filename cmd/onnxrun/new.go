@@ -13,6 +13,7 @@ import (
 func (a *app) newCommand() *cobra.Command {
 	var opts zoo.Options
 	var out string
+	var force bool
 	var format exporter.Options
 	cmd := &cobra.Command{
 		Use:       "new ARCH -o OUT",
@@ -22,8 +23,14 @@ func (a *app) newCommand() *cobra.Command {
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: zoo.Names(),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := a.claim(force, modelOutputs("-o", out, format.ExternalData, nil)...); err != nil {
+				return err
+			}
 			g, err := zoo.Build(args[0], opts)
 			if err != nil {
+				return err
+			}
+			if err := a.claim(force, modelOutputs("-o", out, format.ExternalData, g)...); err != nil {
 				return err
 			}
 			if err := exporter.WriteFile(g, out, format); err != nil {
@@ -43,6 +50,7 @@ func (a *app) newCommand() *cobra.Command {
 	cmd.Flags().IntVar(&opts.Classes, "classes", 0, "how many classes; 0 is the architecture's own number")
 	cmd.Flags().Uint64Var(&opts.Seed, "seed", 0, "the seed of the weights")
 	cmd.Flags().StringVarP(&out, "output", "o", "", "the file to write")
+	forceFlag(cmd, &force)
 	formatFlags(cmd, &format)
 	cmd.MarkFlagRequired("output")
 	return cmd

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/vision"
@@ -86,7 +86,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags.IntVar(&f.approx.Rank, "rank", 0, "the rank of bottlenecks")
 	flags.Float64Var(&f.approx.Energy, "energy", 0, "the share of the squared singular values that bottlenecks keep")
 	flags.Float64Var(&f.approx.Speedup, "speedup", 0, "how many times faster bottlenecks shall make the model, as measured")
-	flags.BoolVar(&f.force, "force", false, "overwrite a file that exists")
+	forceFlag(cmd, &f.force)
 	flags.BoolVar(&f.list, "list", false, "print the passes and do nothing")
 	flags.StringArrayVarP(&f.debug, "debug", "d", nil, passes.DebugHelp)
 	flags.IntVar(&f.stopAfter, "stop-after", 0, "run the first N passes only; 0 is all, -1 none")
@@ -97,7 +97,7 @@ status is 1: the message says which output, how far, which pass.`,
 }
 
 // check refuses flags that make no sense, before any work.
-func (f *optimizeFlags) check(cmd *cobra.Command) error {
+func (f *optimizeFlags) check(a *app, cmd *cobra.Command) error {
 	switch ext := strings.ToLower(filepath.Ext(f.report)); {
 	case f.level < 0 || f.level > 2:
 		return fmt.Errorf("-O%d: expects -O0, -O1 or -O2", f.level)
@@ -114,12 +114,13 @@ func (f *optimizeFlags) check(cmd *cobra.Command) error {
 	if err := f.checkApproximation(cmd); err != nil {
 		return err
 	}
-	if f.report != "" {
-		if err := mayWrite(f.report, false, f.force); err != nil {
-			return err
-		}
-	}
-	return mayWrite(f.out, f.format.ExternalData, f.force)
+	return f.claim(a, nil)
+}
+
+// claim looks at the files to write, for a graph or before it is known.
+func (f *optimizeFlags) claim(a *app, g *ir.Graph) error {
+	outs := modelOutputs("-o", f.out, f.format.ExternalData, g)
+	return a.claim(f.force, append(outs, output{flag: "--report", path: f.report})...)
 }
 
 // checkApproximation looks at the flags for approximate passes.
@@ -160,7 +161,7 @@ func (f *optimizeFlags) checkApproximation(cmd *cobra.Command) error {
 }
 
 func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
-	if err := f.check(cmd); err != nil {
+	if err := f.check(a, cmd); err != nil {
 		return err
 	}
 	opts, err := f.options(a)
@@ -176,6 +177,9 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	}
 	g, err := src.open()
 	if err != nil {
+		return err
+	}
+	if err := f.claim(a, g); err != nil {
 		return err
 	}
 	on, calibratedOn, err := f.load(a, cmd, g, &opts)
@@ -273,7 +277,7 @@ func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r 
 			return err
 		}
 	}
-	if err := exporter.WriteFile(out, f.out, f.format); err != nil {
+	if err := exporter.WriteFile(out, f.out, f.format); err != nil || isStream(f.out) {
 		return err
 	}
 	r.After.FileBytes = fileBytes(f.out, out)
@@ -285,14 +289,14 @@ func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r 
 
 // verifyTrial writes the model to another place, and compares what stands there with the original.
 func (f *optimizeFlags) verifyTrial(ctx context.Context, src source, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
-	dir, err := os.MkdirTemp(filepath.Dir(f.out), ".onnxrun-*")
+	dir, remove, err := atomicfile.TempDir(f.out)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer remove()
 	trial := filepath.Join(dir, filepath.Base(f.out))
 	if err := exporter.WriteFile(out, trial, f.format); err != nil {
-		return err
+		return fmt.Errorf("%s: %w", f.out, err)
 	}
 	written, err := importer.Open(trial)
 	if err != nil {

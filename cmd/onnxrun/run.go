@@ -19,6 +19,7 @@ import (
 func (a *app) runCommand() *cobra.Command {
 	var inputs []string
 	var dir string
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "run MODEL -i NAME=FILE… -o DIR",
 		Short: "Run a model on any tensors and write every output as DIR/NAME.npy",
@@ -29,6 +30,10 @@ every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			g, err := a.loadGraph(args[0])
 			if err != nil {
+				return err
+			}
+			files := outputFiles(dir, g)
+			if err := a.claimIn(dir, force, files); err != nil {
 				return err
 			}
 			in, err := readInputs(g, inputs)
@@ -48,11 +53,12 @@ every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
 			if err != nil {
 				return err
 			}
-			return a.writeOutputs(dir, s.Outputs(), out)
+			return a.writeOutputs(dir, files, s.Outputs(), out)
 		},
 	}
 	cmd.Flags().StringArrayVarP(&inputs, "input", "i", nil, "an input tensor, NAME=FILE (.npy or .pb)")
 	cmd.Flags().StringVarP(&dir, "output", "o", "", "the folder to write the outputs to; made if needed")
+	forceFlag(cmd, &force)
 	cmd.MarkFlagRequired("output")
 	return cmd
 }
@@ -101,7 +107,15 @@ func readTensorFile(path string) (*tensor.Tensor, error) {
 	}
 }
 
-func (a *app) writeOutputs(dir string, values []*ir.Value, out map[string]*tensor.Tensor) error {
+// outputFiles are the files of a model's outputs, in their order.
+func outputFiles(dir string, g *ir.Graph) (files []output) {
+	for _, v := range g.Outputs() {
+		files = append(files, output{flag: fmt.Sprintf("output %q", v.Name()), path: filepath.Join(dir, fileName(v.Name())+".npy")})
+	}
+	return files
+}
+
+func (a *app) writeOutputs(dir string, files []output, values []*ir.Value, out map[string]*tensor.Tensor) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
@@ -112,9 +126,8 @@ func (a *app) writeOutputs(dir string, values []*ir.Value, out map[string]*tenso
 		Shape []int  `json:"shape"`
 	}
 	var rows []row
-	for _, v := range values {
-		t := out[v.Name()]
-		path := filepath.Join(dir, fileName(v.Name())+".npy")
+	for i, v := range values {
+		t, path := out[v.Name()], files[i].path
 		if err := atomicfile.Write(path, func(w io.Writer) error { return tensor.WriteNPY(w, t) }); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -52,16 +52,9 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	if f.findRate != "" {
 		return a.findRate(cmd.Context(), f, g, data, opts)
 	}
-	if err := f.distinct(opts.Checkpoint); err != nil {
-		return err
-	}
-	if err := writable(f.output); err != nil {
-		return err
-	}
-	for _, path := range []string{f.output, opts.Checkpoint, f.logFile(), f.curvesFile()} {
-		atomicfile.Sweep(path)
-	}
 	switch _, err := os.Stat(opts.Checkpoint); {
+	case opts.Checkpoint == "":
+		a.note("note: %s is no file: no checkpoint, log or curves stand beside it", f.output)
 	case err == nil && !opts.Resume:
 		a.note("note: begins anew; %s, of a run that was stopped, will be written over (--resume goes on from it)", opts.Checkpoint)
 	case err != nil && opts.Resume:
@@ -70,14 +63,16 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	j := &journal{a: a, f: f}
 	j.watch(&opts)
 	taught, err := onnxrun.Teach(cmd.Context(), g, data, opts)
-	j.end()
+	failed := j.end()
 	if err != nil {
 		return a.stopped(err, j.kept(opts), opts)
 	}
 	if err := exporter.WriteFile(taught.Model, f.output, f.format); err != nil {
 		return err
 	}
-	os.Remove(opts.Checkpoint)
+	if err := removeCheckpoint(opts.Checkpoint); err != nil {
+		a.note("note: %v", err)
+	}
 	out := taughtJSON{File: f.output, Epochs: taught.History.Epochs, Early: taught.History.Early, Plan: taught.Plan}
 	out.Best = out.Epochs[taught.History.Best-1]
 	for _, err := range taught.Broken {
@@ -89,25 +84,24 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 		}
 	}
 	if a.json {
-		return a.printJSON(out)
+		if err := a.printJSON(out); err != nil {
+			return err
+		}
+	} else {
+		a.printTaught(out, data)
 	}
-	a.printTaught(out, data)
+	if failed != nil {
+		return fmt.Errorf("%s is written, but not what goes with it: %w", f.output, failed)
+	}
 	return nil
 }
 
-// writable refuses an output that cannot be written, before the work and not behind it.
-func writable(path string) error {
-	dir := filepath.Dir(path)
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return fmt.Errorf("-o %q: there is no folder %q", path, dir)
+// removeCheckpoint removes a checkpoint, if one is kept, and its weights where they have a file of their own.
+func removeCheckpoint(path string) error {
+	if path == "" {
+		return nil
 	}
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return fmt.Errorf("-o %q: is a folder", path)
-	}
-	if err := atomicfile.Check(path); err != nil {
-		return fmt.Errorf("-o %q: nothing can be written there: %w", path, errors.Unwrap(err))
-	}
-	return nil
+	return errors.Join(atomicfile.Remove(path), atomicfile.Remove(path+".data"))
 }
 
 func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset) (*float64, error) {
@@ -155,6 +149,8 @@ func (a *app) stopped(err error, kept bool, opts onnxrun.TeachOptions) error {
 	var far *train.NonFiniteError
 	interrupted := errors.Is(err, context.Canceled)
 	switch {
+	case interrupted && opts.Checkpoint == "":
+		return errors.New("stopped: nothing is kept, for want of a checkpoint")
 	case interrupted && !kept:
 		return errors.New("stopped before the first step: there is nothing to keep")
 	case !kept:
@@ -175,6 +171,7 @@ type journal struct {
 	begun   bool        // steps are made
 	old     os.FileInfo // a checkpoint that this run has not to do with
 	records []train.Record
+	failed  error // of the latest attempt to write log and curves
 	bar     func(done, total int64, what string)
 	stop    func()
 }
@@ -203,18 +200,16 @@ func (j *journal) watch(opts *onnxrun.TeachOptions) {
 		j.bar(int64(p.Step), int64(p.Steps), fmt.Sprintf("epoch %d/%d  loss %.4f  accuracy %.2f %%  %.0f images/s  %s left",
 			p.Epoch, p.Epochs, p.Train.Loss, 100*p.Train.Accuracy, p.ImagesPS, p.Left.Round(time.Second)))
 	}
-	var failed error
 	opts.Epoch = func(r train.Record) {
 		j.records = append(j.records, r)
 		j.line(r, plan.Recipe.Epochs)
-		if err := j.write(); err != nil && failed == nil {
-			failed = err
+		err := j.write(false)
+		if err != nil && j.failed == nil {
 			j.a.note("note: %v", err)
 		}
+		j.failed = err
 	}
 }
-
-func (j *journal) end() { j.stop() }
 
 // kept reports whether there is a checkpoint of this run.
 func (j *journal) kept(opts onnxrun.TeachOptions) bool {
@@ -244,20 +239,42 @@ func (j *journal) line(r train.Record, epochs int) {
 	fmt.Fprintln(j.a.err, s.String())
 }
 
-// write writes log and curves anew.
-func (j *journal) write() error {
-	err := atomicfile.Write(j.f.logFile(), func(w io.Writer) error {
-		e := json.NewEncoder(w)
-		for _, r := range j.records {
-			if err := e.Encode(r); err != nil {
-				return err
-			}
-		}
+// end stops the bar, writes what is written once, and says what could not be written.
+func (j *journal) end() error {
+	j.stop()
+	if len(j.records) == 0 {
 		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("--log: %w", err)
 	}
+	return cmp.Or(j.failed, j.write(true))
+}
+
+// write writes log and curves anew: after each epoch the files among them, at the end the devices and pipes.
+func (j *journal) write(streams bool) error {
+	for _, out := range []struct {
+		flag, path string
+		write      func(io.Writer) error
+	}{{"--log", j.f.logFile(), j.writeLog}, {"--curves", j.f.curvesFile(), j.writeCurves}} {
+		if out.path == "" || isStream(out.path) != streams {
+			continue
+		}
+		if err := atomicfile.Write(out.path, out.write); err != nil {
+			return fmt.Errorf("%s: %w", out.flag, err)
+		}
+	}
+	return nil
+}
+
+func (j *journal) writeLog(w io.Writer) error {
+	e := json.NewEncoder(w)
+	for _, r := range j.records {
+		if err := e.Encode(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *journal) writeCurves(w io.Writer) error {
 	points := make([]chart.Epoch, len(j.records))
 	for i, r := range j.records {
 		points[i] = chart.Epoch{Epoch: float64(r.Epoch), TrainLoss: r.Train.Loss, TrainAccuracy: r.Train.Accuracy, ValLoss: math.NaN(), ValAccuracy: math.NaN()}
@@ -265,10 +282,7 @@ func (j *journal) write() error {
 			points[i].ValLoss, points[i].ValAccuracy = r.Val.Loss, r.Val.Accuracy
 		}
 	}
-	if err := atomicfile.Write(j.f.curvesFile(), func(w io.Writer) error { return chart.Curves(w, points) }); err != nil {
-		return fmt.Errorf("--curves: %w", err)
-	}
-	return nil
+	return chart.Curves(w, points)
 }
 
 // findRate looks for a learning rate.

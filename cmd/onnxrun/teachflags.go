@@ -25,6 +25,7 @@ type teachFlags struct {
 	last     bool
 	rates    []string
 	resume   bool
+	force    bool
 	every    time.Duration
 	memory   int64 // MB
 	strict   bool
@@ -62,6 +63,7 @@ func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 	p.BoolVar(&f.last, "last", false, "keep the weights of the last epoch, not those of the best validation")
 	p.Uint64Var(&f.recipe.Seed, "seed", 0, "the seed of all that is random")
 	p.BoolVar(&f.resume, "resume", false, "go on from the checkpoint of a run that was stopped")
+	forceFlag(cmd, &f.force)
 	p.DurationVar(&f.every, "checkpoint-every", 5*time.Minute, "how often the checkpoint is written, beside each epoch's end")
 	p.Int64Var(&f.memory, "cache-memory", onnxrun.DefaultCacheBytes>>20, "MB of decoded images to keep in memory")
 	p.BoolVar(&f.strict, "strict-data", false, "an image that cannot be read is an error")
@@ -104,28 +106,61 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 	}
 	how, err := a.options()
 	return onnxrun.TeachOptions{
-		Recipe: r, Checkpoint: f.beside(".checkpoint.onnx"), Every: f.every, Resume: f.resume, Strict: f.strict,
+		Recipe: r, Checkpoint: f.checkpoint(), Every: f.every, Resume: f.resume, Strict: f.strict,
 		CacheBytes: max(1, f.memory<<20), Runtime: how, Note: func(s string) { a.note("note: %s", s) },
 	}, err
 }
 
 func (f *teachFlags) logFile() string    { return cmp.Or(f.log, f.beside(".jsonl")) }
 func (f *teachFlags) curvesFile() string { return cmp.Or(f.curves, f.beside(".png")) }
+func (f *teachFlags) checkpoint() string { return f.beside(".checkpoint.onnx") }
 
-// distinct refuses two outputs in one file.
-func (f *teachFlags) distinct(checkpoint string) error {
-	at := map[string]string{}
-	for _, out := range [][2]string{{"-o", f.output}, {"--log", f.logFile()}, {"--curves", f.curvesFile()}, {"the checkpoint", checkpoint}} {
-		path := filepath.Clean(out[1])
-		if other, taken := at[path]; taken {
-			return fmt.Errorf("%s and %s are one file, %q", other, out[0], path)
-		}
-		at[path] = out[0]
+// claim refuses outputs, before the work; see app.claim. A run that goes on replaces its own checkpoint, log and curves.
+func (f *teachFlags) claim(a *app, data *vision.Dataset, inputs ...string) error {
+	if f.findRate != "" {
+		return a.claim(f.force, output{flag: "--find-rate", path: f.findRate})
 	}
-	return nil
+	if f.resume && isStream(f.output) {
+		return fmt.Errorf("--resume: %s is no file that a checkpoint stands beside", f.output)
+	}
+	own := []output{{flag: "the checkpoint", path: f.checkpoint(), hint: "; --resume goes on from it"}}
+	if f.checkpoint() != "" { // a large one has its weights beside it
+		own = append(own, output{flag: "its weights", path: f.checkpoint() + ".data"})
+	}
+	own = append(own, output{flag: "--log", path: f.logFile()}, output{flag: "--curves", path: f.curvesFile()})
+	for i := range own {
+		own[i].again, own[i].inputs = f.resume, append(imagesNamed(data, own[i].path), inputs...)
+	}
+	return a.claim(f.force, append(modelOutputs("-o", f.output, f.format.ExternalData, nil), own...)...)
 }
 
-// beside is the output's name with another ending.
+// imagesNamed are those files of a data set that may be path, by the name of the file that it leads to.
+func imagesNamed(data *vision.Dataset, path string) (files []string) {
+	at, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return nil
+	}
+	root := data.Name()
+	if !isFolder(root) { // a list of files below its folder
+		root = filepath.Dir(root)
+	}
+	for i := range data.Len() {
+		name := filepath.FromSlash(data.ImageName(i))
+		if filepath.Base(name) != filepath.Base(at) {
+			continue
+		}
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(root, name)
+		}
+		files = append(files, name)
+	}
+	return files
+}
+
+// beside is the output's name with another ending; there is none beside a device or a pipe.
 func (f *teachFlags) beside(ending string) string {
+	if f.output == "" || isStream(f.output) {
+		return ""
+	}
 	return strings.TrimSuffix(f.output, ".onnx") + ending
 }

@@ -46,6 +46,9 @@ same weights, to the bit.`,
 				return err
 			}
 			defer data.Close()
+			if err := f.claim(a, data, args...); err != nil {
+				return err
+			}
 			g, err := a.fresh(args[0], data, f.recipe.Seed)
 			if err != nil {
 				return err

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -44,12 +41,20 @@ the activation after it, stands at the node that gave the step its name, and the
 nodes fused into it have none.
 
 Constants, and nodes that depend on nothing else, are not drawn; --all draws these
-nodes. A file that is there is replaced only if it is such a page, or with --force.`,
+nodes. A file that exists is overwritten only with --force.`,
 		Example: `  onnxrun view resnet50.onnx
   onnxrun view alexnet.onnx --profile --threads 1 -o alexnet.html
   onnxrun view before.onnx after.onnx -o compare.html`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.out == "" {
+				f.out = pageName(args)
+			}
+			if !a.json && f.out != "-" {
+				if err := a.claim(f.force, output{flag: "-o", path: f.out}); err != nil {
+					return err
+				}
+			}
 			var models []*view.Model
 			for _, arg := range args {
 				m, err := a.describe(cmd.Context(), arg, &f)
@@ -67,12 +72,6 @@ nodes. A file that is there is replaced only if it is such a page, or with --for
 			case f.out == "-":
 				return view.Write(a.out, models...)
 			}
-			if f.out == "" {
-				f.out = pageName(args)
-			}
-			if err := mayReplace(f.out, f.force); err != nil {
-				return err
-			}
 			if err := atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) }); err != nil {
 				return err
 			}
@@ -85,7 +84,7 @@ nodes. A file that is there is replaced only if it is such a page, or with --for
 	cmd.Flags().BoolVar(&f.profile, "profile", false, "run the model on random input and show times")
 	cmd.Flags().IntVar(&f.runs, "runs", 20, "how many runs; times are medians")
 	cmd.Flags().BoolVar(&f.all, "all", false, "draw nodes that depend on constants alone too")
-	cmd.Flags().BoolVar(&f.force, "force", false, "replace a file whatever it is")
+	forceFlag(cmd, &f.force)
 	return cmd
 }
 
@@ -174,21 +173,4 @@ func pageName(args []string) string {
 		names = append(names, name)
 	}
 	return strings.Join(names, "-") + ".html"
-}
-
-// mayReplace refuses to write over a file that is no page of this command.
-func mayReplace(path string, force bool) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) || force {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	head := make([]byte, len(view.Marker))
-	if _, err := io.ReadFull(f, head); err == nil && string(head) == view.Marker {
-		return nil
-	}
-	return fmt.Errorf("%s exists and is no page of onnxrun view: give another name with -o, or --force", path)
 }

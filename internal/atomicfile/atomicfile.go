@@ -1,14 +1,26 @@
 // Package atomicfile writes files whole or not at all.
+//
+// What is to stand at a path is written into a folder beside it, ".onnxrun-NAME-" and digits, synced, and renamed; then the
+// path's folder is synced. So the path is what it was or the whole of the new file, whatever happens, a crash of the machine
+// included. Of several files that belong together each is; between their renames, a few microseconds, some are new and some
+// old.
+//
+// A symbolic link is followed, one that leads nowhere too: the file that it names is replaced or made, the link stays. A file
+// that is replaced hands on its mode and, as far as the system permits, its owner and group; a new one has what the umask
+// leaves. Other hard links of a file that is replaced keep what it was.
+//
+// What is there and is no regular file (a device, a pipe, a socket), and what the process has open (/dev/stdout, /dev/fd/3),
+// is a stream: it is written to where it stands, as it comes, and never replaced; nothing is made beside it.
+//
+// The folder of a process that was killed is removed by the next one that writes or checks the same path. A folder in use is
+// locked (flock), and the lock ends with the process that holds it, however it ends; on systems and file systems without such
+// locks only a folder that nothing has changed for a day is taken for left over.
 package atomicfile
 
 import (
-	"bufio"
-	"errors"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
 )
 
 // File is a file to write.
@@ -17,120 +29,87 @@ type File struct {
 	Write func(io.Writer) error
 }
 
-// Write writes path through a temporary file beside it, which is renamed at the end: whatever happens, path is what it
-// was or the whole of what write wrote.
+// Write writes a file: path is what it was or, if the error is nil, the whole of what write wrote, on disk.
 func Write(path string, write func(io.Writer) error) error {
 	return WriteAll([]File{{path, write}})
 }
 
-// WriteAll writes files that belong together: all of them whole, or else each is what it was. They take their places in
-// order, once all are written.
+// WriteAll writes files that belong together: all of them whole, or else each is what it was, but for streams. They take
+// their places in order, once all are written; streams are written to when it is their turn.
 func WriteAll(files []File) (err error) {
-	temps := make([]string, len(files))
+	all := make([]*replacement, 0, len(files))
 	defer func() {
-		for _, t := range temps {
-			if t != "" {
-				os.Remove(t) // of no effect once it is renamed
-			}
+		for _, r := range all {
+			r.end()
 		}
 	}()
-	for i, f := range files {
-		if temps[i], err = temporary(f); err != nil {
+	for _, f := range files {
+		r, err := prepare(f)
+		if err != nil {
+			return err
+		}
+		all = append(all, r)
+	}
+	for i, r := range all {
+		if err := r.commit(i < len(all)-1); err != nil {
+			for _, done := range all[:i] {
+				done.undo()
+			}
 			return err
 		}
 	}
-	var undo []func()
-	for i, f := range files {
-		back, err := replace(temps[i], f.Path, i < len(files)-1)
-		if err != nil {
-			for _, u := range undo {
-				u()
+	for _, r := range all {
+		if r.stage != nil {
+			if err := syncFolder(r.at.folder()); err != nil {
+				return named(err, "sync", r.at.name)
 			}
-			return err
 		}
-		undo = append(undo, back)
-		defer os.Remove(oldName(temps[i]))
 	}
 	return nil
 }
 
-// temporary writes a file under another name, which it returns.
-func temporary(f File) (name string, err error) {
-	t, err := os.CreateTemp(filepath.Dir(f.Path), tempPrefix(f.Path)+"*")
-	if err != nil {
-		return "", err
-	}
-	defer func() {
-		t.Close()
-		if err != nil {
-			os.Remove(t.Name())
-		}
-	}()
-	b := bufio.NewWriterSize(t, 1<<16)
-	if err := f.Write(b); err != nil {
-		return "", err
-	}
-	if err := b.Flush(); err != nil {
-		return "", err
-	}
-	if err := t.Chmod(0o644); err != nil {
-		return "", err
-	}
-	return t.Name(), t.Close()
-}
-
-// Check tries whether path could be written, as far as its folder goes. What it leaves if it is killed, Sweep removes.
+// Check says before long work whether path could be written: it is no folder, and a file can be made where it lies. Streams
+// are neither opened nor written to. What killed processes left beside path is removed.
 func Check(path string) error {
-	t, err := os.CreateTemp(filepath.Dir(path), tempPrefix(path)+"*")
+	at, err := resolve(path)
 	if err != nil {
 		return err
 	}
-	t.Close()
-	return os.Remove(t.Name())
+	switch at.kind() {
+	case Folder:
+		return &fs.PathError{Op: "write", Path: path, Err: errFolder}
+	case Stream:
+		return named(at.writable(), "write", path)
+	}
+	s, err := newStage(at)
+	if err != nil {
+		return err
+	}
+	return s.remove()
 }
 
-// maxBase bounds what temporary names have of a file's own, as names may not be longer than 255 bytes.
-const maxBase = 200
-
-// tempPrefix is what the names of the temporary files of path begin with.
-func tempPrefix(path string) string {
-	base := filepath.Base(path)
-	return ".onnxrun-" + base[:min(len(base), maxBase)] + "-"
+// TempDir makes a folder for what leads to path: beside it, so that there is as much room, or, for a stream, where the system
+// has temporary files. It is for the caller to remove; if he is killed, it goes as all that is left beside path.
+func TempDir(path string) (dir string, remove func() error, err error) {
+	at, err := resolve(path)
+	if err != nil {
+		return "", nil, err
+	}
+	if at.kind() == Stream {
+		at = target{name: path, path: os.TempDir() + string(os.PathSeparator) + "stream", descriptor: none}
+	}
+	s, err := newStage(at)
+	if err != nil {
+		return "", nil, err
+	}
+	return s.dir, s.remove, nil
 }
 
-// Sweep removes what processes that were killed while they wrote path left beside it. Nobody else may be writing it.
-func Sweep(path string) {
-	entries, _ := os.ReadDir(filepath.Dir(path))
-	for _, e := range entries {
-		if rest, ok := strings.CutPrefix(e.Name(), tempPrefix(path)); ok && strings.Trim(rest, "0123456789") == "" {
-			os.Remove(filepath.Join(filepath.Dir(path), e.Name()))
-		}
+// Remove removes the file at path, if there is one. A symbolic link is followed and stays; streams and folders stay.
+func Remove(path string) error {
+	at, err := resolve(path)
+	if err != nil || at.kind() != Regular {
+		return err
 	}
-}
-
-// oldName is where the file that a temporary one replaces is kept until all is done.
-func oldName(temp string) string { return temp + ".old" }
-
-// replace renames temp to path; undo, for which the old file is kept, puts back what was there.
-func replace(temp, path string, undoable bool) (undo func(), err error) {
-	if !undoable {
-		return func() {}, os.Rename(temp, path)
-	}
-	old := oldName(temp)
-	err = os.Link(path, old)
-	fresh := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !fresh {
-		return nil, err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		os.Remove(old)
-		return nil, err
-	}
-	return func() {
-		if fresh {
-			os.Remove(path)
-		} else {
-			os.Rename(old, path)
-		}
-	}, nil
+	return os.Remove(at.path)
 }
