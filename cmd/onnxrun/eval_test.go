@@ -100,12 +100,12 @@ func TestEval(t *testing.T) {
 func TestEvalBadInput(t *testing.T) {
 	data := digits(t, "test")
 	for want, args := range map[string][]string{
-		"test/3/broken.png":                       {"--strict-data"},
-		`no images in split "train"; it has test`: {"--split", "train"},
-		"--batch 0: must be at least 1":           {"--batch", "0"},
-		"--worst-count 401: expects 1 to 400":     {"--worst-count", "401"},
-		"expects the name of a .png":              {"--worst", "w.jpg"},
-		"--confusion: ":                           {"--confusion", filepath.Join(data, "none", "c.png")},
+		"test/3/broken.png":                                         {"--strict-data"},
+		`no images in split "train"; it has test`:                   {"--split", "train"},
+		"--batch 0: must be at least 1":                             {"--batch", "0"},
+		"--worst-count 401: expects 1 to 400":                       {"--worst-count", "401"},
+		"expects the name of a .png":                                {"--worst", "w.jpg"},
+		`--confusion "` + data + `/none/c.png": there is no folder`: {"--confusion", filepath.Join(data, "none", "c.png")},
 	} {
 		code, out, errOut := run(t, append([]string{"eval", lenet, data}, args...)...)
 		require.Equal(t, exitBad, code, want)

@@ -35,7 +35,7 @@ func pretrained(t *testing.T) string {
 func tune(t *testing.T, dir, data, out string, flags ...string) (taughtJSON, string) {
 	t.Helper()
 	path := filepath.Join(dir, out+".onnx")
-	args := []string{"finetune", filepath.Join(dir, "base.onnx"), filepath.Join(dir, data), "-o", path, "--json", "--quiet", "--epochs", "2", "--batch", "8", "--augment", "none"}
+	args := []string{"finetune", filepath.Join(dir, "base.onnx"), filepath.Join(dir, data), "-o", path, "--force", "--json", "--quiet", "--epochs", "2", "--batch", "8", "--augment", "none"}
 	var result taughtJSON
 	require.NoError(t, json.Unmarshal([]byte(ok(t, append(args, flags...)...)), &result))
 	return result, path
@@ -222,7 +222,7 @@ func TestFinetuneDistills(t *testing.T) {
 	base := filepath.Join(dir, "base.onnx")
 	feature := func(model string) []float32 {
 		path := filepath.Join(dir, "f.npy")
-		ok(t, "features", model, filepath.Join(dir, "three/disc/001.png"), "--layer", "relu2", "-o", path)
+		ok(t, "features", model, filepath.Join(dir, "three/disc/001.png"), "--layer", "relu2", "-o", path, "--force")
 		f, err := os.Open(path)
 		require.NoError(t, err)
 		defer f.Close()

@@ -102,7 +102,7 @@ func TestBadInput(t *testing.T) {
 		"unknown architecture":                                                        {"new", "lenet6", "-o", filepath.Join(dir, "x.onnx")},
 		"opset 6 cannot be written, choose one from 7":                                {"new", "lenet5", "-o", filepath.Join(dir, "x.onnx"), "--opset", "6"},
 		`(Gelu): the operator of its part Erf needs opset 9 or newer, 8 is asked for`: {"new", "vit_b_16", "-o", filepath.Join(dir, "x.onnx"), "--opset", "8"},
-		"exporter: ": {"new", "lenet5", "-o", filepath.Join(dir, "no", "x.onnx")},
+		`no/x.onnx": there is no folder "`:                                            {"new", "lenet5", "-o", filepath.Join(dir, "no", "x.onnx")},
 	} {
 		code, out, errOut := run(t, args...)
 		require.Equal(t, exitBad, code, "%v: %s", args, errOut)
@@ -172,7 +172,7 @@ func TestNew(t *testing.T) {
 	require.Contains(t, ok(t, path, seven), "%")
 	require.Contains(t, ok(t, "new", "--help"), "cuda-convnet")
 	require.Contains(t, ok(t, "info", path), "(opset 21)")
-	ok(t, "new", "lenet5", "-o", path, "--opset", "7", "--external-data")
+	ok(t, "new", "lenet5", "-o", path, "--force", "--opset", "7", "--external-data")
 	require.Contains(t, ok(t, "info", path), "(opset 7)")
 	require.FileExists(t, path+".data")
 	require.Contains(t, ok(t, path, seven), "%")

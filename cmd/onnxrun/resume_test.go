@@ -65,7 +65,7 @@ func TestKilledAndResumed(t *testing.T) {
 			rng := rand.New(rand.NewPCG(8, uint64(len(name))))
 			resumed := 0
 			for killed := 0; ; {
-				cmd, errOut := process(t, append(args("-killed.onnx"), "--resume", "--checkpoint-every", "1ns")...)
+				cmd, errOut := process(t, append(args("-killed.onnx"), "--resume", "--force", "--checkpoint-every", "1ns")...)
 				require.NoError(t, cmd.Start())
 				if killed < kills {
 					timer := time.AfterFunc(time.Duration(rng.Int64N(int64(took)*3/2)), func() { cmd.Process.Kill() })
