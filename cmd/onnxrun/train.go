@@ -33,7 +33,8 @@ The flags' values are good ones for sgd. Adam and adamw want a --rate of about
 OUT is an ONNX model that knows its classes and how images are prepared. Beside it
 stand OUT.jsonl, a line for each epoch, and OUT.png, the curves. A run that is
 stopped, by Ctrl-C too, leaves OUT.checkpoint.onnx; with --resume it goes on to the
-same weights, to the bit.`,
+same weights, to the bit, and writes over its checkpoint, log and curves. Any other
+file that exists needs --force.`,
 		Example: `  onnxrun train lenet5 mnist/ -o lenet5.onnx
   onnxrun train lenet5 mnist/ -o lenet5.onnx --optimizer adam --rate 0.001
   onnxrun train resnet20 cifar10/ -o r20.onnx --epochs 30 --rate 0.1 --batch 128
