@@ -12,6 +12,7 @@ import (
 	goruntime "runtime"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/train"
@@ -125,6 +126,7 @@ func (t *teaching) cached(ctx context.Context, data *vision.Dataset, shape []int
 		return nil, err
 	}
 	path := filepath.Join(dir, name)
+	atomicfile.SweepFolder(dir)
 	f, err := train.OpenFeatures(path, data.Len(), shape, len(t.classes))
 	if err == nil {
 		t.note("features of %d images are taken from %s", data.Len(), path)

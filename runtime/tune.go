@@ -119,6 +119,7 @@ func (t *tuner) save() {
 	if !t.changed || os.MkdirAll(filepath.Dir(t.path), 0o755) != nil {
 		return
 	}
+	atomicfile.SweepFolder(filepath.Dir(t.path))
 	err := atomicfile.Write(t.path, func(w io.Writer) error {
 		enc := json.NewEncoder(w)
 		enc.SetIndent("", "  ")

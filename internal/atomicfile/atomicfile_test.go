@@ -147,6 +147,26 @@ func TestSweep(t *testing.T) {
 	has(t, dir, append(others, "m.onnx")...)
 }
 
+// In a folder of files whose names do not come again, what is left of any goes.
+func TestSweepFolder(t *testing.T) {
+	if !locks(t) {
+		t.Skip("no locks on folders: left over is what is a day old (TestTouched)")
+	}
+	dir := t.TempDir()
+	for _, name := range []string{".onnxrun-a-1", ".onnxrun-b-c-22", ".onnxrun-mine", "file-3"} {
+		put(t, filepath.Join(dir, name, "new"), "half")
+	}
+	_, remove, err := TempDir(filepath.Join(dir, "used"))
+	require.NoError(t, err)
+	SweepFolder(dir)
+	SweepFolder(filepath.Join(dir, "none"))
+	used, err := filepath.Glob(filepath.Join(dir, ".onnxrun-used-*"))
+	require.NoError(t, err)
+	require.Len(t, used, 1, "it is in use")
+	require.NoError(t, remove())
+	has(t, dir, ".onnxrun-mine", "file-3")
+}
+
 // locks reports whether the system has locks for folders.
 func locks(t *testing.T) bool {
 	f, err := lockFolder(t.TempDir())

@@ -17,6 +17,8 @@ type stage struct {
 }
 
 const (
+	// stageMark is what the names of all stages begin with.
+	stageMark = ".onnxrun-"
 	// maxBase bounds what a stage's name has of the file's own, as names may not be longer than 255 bytes.
 	maxBase = 200
 	// abandoned is when a stage that cannot be locked is taken for left over.
@@ -33,7 +35,7 @@ func stagePrefix(base string) string {
 	if len(base) > maxBase {
 		base = strings.ToValidUTF8(base[:maxBase], "")
 	}
-	return ".onnxrun-" + base + "-"
+	return stageMark + base + "-"
 }
 
 // newStage makes a stage, and removes those that killed processes left.
@@ -42,7 +44,10 @@ func newStage(at target) (*stage, error) {
 	if base == "" {
 		return nil, &fs.PathError{Op: "create", Path: at.name, Err: errFolder}
 	}
-	sweep(at.folder(), stagePrefix(base))
+	sweep(at.folder(), func(name string) bool {
+		rest, ok := strings.CutPrefix(name, stagePrefix(base))
+		return ok && isNumber(rest)
+	})
 	for range maxTries {
 		dir, err := os.MkdirTemp(at.folder(), stagePrefix(base)+"*")
 		if err != nil {
@@ -82,8 +87,18 @@ func (s *stage) remove() error {
 	return err
 }
 
-// sweep removes the stages in a folder that nobody has locked.
-func sweep(folder, prefix string) {
+// SweepFolder removes what killed processes left of any file in a folder, such as a cache, whose files have names that do not
+// come again.
+func SweepFolder(folder string) {
+	sweep(folder, func(name string) bool {
+		return strings.HasPrefix(name, stageMark) && isNumber(name[strings.LastIndexByte(name, '-')+1:])
+	})
+}
+
+func isNumber(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
+// sweep removes those stages in a folder whose names are meant, and that nobody has locked.
+func sweep(folder string, meant func(name string) bool) {
 	d, err := os.Open(folder)
 	if err != nil {
 		return
@@ -92,7 +107,7 @@ func sweep(folder, prefix string) {
 	for {
 		names, err := d.Readdirnames(1000)
 		for _, name := range names {
-			if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" && strings.Trim(rest, "0123456789") == "" {
+			if meant(name) {
 				sweepStage(filepath.Join(folder, name))
 			}
 		}
