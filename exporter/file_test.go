@@ -17,16 +17,19 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// heavy is a model of one product with more weights than a disk of the tests has room for.
-func heavy(t *testing.T, seed float32) *ir.Graph {
+// heavy is a model of one product.
+func heavy(t *testing.T, seed float32) *ir.Graph { return product(t, seed, 300) }
+
+// product is a model of one product, from size values to one more.
+func product(t *testing.T, seed float32, size int) *ir.Graph {
 	g := ir.NewGraph("heavy")
-	x, err := g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Shape{ir.Symbol("N"), ir.Known(300)}})
+	x, err := g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Shape{ir.Symbol("N"), ir.Known(size)}})
 	require.NoError(t, err)
-	weights := random(300, 301)
+	weights := random(size, size+1)
 	tensor.Data[float32](weights)[0] = seed
 	w, err := g.AddConst("w", weights)
 	require.NoError(t, err)
-	b, err := g.AddConst("b", random(301))
+	b, err := g.AddConst("b", random(size+1))
 	require.NoError(t, err)
 	small, err := g.AddConst("small", tensor.Vector[float32](seed))
 	require.NoError(t, err)

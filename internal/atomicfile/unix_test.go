@@ -274,11 +274,11 @@ func TestNoRoom(t *testing.T) {
 	var before syscall.Rlimit
 	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
 	limited := before
-	limited.Cur = 1 << 16
+	limited.Cur = 16 << 20 // beyond the files that the test itself has open
 	signal.Ignore(syscall.SIGXFSZ)
 	defer signal.Reset(syscall.SIGXFSZ)
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limited))
-	err := Write(path, text(strings.Repeat("x", 1<<20), nil))
+	err := Write(path, text(strings.Repeat("x", 17<<20), nil))
 	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &before))
 	require.ErrorIs(t, err, syscall.EFBIG)
 	require.ErrorContains(t, err, "write "+path+": ")
