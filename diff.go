@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/passes"
@@ -59,7 +60,7 @@ type Divergence struct {
 }
 
 func (d *Divergence) String() string {
-	return fmt.Sprintf("node %q (%s), value %q", d.Node, d.Op, d.Value)
+	return "node " + plain.Quote(d.Node, plain.Name) + " (" + plain.Text(d.Op, plain.Name) + "), value " + plain.Quote(d.Value, plain.Name)
 }
 
 func (d OutputDifference) String() string {
@@ -210,7 +211,7 @@ func softmaxInput(v *ir.Value) *ir.Value {
 // matchNames is, for each of the values to, the number of the one from that belongs to it.
 func matchNames(what string, from, to []*ir.Value) ([]int, error) {
 	if len(from) != len(to) {
-		return nil, fmt.Errorf("onnxrun: the models cannot be compared: their %s are %v and %v", what, from, to)
+		return nil, fmt.Errorf("onnxrun: the models cannot be compared: their %s are %s and %s", what, plain.Join(from, 8), plain.Join(to, 8))
 	}
 	order, same := make([]int, len(to)), true
 	for i, v := range to {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 )
@@ -34,11 +35,17 @@ func History(g *ir.Graph) ([]Step, error) {
 	return ParseHistory(text)
 }
 
+// maxHistory bounds the bytes of a history.
+const maxHistory = 16 << 20
+
 // ParseHistory reads the metadata of PassesKey.
 func ParseHistory(text string) ([]Step, error) {
 	var steps []Step
+	if len(text) > maxHistory {
+		return nil, fmt.Errorf("onnxrun: metadata %q: %d bytes, expects at most %d", PassesKey, len(text), maxHistory)
+	}
 	if err := json.Unmarshal([]byte(text), &steps); err != nil {
-		return nil, fmt.Errorf("onnxrun: metadata %q: %w", PassesKey, err)
+		return nil, plain.Error(fmt.Errorf("onnxrun: metadata %q: %w", PassesKey, err))
 	}
 	return steps, nil
 }

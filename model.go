@@ -14,6 +14,7 @@ import (
 	"sync"
 
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -118,7 +119,7 @@ func (m *Model) findEnds() error {
 		}
 	}
 	if m.input == nil || len(m.graph.Inputs()) != 1 {
-		return fmt.Errorf("onnxrun: the model does not take one image: its inputs are %v; run it with tensors instead (onnxrun run)", m.graph.Inputs())
+		return fmt.Errorf("onnxrun: the model does not take one image: its inputs are %s; run it with tensors instead (onnxrun run)", plain.Join(m.graph.Inputs(), 8))
 	}
 	for _, v := range m.graph.Outputs() {
 		if _, ok := convertible[v.Type().DType]; ok && m.output == nil {

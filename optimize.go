@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -76,8 +77,8 @@ type VerificationError struct {
 }
 
 func (e *VerificationError) Error() string {
-	s := fmt.Sprintf("onnxrun: verification failed: output %q, element %v is off by %s, %s of the output's greatest magnitude; the tolerance is %.3g",
-		e.Output.Output, e.Output.At, errorText(e.Output.Worst), errorText(e.Output.Error), e.Tolerance)
+	s := fmt.Sprintf("onnxrun: verification failed: output %s, element %s is off by %s, %s of the output's greatest magnitude; the tolerance is %.3g",
+		plain.Quote(e.Output.Output, plain.Name), plain.Text(fmt.Sprint(e.Output.At), plain.Name), errorText(e.Output.Worst), errorText(e.Output.Error), e.Tolerance)
 	if e.Pass != "" {
 		s += fmt.Sprintf("; the first pass to leave it is %q", e.Pass)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 )
@@ -63,7 +64,7 @@ func WriteFile(g *ir.Graph, path string, opts Options) error {
 
 // write encodes a graph and hands it to where it is to go.
 func write(g *ir.Graph, opts Options, to func(*model) error) (err error) {
-	defer func() { err = wrap(err) }()
+	defer func() { err = plain.Error(wrap(err)) }()
 	files := mapped.Of(g.Backing())
 	defer files.Guard(&err)()
 	m, err := encode(g, opts)

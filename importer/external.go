@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/mapped"
 )
 
@@ -64,7 +65,7 @@ func (e *external) open(location string) (*mapped.File, error) {
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.Open(filepath.FromSlash(location))
+	f, err := hostfile.OpenIn(root, filepath.FromSlash(location))
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 )
 
@@ -35,9 +37,12 @@ func Open(path string) (*ir.Graph, error) {
 	return result(g, problems, err)
 }
 
-// Read reads a model from r, which is kept in memory. It has no folder, so no external data.
+// maxStream is how many bytes a model has at most that does not come from a file: as many as protobuf allows.
+const maxStream = 1 << 31
+
+// Read reads a model of at most 2 GB from r, which is kept in memory. It has no folder, so no external data.
 func Read(r io.Reader) (*ir.Graph, error) {
-	data, err := io.ReadAll(r)
+	data, err := hostfile.ReadAll(r, maxStream)
 	if err != nil {
 		return nil, fmt.Errorf("importer: %w", err)
 	}
@@ -61,14 +66,14 @@ func load(path string) (*ir.Graph, []Problem, error) {
 	}
 	g, problems, err := decode(f, dir)
 	if err != nil {
-		err = fmt.Errorf("%s: %w", path, err)
+		err = fmt.Errorf("%s: %w", plain.Text(path, plain.Name), err)
 	}
 	return g, problems, err
 }
 
 func result(g *ir.Graph, problems []Problem, err error) (*ir.Graph, error) {
 	if err != nil {
-		return nil, fmt.Errorf("importer: %w", err)
+		return nil, plain.Error(fmt.Errorf("importer: %w", err))
 	}
 	if err := faults(problems); err != nil {
 		return nil, fmt.Errorf("importer: %w", err)

@@ -373,7 +373,7 @@ func TestExternalData(t *testing.T) {
 		"length is 4, the type and shape need 8":           {"w.bin", "0", "4"},
 		`offset: unsupported value "-1"`:                   {"w.bin", "-1", "8"},
 		`offset: unsupported value "99999999999999999999"`: {"w.bin", "99999999999999999999", "8"},
-		"is not a regular file":                            {"sub", "0", "8"},
+		"is a folder, not a file":                          {"sub", "0", "8"},
 		"no location":                                      {"", "0", "8"},
 	} {
 		_, err := open(c[0], c[1], c[2])
@@ -395,7 +395,7 @@ func TestNotAModel(t *testing.T) {
 	_, err := Open("testdata/none.onnx")
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = Open(t.TempDir())
-	require.ErrorContains(t, err, "is not a regular file")
+	require.ErrorContains(t, err, "is a folder, not a file")
 	old := model(17, node("Relu", "x", "y"))
 	old.IrVersion = 2
 	_, err = read(t, old)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -30,13 +31,14 @@ type Problem struct {
 	Err      error
 }
 
+// String is one line, of a bounded length.
 func (p Problem) String() string { return p.Severity.String() + ": " + p.message() }
 
 func (p Problem) message() string {
 	if p.Node == "" && p.Op == "" {
-		return p.Err.Error()
+		return plain.Text(p.Err.Error(), plain.Line)
 	}
-	return p.error().Error()
+	return plain.Text(p.error().Error(), plain.Line)
 }
 
 func (p Problem) error() error {
@@ -53,7 +55,9 @@ func (p Problem) error() error {
 // UnknownOperatorError is an operator that the project does not have.
 type UnknownOperatorError struct{ Op string }
 
-func (e *UnknownOperatorError) Error() string { return fmt.Sprintf("unknown operator %s", e.Op) }
+func (e *UnknownOperatorError) Error() string {
+	return "unknown operator " + plain.Text(e.Op, plain.Name)
+}
 
 // Unwrap makes errors.Is find ErrUnsupported.
 func (e *UnknownOperatorError) Unwrap() error { return ErrUnsupported }
@@ -65,16 +69,16 @@ const maxListed = 20
 type ModelError struct{ Problems []Problem }
 
 func (e *ModelError) Error() string {
+	if len(e.Problems) == 1 {
+		return e.Problems[0].message()
+	}
 	var lines []string
-	for _, p := range e.Problems {
+	for _, p := range e.Problems[:min(len(e.Problems), maxListed)] {
 		lines = append(lines, p.message())
 	}
-	if len(lines) == 1 {
-		return lines[0]
-	}
 	more := ""
-	if n := len(lines) - maxListed; n > 0 {
-		lines, more = lines[:maxListed], fmt.Sprintf("\n  … and %d more", n)
+	if n := len(e.Problems) - len(lines); n > 0 {
+		more = fmt.Sprintf("\n  … and %d more", n)
 	}
 	return fmt.Sprintf("%d problems:\n  %s%s", len(e.Problems), strings.Join(lines, "\n  "), more)
 }
@@ -127,7 +131,7 @@ func CheckReader(r io.Reader) ([]Problem, error) {
 // checked adds the warnings to the problems that a model was read with.
 func checked(g *ir.Graph, problems []Problem, err error) (_ []Problem, failed error) {
 	if err != nil {
-		return nil, fmt.Errorf("importer: %w", err)
+		return nil, plain.Error(fmt.Errorf("importer: %w", err))
 	}
 	if g == nil {
 		return problems, nil

@@ -4,25 +4,26 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"os"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // ReadTensor reads a file that holds one TensorProto, and the name that it gives the tensor.
 func ReadTensor(path string) (t *tensor.Tensor, name string, err error) {
-	data, err := os.ReadFile(path)
+	data, err := hostfile.Read(path, maxStream)
 	if err != nil {
 		return nil, "", fmt.Errorf("importer: %w", err)
 	}
 	t, name, err = DecodeTensor(data)
 	if err != nil {
-		return nil, "", fmt.Errorf("importer: %s: %w", path, err)
+		return nil, "", plain.Error(fmt.Errorf("importer: %s: %w", plain.Text(path, plain.Name), err))
 	}
 	return t, name, nil
 }

@@ -3,6 +3,8 @@ package ir
 import (
 	"errors"
 	"fmt"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // ErrUnsupported is what is valid and this project does not have; errors.Is finds it.
@@ -16,7 +18,9 @@ type Error struct {
 	Err  error
 }
 
-func (e *Error) Error() string { return fmt.Sprintf("node %q (%s): %v", e.Node, e.Op, e.Err) }
+func (e *Error) Error() string {
+	return "node " + plain.Quote(e.Node, plain.Name) + " (" + plain.Text(e.Op, plain.Name) + "): " + plain.Text(e.Err.Error(), plain.Line)
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 
@@ -26,7 +30,9 @@ type AttrError struct {
 	Msg  string
 }
 
-func (e *AttrError) Error() string { return fmt.Sprintf("attribute %q: %s", e.Attr, e.Msg) }
+func (e *AttrError) Error() string {
+	return "attribute " + plain.Quote(e.Attr, plain.Name) + ": " + plain.Text(e.Msg, plain.Line)
+}
 
 // Unsupported is the fault of an attribute whose value is not supported.
 func Unsupported(attr string, value any) error {
@@ -41,5 +47,5 @@ type OpsetError struct {
 }
 
 func (e *OpsetError) Error() string {
-	return fmt.Sprintf("%s needs opset %d or newer, %d is asked for", e.What, e.Needs, e.Opset)
+	return fmt.Sprintf("%s needs opset %d or newer, %d is asked for", plain.Text(e.What, plain.Name), e.Needs, e.Opset)
 }

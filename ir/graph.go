@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -155,7 +156,7 @@ func (v *Value) String() string {
 	if v == nil {
 		return "_"
 	}
-	return "%" + v.name + ": " + v.typ.String()
+	return "%" + plain.Text(v.name, plain.Name) + ": " + v.typ.String()
 }
 
 // Inputs and Outputs are shared; not to be written to. Absent ones are nil.

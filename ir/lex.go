@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // ParseError is a fault in a text.
@@ -13,7 +15,9 @@ type ParseError struct {
 	Err       error
 }
 
-func (e *ParseError) Error() string { return fmt.Sprintf("ir: %d:%d: %v", e.Line, e.Col, e.Err) }
+func (e *ParseError) Error() string {
+	return fmt.Sprintf("ir: %d:%d: %s", e.Line, e.Col, plain.Text(e.Err.Error(), plain.Line))
+}
 
 func (e *ParseError) Unwrap() error { return e.Err }
 
@@ -46,12 +50,7 @@ func (t token) String() string {
 	return shorten(t.text)
 }
 
-func shorten(s string) string {
-	if len(s) > 40 {
-		return s[:40] + "…"
-	}
-	return s
-}
+func shorten(s string) string { return plain.Text(s, 40) }
 
 // lexer cuts a text into tokens; // begins a comment.
 type lexer struct {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -152,13 +153,24 @@ func (s Shape) Same(t Shape) bool {
 // Clone is a copy; nil stays nil.
 func (s Shape) Clone() Shape { return slices.Clone(s) }
 
+// What is told of a shape: dimensions, and characters of a symbol.
+const (
+	maxDims   = 32
+	maxSymbol = 64
+)
+
+// String is for a person to read: of many dimensions or long symbols the first part.
 func (s Shape) String() string {
 	if s == nil {
 		return "[...]"
 	}
-	parts := make([]string, len(s))
+	parts := make([]string, 0, len(s))
 	for i, d := range s {
-		parts[i] = d.String()
+		if i == maxDims {
+			parts = append(parts, "… ("+strconv.Itoa(len(s))+" dimensions)")
+			break
+		}
+		parts = append(parts, plain.Text(d.String(), maxSymbol))
 	}
 	return "[" + strings.Join(parts, ",") + "]"
 }

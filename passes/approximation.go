@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -73,7 +74,7 @@ type ImagesError struct {
 func (e *ImagesError) Error() string {
 	node := ""
 	if e.Node != "" {
-		node = fmt.Sprintf("node %q (%s): ", e.Node, e.Op)
+		node = "node " + plain.Quote(e.Node, plain.Name) + " (" + plain.Text(e.Op, plain.Name) + "): "
 	}
 	return fmt.Sprintf("passes: %s%s is fitted to images: it has %d and needs at least %d; give calibration images", node, e.Pass, e.Have, e.Need)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -73,7 +74,7 @@ type PassError struct {
 }
 
 func (e *PassError) Error() string {
-	return fmt.Sprintf("passes: pass %q: %s", e.Pass, strings.TrimPrefix(e.Msg, "passes: "))
+	return fmt.Sprintf("passes: pass %q: %s", e.Pass, plain.Lines(strings.TrimPrefix(e.Msg, "passes: "), 40))
 }
 
 func (e *PassError) Unwrap() error { return e.Err }

@@ -10,11 +10,11 @@ import (
 	"os"
 	goruntime "runtime"
 	"runtime/debug"
-	"strings"
 	"sync"
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
@@ -228,7 +228,7 @@ type NameError struct {
 }
 
 func (e *NameError) Error() string {
-	return fmt.Sprintf("runtime: %s %q: not found%s", e.What, e.Name, suggest.Nearest(e.Name, e.Known))
+	return fmt.Sprintf("runtime: %s %s: not found%s", e.What, plain.Quote(e.Name, plain.Name), suggest.Nearest(e.Name, e.Known))
 }
 
 // InputError is an input that is missing or does not fit the graph.
@@ -237,12 +237,14 @@ type InputError struct {
 	Msg  string
 }
 
-func (e *InputError) Error() string { return fmt.Sprintf("runtime: input %q: %s", e.Name, e.Msg) }
+func (e *InputError) Error() string {
+	return "runtime: input " + plain.Quote(e.Name, plain.Name) + ": " + plain.Text(e.Msg, plain.Line)
+}
 
 func (s *Session) checkInputs(inputs []*tensor.Tensor) error {
 	want := s.graph.Inputs()
 	if len(inputs) > len(want) {
-		return fmt.Errorf("runtime: %d inputs given, the graph has %d: %s", len(inputs), len(want), strings.Join(valueNames(want), ", "))
+		return fmt.Errorf("runtime: %d inputs given, the graph has %d: %s", len(inputs), len(want), plain.List(valueNames(want), 8))
 	}
 	for i, v := range want {
 		switch t := v.Type(); {
@@ -331,6 +333,9 @@ func (s *Session) recover(panicOnFault bool, err *error) {
 	debug.SetPanicOnFault(panicOnFault)
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("runtime: %w", s.fault(v))
+	}
+	if *err != nil {
+		*err = plain.Error(*err)
 	}
 }
 

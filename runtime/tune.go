@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 )
@@ -35,6 +36,9 @@ type tuner struct {
 	changed bool
 }
 
+// maxTuneFile bounds the file of measurements: some ten bytes for each convolution.
+const maxTuneFile = 16 << 20
+
 // newTuner reads what is known of a graph on this machine.
 func newTuner(dir string, g *ir.Graph, impl kernel.Impl) *tuner {
 	h := sha256.New()
@@ -43,7 +47,7 @@ func newTuner(dir string, g *ir.Graph, impl kernel.Impl) *tuner {
 		fmt.Fprintln(h, err)
 	}
 	t := &tuner{path: filepath.Join(dir, "tune-"+hex.EncodeToString(h.Sum(nil)[:12])+".json"), choices: map[string]string{}}
-	if data, err := os.ReadFile(t.path); err == nil {
+	if data, err := hostfile.Read(t.path, maxTuneFile); err == nil {
 		if json.Unmarshal(data, &t.choices) != nil || t.choices == nil {
 			t.choices = map[string]string{}
 		}

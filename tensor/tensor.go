@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // Align is the alignment in bytes of the storage that New returns.
@@ -43,7 +44,7 @@ type SizeError struct {
 }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("tensor: %s%v: size is negative or too large", e.DType, e.Shape)
+	return fmt.Sprintf("tensor: %s%s: size is negative or too large", e.DType, plain.Text(fmt.Sprint(e.Shape), plain.Name))
 }
 
 // Count is the number of elements of a shape, with negative dimensions and overflow as a *SizeError.
@@ -194,7 +195,9 @@ func (t *Tensor) Equal(u *Tensor) bool {
 	return t.dtype == u.dtype && slices.Equal(t.shape, u.shape) && string(t.data) == string(u.data) && slices.Equal(t.strs, u.strs)
 }
 
-func (t *Tensor) String() string { return fmt.Sprintf("%s%v", t.dtype, t.shape) }
+func (t *Tensor) String() string {
+	return t.dtype.String() + plain.Text(fmt.Sprint(t.shape), plain.Name)
+}
 
 // Strides is the row-major strides of a shape, in elements.
 func Strides(shape []int) []int {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -47,7 +48,7 @@ type CheckpointError struct {
 }
 
 func (e *CheckpointError) Error() string {
-	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh (without --resume)", e.Path, e.Why)
+	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh (without --resume)", e.Path, plain.Text(e.Why, plain.Line))
 }
 
 // save writes the checkpoint; that of before stays whole until this one is, and for good if there are numbers that are not

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
@@ -20,7 +21,7 @@ type UnknownError struct {
 }
 
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("train: %s %q: not found%s", e.What, e.Name, suggest.Nearest(e.Name, e.Known))
+	return fmt.Sprintf("train: %s %s: not found%s", e.What, plain.Quote(e.Name, plain.Name), suggest.Nearest(e.Name, e.Known))
 }
 
 // NonFiniteError is a loss, or a parameter, that became infinite or not a number.
@@ -34,12 +35,12 @@ type NonFiniteError struct {
 }
 
 func (e *NonFiniteError) Error() string {
-	at := fmt.Sprintf("value %q", e.Node)
+	at := "value " + plain.Quote(e.Node, plain.Name)
 	switch {
 	case e.Gradient:
-		at = fmt.Sprintf("the gradient of parameter %q", e.Node)
+		at = "the gradient of parameter " + plain.Quote(e.Node, plain.Name)
 	case e.Op != "":
-		at = fmt.Sprintf("node %q (%s)", e.Node, e.Op)
+		at = "node " + plain.Quote(e.Node, plain.Name) + " (" + plain.Text(e.Op, plain.Name) + ")"
 	}
 	return fmt.Sprintf("train: step %d: numbers that are not finite, first those of %s; the learning rate is %.4g: try a smaller one, or clipping", e.Step, at, e.Rate)
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -81,7 +82,7 @@ func OpenFeatures(path string, images int, shape []int, classes int) (*Features,
 	if err != nil {
 		return nil, fmt.Errorf("train: features %q: %w", path, err)
 	}
-	file, err := os.Open(path)
+	file, err := hostfile.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("train: features: %w", err)
 	}

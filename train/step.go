@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/passes"
@@ -56,7 +57,7 @@ func (b *stepBuilder) frozen(n *ir.Node) bool {
 
 func (b *stepBuilder) build() error {
 	if len(b.model) != 1 {
-		return fmt.Errorf("train: the model has %d inputs (%v), expects one", len(b.model), b.model)
+		return fmt.Errorf("train: the model has %d inputs (%s), expects one", len(b.model), plain.List(b.model, 8))
 	}
 	var err error
 	if b.prepared, err = Prepare(b.g, b.frozen); err != nil {

@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // maxSamples bounds the images of a Dataset.
@@ -62,7 +64,7 @@ func OpenDataset(path string) (*Dataset, error) {
 		err = at.Err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("vision: data set %q: %w", path, err)
+		return nil, dataError(path, err)
 	}
 	var d *Dataset
 	switch lower := strings.ToLower(path); {
@@ -90,10 +92,14 @@ func OpenDataset(path string) (*Dataset, error) {
 		err = fmt.Errorf("has no images (%s)", strings.Join(imageExtensions(), ", "))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("vision: data set %q: %w", path, err)
+		return nil, dataError(path, err)
 	}
 	d.name = path
 	return d, nil
+}
+
+func dataError(path string, err error) error {
+	return plain.Error(fmt.Errorf("vision: data set %s: %w", plain.Quote(path, plain.Name), err))
 }
 
 // imageExtensions are the endings of names that are taken for images.
@@ -292,7 +298,7 @@ func arrange(entries []entry, folders []string) (*Dataset, error) {
 		case class != "":
 			d.samples[i].class = byName[class]
 		case len(d.classes) > 0:
-			return nil, fmt.Errorf("image %q stands beside the folders of the classes: it has no class", entries[i].path)
+			return nil, fmt.Errorf("image %s stands beside the folders of the classes: it has no class", plain.Quote(entries[i].path, plain.Name))
 		}
 	}
 	return d, nil

@@ -10,11 +10,13 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"os"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
+
+	"github.com/onnxrun/onnxrun/internal/hostfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // MaxPixels bounds the images that are decoded: 100 megapixels. Larger ones are refused before memory is taken.
@@ -31,9 +33,9 @@ type DecodeError struct {
 
 func (e *DecodeError) Error() string {
 	if e.Name == "" {
-		return fmt.Sprintf("vision: %v", e.Err)
+		return "vision: " + plain.Message(e.Err)
 	}
-	return fmt.Sprintf("vision: %q: %v", e.Name, e.Err)
+	return "vision: " + plain.Quote(e.Name, plain.Name) + ": " + plain.Message(e.Err)
 }
 
 func (e *DecodeError) Unwrap() error { return e.Err }
@@ -60,34 +62,29 @@ func formats() []format {
 // Decode reads a PNG, JPEG, GIF (its first frame), WebP, BMP or TIFF image and turns it upright as its EXIF orientation
 // says. Errors are *DecodeError.
 func Decode(r io.Reader) (*Image, error) {
-	data, err := io.ReadAll(io.LimitReader(r, maxFile+1))
-	if err != nil {
-		return nil, &DecodeError{Err: err}
-	}
-	m, err := decode(data)
-	if err != nil {
-		return nil, &DecodeError{Err: err}
-	}
-	return m, nil
+	data, err := hostfile.ReadAll(r, maxFile)
+	return decodeNamed("", data, err)
 }
 
 // DecodeFile is Decode for a file.
 func DecodeFile(path string) (*Image, error) {
-	f, err := os.Open(path)
+	data, err := hostfile.Read(path, maxFile)
+	var at *hostfile.Error
+	if errors.As(err, &at) {
+		err = at.Err
+	}
+	return decodeNamed(path, data, err)
+}
+
+// decodeNamed is the image of a file's bytes, unless reading them failed.
+func decodeNamed(name string, data []byte, err error) (m *Image, _ error) {
+	if err == nil {
+		m, err = decode(data)
+	}
 	if err != nil {
-		var at *os.PathError
-		if errors.As(err, &at) {
-			err = at.Err
-		}
-		return nil, &DecodeError{path, err}
+		return nil, &DecodeError{name, err}
 	}
-	defer f.Close()
-	m, err := Decode(f)
-	var de *DecodeError
-	if errors.As(err, &de) {
-		de.Name = path
-	}
-	return m, err
+	return m, nil
 }
 
 func decode(data []byte) (m *Image, err error) {
@@ -96,11 +93,8 @@ func decode(data []byte) (m *Image, err error) {
 			m, err = nil, fmt.Errorf("the file is damaged: %v", v)
 		}
 	}()
-	switch {
-	case len(data) == 0:
+	if len(data) == 0 {
 		return nil, errors.New("the file is empty")
-	case len(data) > maxFile:
-		return nil, fmt.Errorf("the file has more than %d bytes", maxFile)
 	}
 	for _, f := range formats() {
 		if !f.matches(data) {

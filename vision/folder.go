@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 )
 
 // openFolder finds the images of a folder. Links to files are followed, links to folders are not.
@@ -52,18 +53,24 @@ func ignoredFolder(name string) bool { return strings.HasPrefix(name, ".") || na
 // labels are numbers, they are the classes' numbers; else classes are in the order of their names. A first line that names
 // no image is a header.
 func openCSV(path string) (*Dataset, error) {
-	f, err := os.Open(path)
+	f, err := hostfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	r := csv.NewReader(f)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	file := &rationed{from: io.LimitReader(f, info.Size())}
+	r := csv.NewReader(file)
 	r.FieldsPerRecord = -1
 	r.TrimLeadingSpace = true
 	r.Comment = '#'
 	d := &Dataset{}
 	var labels []string
 	for line := 1; ; line++ {
+		file.left = maxRow
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
 			break
@@ -86,6 +93,24 @@ func openCSV(path string) (*Dataset, error) {
 		d.samples, labels = append(d.samples, s), append(labels, label)
 	}
 	return d, d.label(labels)
+}
+
+// maxRow bounds the bytes of a line of a list.
+const maxRow = 64 << 10
+
+// rationed reads at most left bytes.
+type rationed struct {
+	from io.Reader
+	left int
+}
+
+func (r *rationed) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, fmt.Errorf("a line, or a quotation that does not end, of more than %d bytes", maxRow)
+	}
+	n, err := r.from.Read(p[:min(len(p), r.left)])
+	r.left -= n
+	return n, err
 }
 
 func csvSample(folder string, row []string) (s sample, label string, err error) {

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 )
 
 // idxName is how files of IDX images are named: train-images-idx3-ubyte, t10k-images.idx3-ubyte.gz.
@@ -212,9 +214,14 @@ func idxHeader(r io.Reader, least, most byte) ([]int, error) {
 // deflateRatio is the most that DEFLATE compresses by.
 const deflateRatio = 1032
 
+type readCloser struct {
+	io.Reader
+	io.Closer
+}
+
 // openMaybeGzip opens a file, decompressing it if it ends in .gz. size bounds the bytes that it can have.
 func openMaybeGzip(path string) (r io.ReadCloser, size int64, err error) {
-	f, err := os.Open(path)
+	f, err := hostfile.Open(path)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -223,16 +230,14 @@ func openMaybeGzip(path string) (r io.ReadCloser, size int64, err error) {
 		f.Close()
 		return nil, 0, err
 	}
+	data := io.LimitReader(f, info.Size())
 	if !strings.HasSuffix(strings.ToLower(path), ".gz") {
-		return f, info.Size(), nil
+		return readCloser{data, f}, info.Size(), nil
 	}
-	z, err := gzip.NewReader(f)
+	z, err := gzip.NewReader(data)
 	if err != nil {
 		f.Close()
 		return nil, 0, fmt.Errorf("not a gzip file: %w", err)
 	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{z, f}, info.Size() * deflateRatio, nil
+	return readCloser{z, f}, info.Size() * deflateRatio, nil
 }

@@ -4,10 +4,12 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/hostfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 //go:embed imagenet.txt
@@ -41,20 +43,13 @@ const maxLabels = 16 << 20
 
 // ReadLabels is ParseLabels for a file.
 func ReadLabels(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, fmt.Errorf("vision: labels: %w", err)
-	}
-	if info.Size() > maxLabels {
-		return nil, fmt.Errorf("vision: labels: %s has more than %d bytes", path, maxLabels)
-	}
-	text, err := os.ReadFile(path)
+	text, err := hostfile.Read(path, maxLabels)
 	if err != nil {
 		return nil, fmt.Errorf("vision: labels: %w", err)
 	}
 	labels, err := ParseLabels(string(text))
 	if err != nil {
-		return nil, fmt.Errorf("%w (%s)", err, path)
+		return nil, fmt.Errorf("%w (%s)", err, plain.Text(path, plain.Name))
 	}
 	return labels, nil
 }
@@ -65,6 +60,20 @@ var synset = regexp.MustCompile(`^n\d{8}\s+([^,]+)`)
 // ParseLabels reads labels as a JSON array, a JSON object of numbers to labels, or one a line; of a line of ImageNet's
 // list the first name counts.
 func ParseLabels(text string) ([]string, error) {
+	labels, err := parseLabels(text)
+	if err == nil && len(labels) > maxClasses {
+		err = fmt.Errorf("vision: labels: more than %d", maxClasses)
+	}
+	if err != nil {
+		return nil, plain.Error(err)
+	}
+	return labels, nil
+}
+
+func parseLabels(text string) ([]string, error) {
+	if len(text) > maxLabels {
+		return nil, fmt.Errorf("vision: labels: more than %d bytes", maxLabels)
+	}
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	switch {
 	case text == "":

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // presets is the ways of preparing images that are known by name.
@@ -55,7 +57,7 @@ func (s Spec) ForShape(shape []int) (Spec, error) {
 		return s, s.Check()
 	}
 	if len(shape) != 4 {
-		return Spec{}, fmt.Errorf("vision: an input of shape %v is not a batch of images", shape)
+		return Spec{}, fmt.Errorf("vision: an input of shape %s is not a batch of images", plain.Text(fmt.Sprint(shape), plain.Name))
 	}
 	isChannels := func(n int) bool { return n == 1 || n == 3 }
 	channels, h, w := shape[1], shape[2], shape[3]
@@ -65,7 +67,7 @@ func (s Spec) ForShape(shape []int) (Spec, error) {
 		h, w, channels = shape[1], shape[2], shape[3]
 	}
 	if channels > 0 && !isChannels(channels) {
-		return Spec{}, fmt.Errorf("vision: an input of shape %v takes images of %d channels, expects 1 or 3", shape, channels)
+		return Spec{}, fmt.Errorf("vision: an input of shape %s takes images of %d channels, expects 1 or 3", plain.Text(fmt.Sprint(shape), plain.Name), channels)
 	}
 	if channels > 0 && channels != s.Channels {
 		s.Channels = channels

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // Spec is how an image becomes what a model takes. As JSON it travels in the model's metadata (onnxrun.preprocess).
@@ -34,18 +36,24 @@ type Spec struct {
 // maxSide bounds the sizes of a Spec.
 const maxSide = 1 << 14
 
+// maxSpec bounds the bytes of a Spec as JSON.
+const maxSpec = 1 << 20
+
 // ParseSpec reads the JSON of a Spec. What it does not know it refuses.
 func ParseSpec(text string) (Spec, error) {
 	var s Spec
+	if len(text) > maxSpec {
+		return Spec{}, fmt.Errorf("vision: preprocessing: %d bytes, expects at most %d", len(text), maxSpec)
+	}
 	d := json.NewDecoder(strings.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return Spec{}, fmt.Errorf("vision: preprocessing: %w", err)
+		return Spec{}, plain.Error(fmt.Errorf("vision: preprocessing: %w", err))
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return Spec{}, errors.New("vision: preprocessing: something stands behind the JSON object")
 	}
-	return s, s.Check()
+	return s, plain.Error(s.Check())
 }
 
 // JSON is what ParseSpec reads.

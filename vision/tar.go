@@ -10,11 +10,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/hostfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // openTar finds the images of an archive, which stays open: images are read from where they lie.
 func openTar(name string) (*Dataset, error) {
-	f, err := os.Open(name)
+	f, err := hostfile.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +50,7 @@ func openTarFolder(root string) (*Dataset, error) {
 		if part == "" {
 			continue
 		}
-		f, err := os.Open(name)
+		f, err := hostfile.Open(name)
 		if err != nil {
 			open.Close()
 			return nil, err
@@ -115,9 +118,9 @@ func tarEntries(f *os.File) (entries []entry, folders []string, err error) {
 		case err != nil:
 			return nil, nil, err
 		case isSparse(h):
-			return nil, nil, fmt.Errorf("%q is a sparse file, which is not supported", h.Name)
+			return nil, nil, fmt.Errorf("%s is a sparse file, which is not supported", plain.Quote(h.Name, plain.Name))
 		case h.Size > info.Size()-at:
-			return nil, nil, fmt.Errorf("a damaged tar: %q ends beyond the archive", h.Name)
+			return nil, nil, fmt.Errorf("a damaged tar: %s ends beyond the archive", plain.Quote(h.Name, plain.Name))
 		case len(entries) == maxSamples:
 			return nil, nil, fmt.Errorf("has more than %d images", maxSamples)
 		}

@@ -11,6 +11,9 @@ import (
 	"os"
 	"runtime"
 	"time"
+
+	"github.com/onnxrun/onnxrun/internal/hostfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // CopyUpTo is the greatest size in bytes of a file that is copied instead of mapped.
@@ -31,7 +34,7 @@ func Memory(data []byte) *File { return &File{data: data} }
 
 // Open reads or maps a regular file.
 func Open(path string) (*File, error) {
-	f, err := os.Open(path)
+	f, err := hostfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -51,15 +54,15 @@ func Opened(f *os.File, copyUpTo int64) (m *File, err error) {
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a regular file", f.Name())
+		return nil, fmt.Errorf("%s is not a regular file", plain.Text(f.Name(), plain.Name))
 	case info.Size() > math.MaxInt:
-		return nil, fmt.Errorf("%s has %d bytes, too many for this system", f.Name(), info.Size())
+		return nil, fmt.Errorf("%s has %d bytes, too many for this system", plain.Text(f.Name(), plain.Name), info.Size())
 	case info.Size() <= copyUpTo || !hasMappings:
 		return copied(f, info)
 	}
 	data, unmap, err := mapFile(f, int(info.Size()))
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.Name(), err)
+		return nil, fmt.Errorf("%s: %w", plain.Text(f.Name(), plain.Name), err)
 	}
 	m = &File{path: f.Name(), data: data, handle: f, modified: info.ModTime()}
 	runtime.AddCleanup(m, func(unmap func()) { unmap(); f.Close() }, unmap)
@@ -106,7 +109,7 @@ func (f *File) Discard(part []byte) {
 type ChangedError struct{ Path, Msg string }
 
 func (e *ChangedError) Error() string {
-	return fmt.Sprintf("%s has changed while it was in use: %s; open it again when it is whole", e.Path, e.Msg)
+	return fmt.Sprintf("%s has changed while it was in use: %s; open it again when it is whole", plain.Text(e.Path, plain.Name), e.Msg)
 }
 
 // Check says by a *ChangedError that a mapped file is not what it was. That its name is gone, or another file has it, does

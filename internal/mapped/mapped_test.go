@@ -132,7 +132,7 @@ func TestCheckAllocatesNothing(t *testing.T) {
 
 func TestOpenedRefuses(t *testing.T) {
 	_, err := Open(t.TempDir())
-	require.ErrorContains(t, err, "is not a regular file")
+	require.ErrorContains(t, err, "is a folder, not a file")
 	_, err = Open(filepath.Join(t.TempDir(), "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 	f := open(t, write(t, 0), 0)

@@ -3,6 +3,7 @@
 package plain
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -68,6 +69,18 @@ func List(names []string, max int) string {
 		parts = append(parts, Quote(s, Name))
 	}
 	if n := len(names); n > max {
+		parts = append(parts, ellipsis+" ("+strconv.Itoa(n)+" in all)")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Join is values as they print themselves, as Text, separated by commas; of more than max the first, and how many there are.
+func Join[T fmt.Stringer](values []T, max int) string {
+	parts := make([]string, 0, min(len(values), max)+1)
+	for _, v := range values[:min(len(values), max)] {
+		parts = append(parts, Text(v.String(), Name))
+	}
+	if n := len(values); n > max {
 		parts = append(parts, ellipsis+" ("+strconv.Itoa(n)+" in all)")
 	}
 	return strings.Join(parts, ", ")
@@ -145,3 +158,21 @@ func hex(n uint32, digits int) string {
 	s := strconv.FormatUint(uint64(n), 16)
 	return strings.Repeat("0", max(0, digits-len(s))) + s
 }
+
+// Error is err with its Message as text; errors.Is and errors.As find in it what they find in err. It is for what leaves a
+// package, and nil for nil.
+func Error(err error) error {
+	if err == nil {
+		return nil
+	}
+	if text := err.Error(); Lines(text, maxLines) == text {
+		return err
+	}
+	return &messageError{err}
+}
+
+type messageError struct{ err error }
+
+func (e *messageError) Error() string { return Message(e.err) }
+
+func (e *messageError) Unwrap() error { return e.err }
