@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	goruntime "runtime"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 func (a *app) benchCommand() *cobra.Command {
@@ -63,7 +64,7 @@ func (a *app) benchCommand() *cobra.Command {
 					"images_per_second": perSecond,
 				})
 			}
-			fmt.Fprintf(a.out, "median %.4g ms  min %.4g ms  p95 %.4g ms  %.0f allocs/run  %.4g images/s  (%d runs, %s)\n",
+			plain.Fprintf(a.out, "median %.4g ms  min %.4g ms  p95 %.4g ms  %.0f allocs/run  %.4g images/s  (%d runs, %s)\n",
 				median, least, p95, allocs, perSecond, n, s.Kernels())
 			return nil
 		},

@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 func (a *app) checkCommand() *cobra.Command {
@@ -49,7 +48,7 @@ func (a *app) printProblems(problems []importer.Problem) error {
 		}
 		rows = append(rows, row{p.Severity.String(), p.Node, p.Op, p.Err.Error()})
 		if !a.json {
-			fmt.Fprintln(a.out, p)
+			plain.Fprintf(a.out, "%v\n", p)
 		}
 	}
 	if a.json {
@@ -57,7 +56,7 @@ func (a *app) printProblems(problems []importer.Problem) error {
 			return err
 		}
 	} else if len(problems) == 0 && !a.quiet {
-		fmt.Fprintln(a.out, "ok")
+		plain.Fprintf(a.out, "ok\n")
 	}
 	if faults > 0 {
 		return errNo

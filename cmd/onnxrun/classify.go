@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -60,7 +61,7 @@ func (f *imageFlags) model(a *app, cmd *cobra.Command, g *ir.Graph) (*onnxrun.Mo
 	}
 	opts := []onnxrun.Option{onnxrun.WithRuntime(how)}
 	if f.labels != "" {
-		labels, err := labelList(f.labels)
+		labels, err := a.labelList(f.labels)
 		if err != nil {
 			return nil, err
 		}
@@ -94,8 +95,8 @@ func (a *app) classifyCommand() *cobra.Command {
 		Use:   "onnxrun MODEL IMAGE…",
 		Short: "Run ONNX vision models: classify images, take features, inspect models",
 		Long: `Classify images: for each one, the most probable classes with their
-probabilities. MODEL is an ONNX file, or - for standard input; IMAGE is a PNG,
-JPEG, GIF, WebP, BMP or TIFF file.
+probabilities. MODEL is an ONNX file; IMAGE is a PNG, JPEG, GIF, WebP, BMP or TIFF
+file; one of them may be - for standard input.
 
 How images are prepared and what the classes are called come from the flags,
 else from the model's own metadata, else they are guessed, and the guess is
@@ -130,6 +131,22 @@ printed.`,
 	return cmd
 }
 
+// readImage reads the IMAGE argument: a file, or "-" for standard input.
+func (a *app) readImage(arg string) (*vision.Image, error) {
+	if arg != "-" {
+		return vision.DecodeFile(arg)
+	}
+	in, err := a.standardInput("IMAGE")
+	if err != nil {
+		return nil, err
+	}
+	img, err := vision.Decode(in)
+	if err != nil {
+		return nil, fmt.Errorf("standard input: %w", err)
+	}
+	return img, nil
+}
+
 type classified struct {
 	Image       string               `json:"image"`
 	Predictions []onnxrun.Prediction `json:"predictions"`
@@ -139,27 +156,27 @@ type classified struct {
 func (a *app) classify(cmd *cobra.Command, m *onnxrun.Model, paths []string, top int) error {
 	var all []classified
 	for _, path := range paths {
-		img, err := vision.DecodeFile(path)
+		img, err := a.readImage(path)
 		if err != nil {
 			return err
 		}
 		p, err := m.Classify(cmd.Context(), top, img)
 		if err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return fmt.Errorf("%s: %w", plain.Text(path, plain.Name), err)
 		}
 		if a.json {
 			all = append(all, classified{path, p[0]})
 			continue
 		}
 		if len(paths) > 1 {
-			fmt.Fprintf(a.out, "%s\n", path)
+			plain.Fprintf(a.out, "%s\n", path)
 		}
 		for _, s := range p[0] {
 			label := s.Label
 			if label == "" {
 				label = fmt.Sprintf("class %d", s.Index)
 			}
-			fmt.Fprintf(a.out, "%7.3f %%  %s\n", 100*s.Probability, label)
+			plain.Fprintf(a.out, "%7.3f %%  %s\n", 100*s.Probability, label)
 		}
 	}
 	if a.json {

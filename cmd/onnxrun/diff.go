@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 func (a *app) diffCommand() *cobra.Command {
@@ -63,14 +62,14 @@ func (a *app) printDifference(d *onnxrun.Difference, on string, tolerance float6
 			return err
 		}
 	} else {
-		fmt.Fprintf(a.out, "on %s: %v\n", on, d)
+		plain.Fprintf(a.out, "on %s: %v\n", on, d)
 		for _, o := range d.Outputs {
 			if o.Error > 0 && len(d.Outputs) > 1 {
-				fmt.Fprintf(a.out, "output %q: element %v is off by %v\n", o.Output, o.At, o)
+				plain.Fprintf(a.out, "output %q: element %v is off by %v\n", o.Output, o.At, o)
 			}
 		}
 		if d.First != nil {
-			fmt.Fprintf(a.out, "they part at %v\n", d.First)
+			plain.Fprintf(a.out, "they part at %v\n", d.First)
 		}
 	}
 	if d.Error > tolerance {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -172,16 +173,16 @@ func (a *app) printEvaluation(e *onnxrun.Evaluation, split string) error {
 	for _, note := range e.Notes {
 		a.note("note: %s", note)
 	}
-	fmt.Fprintf(a.out, "%s: %d images of %d classes, %.0f images/s\n", split, e.Images, len(e.Classes), float64(e.Images)/max(e.Seconds, 1e-9))
-	fmt.Fprintf(a.out, "top-1 %8.2f %%\n", 100*e.Top1)
+	plain.Fprintf(a.out, "%s: %d images of %d classes, %.0f images/s\n", split, e.Images, len(e.Classes), float64(e.Images)/max(e.Seconds, 1e-9))
+	plain.Fprintf(a.out, "top-1 %8.2f %%\n", 100*e.Top1)
 	if len(e.Classes) > 5 {
-		fmt.Fprintf(a.out, "top-5 %8.2f %%\n", 100*e.Top5)
+		plain.Fprintf(a.out, "top-5 %8.2f %%\n", 100*e.Top5)
 	}
-	fmt.Fprintf(a.out, "loss  %8.4f\n\n", e.Loss)
+	plain.Fprintf(a.out, "loss  %8.4f\n\n", e.Loss)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "IMAGES\tRECALL\tPRECISION\t  CLASS")
+	plain.Cells(w, "IMAGES\tRECALL\tPRECISION\t  CLASS\n")
 	for _, c := range e.Classes {
-		fmt.Fprintf(w, "%d\t%.2f %%\t%.2f %%\t  %s\n", c.Images, 100*c.Recall, 100*c.Precision, c.Name)
+		plain.Cells(w, "%d\t%.2f %%\t%.2f %%\t  %s\n", c.Images, 100*c.Recall, 100*c.Precision, c.Name)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -192,9 +193,9 @@ func (a *app) printEvaluation(e *onnxrun.Evaluation, split string) error {
 		a.printConfusions(e)
 	}
 	if len(e.Broken) > 0 {
-		fmt.Fprintf(a.out, "\nleft out, because they cannot be read: %d\n", len(e.Broken))
+		plain.Fprintf(a.out, "\nleft out, because they cannot be read: %d\n", len(e.Broken))
 		for _, b := range e.Broken {
-			fmt.Fprintf(a.out, "  %s\n", strings.TrimPrefix(b, "vision: "))
+			plain.Fprintf(a.out, "  %s\n", strings.TrimPrefix(b, "vision: "))
 		}
 	}
 	return nil
@@ -221,27 +222,27 @@ func (a *app) printMatrix(e *onnxrun.Evaluation) {
 	for _, n := range slices.Concat(rows...) {
 		width = max(width, len(strconv.Itoa(n)))
 	}
-	fmt.Fprintf(a.out, "\nconfusion matrix: a row for each true class, a column for each predicted one\n%*s", side, "")
+	plain.Fprintf(a.out, "\nconfusion matrix: a row for each true class, a column for each predicted one\n%*s", side, "")
 	for _, h := range heads {
-		fmt.Fprintf(a.out, "  %*s", width, first(h, most))
+		plain.Fprintf(a.out, "  %*s", width, first(h, most))
 	}
-	fmt.Fprintln(a.out)
+	plain.Fprintf(a.out, "\n")
 	for i, row := range rows {
-		fmt.Fprintf(a.out, "%-*s", side, first(e.Classes[i].Name, side))
+		plain.Fprintf(a.out, "%-*s", side, first(e.Classes[i].Name, side))
 		for _, n := range row[:len(heads)] {
 			text := "·"
 			if n > 0 {
 				text = strconv.Itoa(n)
 			}
-			fmt.Fprintf(a.out, "  %*s", width, text)
+			plain.Fprintf(a.out, "  %*s", width, text)
 		}
-		fmt.Fprintln(a.out)
+		plain.Fprintf(a.out, "\n")
 	}
 }
 
 // first is at most the first n characters.
 func first(name string, n int) string {
-	r := []rune(name)
+	r := []rune(plain.Text(name, plain.Cell))
 	return string(r[:min(len(r), n)])
 }
 
@@ -260,8 +261,8 @@ func (a *app) printConfusions(e *onnxrun.Evaluation) {
 	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprintln(a.out, "\nmost frequent confusions:")
+	plain.Fprintf(a.out, "\nmost frequent confusions:\n")
 	for _, p := range pairs[:min(len(pairs), worstConfusions)] {
-		fmt.Fprintf(a.out, "%6d of %d  %s → %s\n", p.n, p.of, e.Classes[p.from].Name, e.Classes[p.to].Name)
+		plain.Fprintf(a.out, "%6d of %d  %s → %s\n", p.n, p.of, e.Classes[p.from].Name, e.Classes[p.to].Name)
 	}
 }

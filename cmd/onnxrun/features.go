@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -38,7 +39,7 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
 			defer m.Close()
 			var images []*vision.Image
 			for _, path := range args[1:] {
-				img, err := vision.DecodeFile(path)
+				img, err := a.readImage(path)
 				if err != nil {
 					return err
 				}
@@ -54,7 +55,7 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
 			if a.json {
 				return a.printJSON(map[string]any{"file": out, "layer": layer, "shape": set.Data.Shape()})
 			}
-			fmt.Fprintf(a.out, "%s  %v\n", out, set.Data)
+			plain.Fprintf(a.out, "%s  %v\n", out, set.Data)
 			return nil
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 func (a *app) infoCommand() *cobra.Command {
@@ -38,34 +39,34 @@ func (a *app) infoCommand() *cobra.Command {
 }
 
 func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
-	fmt.Fprintf(a.out, "model       %s (opset %d)\n", info.Name, info.Opset)
+	plain.Fprintf(a.out, "model       %s (opset %d)\n", info.Name, info.Opset)
 	for _, v := range info.Inputs {
-		fmt.Fprintf(a.out, "input       %s\n", describe(v))
+		plain.Fprintf(a.out, "input       %s\n", describe(v))
 	}
 	for _, v := range info.Outputs {
-		fmt.Fprintf(a.out, "output      %s\n", describe(v))
+		plain.Fprintf(a.out, "output      %s\n", describe(v))
 	}
-	fmt.Fprintf(a.out, "parameters  %s\n", grouped(info.Parameters))
+	plain.Fprintf(a.out, "parameters  %s\n", grouped(info.Parameters))
 	macs := grouped(info.MACs)
 	if info.Uncounted > 0 {
 		macs += fmt.Sprintf(", and those of %d nodes whose shapes are not known", info.Uncounted)
 	}
-	fmt.Fprintf(a.out, "MACs        %s\n", macs)
+	plain.Fprintf(a.out, "MACs        %s\n", macs)
 	for _, key := range sortedKeys(info.Metadata) {
 		steps, err := onnxrun.ParseHistory(info.Metadata[key])
 		if key == onnxrun.PassesKey && err == nil {
 			a.printHistory(steps)
 			continue
 		}
-		fmt.Fprintf(a.out, "metadata    %s = %s\n", key, shorten(info.Metadata[key], 100))
+		plain.Fprintf(a.out, "metadata    %s = %s\n", key, plain.Text(info.Metadata[key], 100))
 	}
 	if !nodes {
 		return nil
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\nNODE\tOPERATOR\tOUTPUT\tPARAMETERS\tMACS")
+	plain.Cells(w, "\nNODE\tOPERATOR\tOUTPUT\tPARAMETERS\tMACS\n")
 	for _, n := range info.Nodes {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Op, shapeText(n.Shape), blankZero(n.Parameters), blankZero(n.MACs))
+		plain.Cells(w, "%s\t%s\t%s\t%s\t%s\n", n.Name, n.Op, shapeText(n.Shape), blankZero(n.Parameters), blankZero(n.MACs))
 	}
 	return w.Flush()
 }
@@ -77,7 +78,7 @@ func (a *app) printHistory(steps []onnxrun.Step) {
 		for i, p := range s.Passes {
 			parts[i] = fmt.Sprintf("%s %d×", p.Pass, p.Hits)
 		}
-		fmt.Fprintf(a.out, "optimized   %s: %s\n", s.Level, strings.Join(parts, ", "))
+		plain.Fprintf(a.out, "optimized   %s: %s\n", s.Level, strings.Join(parts, ", "))
 		for _, r := range s.Rewrites {
 			parts := []string{r.Form}
 			if len(r.Ranks) > 0 {
@@ -87,7 +88,7 @@ func (a *app) printHistory(steps []onnxrun.Step) {
 			if macs := macsText(r); macs != "" {
 				parts = append(parts, macs+" MACs")
 			}
-			fmt.Fprintf(a.out, "  %s: %s\n", r.Node, strings.Join(parts, "; "))
+			plain.Fprintf(a.out, "  %s: %s\n", r.Node, strings.Join(parts, "; "))
 		}
 	}
 }
@@ -117,13 +118,4 @@ func grouped(n int64) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// shorten cuts a text to at most n runes, on one line.
-func shorten(s string, n int) string {
-	r := []rune(strings.ReplaceAll(s, "\n", " "))
-	if len(r) <= n {
-		return string(r)
-	}
-	return string(r[:n-1]) + "…"
 }

@@ -8,6 +8,8 @@ import (
 
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -41,7 +43,7 @@ these data sets.`,
 			if err := a.claim(force, modelOutputs("-o", out, format.ExternalData, g)...); err != nil {
 				return err
 			}
-			labels, err := labelList(image.labels)
+			labels, err := a.labelList(image.labels)
 			if err != nil {
 				return err
 			}
@@ -65,12 +67,12 @@ these data sets.`,
 				return a.printJSON(map[string]any{"file": out, "labels": len(labels), "preprocess": spec})
 			}
 			if spec != nil {
-				fmt.Fprintf(a.out, "preprocessing: %v\n", *spec)
+				plain.Fprintf(a.out, "preprocessing: %v\n", *spec)
 			}
 			if labels != nil {
-				fmt.Fprintf(a.out, "labels: %d, %s\n", len(labels), shorten(fmt.Sprint(labels), 60))
+				plain.Fprintf(a.out, "labels: %d, %s\n", len(labels), plain.Text(fmt.Sprint(labels), 60))
 			}
-			fmt.Fprintln(a.out, out)
+			plain.Fprintf(a.out, "%v\n", out)
 			return nil
 		},
 	}
@@ -82,8 +84,11 @@ these data sets.`,
 	return cmd
 }
 
-// labelList reads the labels that a flag names: a file, or those of a data set.
-func labelList(name string) ([]string, error) {
+// maxLabels bounds the bytes of labels that are read from standard input.
+const maxLabels = 16 << 20
+
+// labelList reads the labels that a flag names: a file, "-" for standard input, or those of a data set.
+func (a *app) labelList(name string) ([]string, error) {
 	switch name {
 	case "":
 		return nil, nil
@@ -94,5 +99,16 @@ func labelList(name string) ([]string, error) {
 	case "digits":
 		return vision.DigitLabels(), nil
 	}
-	return vision.ReadLabels(name)
+	if name != "-" {
+		return vision.ReadLabels(name)
+	}
+	in, err := a.standardInput("--labels")
+	if err != nil {
+		return nil, err
+	}
+	text, err := hostfile.ReadAll(in, maxLabels)
+	if err != nil {
+		return nil, fmt.Errorf("--labels: standard input: %w", err)
+	}
+	return vision.ParseLabels(string(text))
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -16,14 +17,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/runtime"
 )
 
 // Exit codes.
 const (
 	exitDone = 0
-	exitNo   = 1 // the answer is no: a check or a comparison failed
-	exitBad  = 2 // bad usage or bad input
+	exitNo   = 1   // the answer is no: a check or a comparison failed
+	exitBad  = 2   // bad usage or bad input, or standard output that cannot be written to
+	exitPipe = 141 // nobody reads standard output any more; as shells tell of SIGPIPE, which ends a process that is not told of it
 )
 
 // errNo ends a command whose answer is no and which has said why.
@@ -40,7 +43,10 @@ func main() {
 // app is what all commands share: where they read and write, and the flags that every command takes.
 type app struct {
 	in       io.Reader
-	out, err io.Writer
+	taken    string    // what reads in, empty: nothing does
+	out, err io.Writer // for text
+	data     io.Writer // for what is no text; the same place as out
+	terminal io.Writer // what err writes to, for what moves the cursor on purpose
 	json     bool
 	quiet    bool
 	threads  int
@@ -72,27 +78,72 @@ func longFlags(args []string) []string {
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a model's file may be truncated while it is mapped
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := &results{to: out, end: cancel}
+	text, notes := plain.NewWriter(results), plain.NewWriter(errOut)
 	defer func() {
 		if v := recover(); v != nil {
-			fmt.Fprintf(errOut, "onnxrun: internal fault: %v\n", v)
+			plain.Fprintf(notes, "onnxrun: internal fault: %v\n", v)
 			code = exitBad
 		}
 	}()
-	a := &app{in: in, out: out, err: errOut}
+	a := &app{in: in, out: text, err: notes, data: results, terminal: errOut}
 	root := a.rootCommand()
 	root.SetArgs(longFlags(args))
 	root.SetIn(in)
-	root.SetOut(out)
-	root.SetErr(errOut)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
+	text.Flush()
 	switch {
+	case isClosedPipe(results.err):
+		return exitPipe
+	case results.err != nil:
+		err = fmt.Errorf("standard output: %w", unnamed(results.err))
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errNo):
 		return exitNo
 	}
-	fmt.Fprintln(errOut, "onnxrun:", strings.TrimPrefix(err.Error(), "onnxrun: "))
+	io.WriteString(notes, "onnxrun: "+strings.TrimPrefix(plain.Message(err), "onnxrun: ")+"\n")
+	notes.Flush()
 	return exitBad
+}
+
+// results is standard output. It keeps the first error of writing to it, and ends the command then.
+type results struct {
+	to  io.Writer
+	err error
+	end context.CancelFunc
+}
+
+func (r *results) Write(p []byte) (n int, err error) {
+	if r.err != nil {
+		return 0, r.err
+	}
+	if n, r.err = r.to.Write(p); r.err != nil {
+		r.end()
+	}
+	return n, r.err
+}
+
+// unnamed is an error without the name of the file that the system has for it.
+func unnamed(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
+}
+
+// standardInput is what - stands for. It can be read once: who is what asks for it.
+func (a *app) standardInput(who string) (io.Reader, error) {
+	if a.taken != "" {
+		return nil, fmt.Errorf("%s and %s are both -, and standard input can be read only once", a.taken, who)
+	}
+	a.taken = who
+	return a.in, nil
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -115,13 +166,13 @@ func (a *app) rootCommand() *cobra.Command {
 // note tells the user something that is not the result.
 func (a *app) note(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(a.err, format+"\n", args...)
+		plain.Fprintf(a.err, format+"\n", args...)
 	}
 }
 
 // printJSON prints the result of a command.
 func (a *app) printJSON(v any) error {
-	e := json.NewEncoder(a.out)
+	e := json.NewEncoder(plain.NewJSONWriter(a.data))
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)

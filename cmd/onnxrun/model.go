@@ -35,7 +35,11 @@ func (s source) open() (*ir.Graph, error) {
 // loadGraph reads the MODEL argument.
 func (a *app) loadGraph(arg string) (*ir.Graph, error) {
 	if arg == "-" {
-		return importer.Read(a.in)
+		in, err := a.standardInput("MODEL")
+		if err != nil {
+			return nil, err
+		}
+		return importer.Read(in)
 	}
 	return importer.Open(arg)
 }

@@ -1,12 +1,11 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/zoo"
 )
 
@@ -43,7 +42,7 @@ func (a *app) newCommand() *cobra.Command {
 			if a.json {
 				return a.printJSON(map[string]any{"file": out, "parameters": info.Parameters, "macs": info.MACs})
 			}
-			fmt.Fprintf(a.out, "%s  %s parameters, %s MACs\n", out, grouped(info.Parameters), grouped(info.MACs))
+			plain.Fprintf(a.out, "%s  %s parameters, %s MACs\n", out, grouped(info.Parameters), grouped(info.MACs))
 			return nil
 		},
 	}

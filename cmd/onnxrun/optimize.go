@@ -17,6 +17,7 @@ import (
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/vision"
@@ -231,11 +232,11 @@ func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, err error) error {
 		a.printReport(r)
 	}
 	if failed != nil {
-		fmt.Fprintf(a.err, "%v; nothing is written\n", err)
+		plain.Fprintf(a.err, "%v; nothing is written\n", err)
 		return errNo
 	}
 	if !a.json {
-		fmt.Fprintln(a.out, f.out)
+		plain.Fprintf(a.out, "%v\n", f.out)
 	}
 	return nil
 }

@@ -2,13 +2,13 @@ package main
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/runtime"
 )
 
@@ -93,12 +93,12 @@ func profileRows(steps []runtime.StepProfile, limits runtime.Limits) (rows []pro
 }
 
 func (a *app) printProfile(s *runtime.Session, rows []profileRow, total float64, limits runtime.Limits) {
-	fmt.Fprintf(a.out, "%v in %d steps; kernels %s, limits %.0f GFLOP/s and %.1f GB/s\n",
+	plain.Fprintf(a.out, "%v in %d steps; kernels %s, limits %.0f GFLOP/s and %.1f GB/s\n",
 		time.Duration(total*1e3).Round(time.Microsecond), len(rows), s.Kernels(), limits.FLOPS/1e9, limits.Bandwidth/1e9)
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "time\tshare\tGFLOP/s\tGB/s\tof limit\talgorithm\toutput\tnode\t")
+	plain.Cells(w, "time\tshare\tGFLOP/s\tGB/s\tof limit\talgorithm\toutput\tnode\t\n")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%.1f µs\t%.1f %%\t%.1f\t%.1f\t%.0f %%\t%s\t%s\t%s (%s)\t\n",
+		plain.Cells(w, "%.1f µs\t%.1f %%\t%.1f\t%.1f\t%.0f %%\t%s\t%s\t%s (%s)\t\n",
 			r.Micros, 100*r.Share, r.GFLOPS, r.GBS, 100*r.Limit, r.Algorithm, r.Output, r.Node, r.Op)
 	}
 	w.Flush()

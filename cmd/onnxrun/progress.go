@@ -6,25 +6,27 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // progress shows on a terminal what long work is at: doing is called when a part of it begins, done at its end. In a pipe,
 // and where only results are wanted, nothing is shown.
 func (a *app) progress() (doing func(string), done func()) {
-	f, ok := a.err.(*os.File)
+	f, ok := a.terminal.(*os.File)
 	if !ok || a.quiet || !term.IsTerminal(int(f.Fd())) {
 		return func(string) {}, func() {}
 	}
 	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(f), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true))
 	return func(what string) {
-		bar.Describe(what)
+		bar.Describe(plain.Text(what, plain.Cell))
 		bar.Add(1)
 	}, func() { bar.Finish() }
 }
 
 // bar shows on a terminal how much of some work is done, and what it is at; see progress.
 func (a *app) bar() (show func(done, total int64, what string), stop func()) {
-	f, ok := a.err.(*os.File)
+	f, ok := a.terminal.(*os.File)
 	if !ok || a.quiet || !term.IsTerminal(int(f.Fd())) {
 		return func(int64, int64, string) {}, func() {}
 	}
@@ -35,7 +37,7 @@ func (a *app) bar() (show func(done, total int64, what string), stop func()) {
 			bar.Reset()
 			bar.ChangeMax64(total)
 		}
-		bar.Describe(what)
+		bar.Describe(plain.Text(what, plain.Cell))
 		bar.Set64(done)
 	}, func() { bar.Clear() }
 }

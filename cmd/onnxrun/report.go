@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/passes"
 )
 
@@ -25,9 +26,9 @@ func (a *app) printPasses() error {
 		return a.printJSON(rows)
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PASS\tKIND\tDOES")
+	plain.Cells(w, "PASS\tKIND\tDOES\n")
 	for _, r := range rows {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Pass, r.Kind, r.Doc)
+		plain.Cells(w, "%s\t%s\t%s\n", r.Pass, r.Kind, r.Doc)
 	}
 	return w.Flush()
 }
@@ -35,27 +36,27 @@ func (a *app) printPasses() error {
 // printReport prints what optimize did.
 func (a *app) printReport(r *onnxrun.Report) {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tBEFORE\tAFTER\t")
+	plain.Cells(w, "\tBEFORE\tAFTER\t\n")
 	for _, row := range r.Table() {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", row.What, row.Before, row.After, row.Change)
+		plain.Cells(w, "%s\t%s\t%s\t%s\n", row.What, row.Before, row.After, row.Change)
 	}
 	w.Flush()
 	if !a.quiet {
-		fmt.Fprintln(w, "\nPASS\tHITS\tLEFT ALONE")
+		plain.Cells(w, "\nPASS\tHITS\tLEFT ALONE\n")
 		for _, s := range r.Passes {
 			if s.Hits > 0 || len(s.Misses) > 0 {
-				fmt.Fprintf(w, "%s\t%d\t%s\n", s.Pass, s.Hits, missText(s))
+				plain.Cells(w, "%s\t%d\t%s\n", s.Pass, s.Hits, missText(s))
 			}
 		}
 		w.Flush()
 	}
 	a.printRewrites(r)
 	if r.CalibratedOn != "" {
-		fmt.Fprintf(a.out, "\nfitted to %s\n", r.CalibratedOn)
+		plain.Fprintf(a.out, "\nfitted to %s\n", r.CalibratedOn)
 	}
 	if r.Verification != nil {
-		fmt.Fprintln(a.out)
-		fmt.Fprintf(a.out, "on %s: %v\n", r.VerifiedOn, r.Verification)
+		plain.Fprintf(a.out, "\n")
+		plain.Fprintf(a.out, "on %s: %v\n", r.VerifiedOn, r.Verification)
 	}
 	for _, n := range r.Notes {
 		a.note("note: %s", n)
@@ -65,13 +66,15 @@ func (a *app) printReport(r *onnxrun.Report) {
 // printRewrites prints what approximate passes did, layer by layer, and what they left alone.
 func (a *app) printRewrites(r *onnxrun.Report) {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	head := "\nLAYER\tPASS\tFORM\tRANKS\tERROR\tMACS\n"
+	first := true
 	for _, s := range r.Passes {
 		for _, rw := range s.Rewrites {
 			if rw.Skipped == "" {
-				fmt.Fprint(w, head)
-				head = ""
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", rw.Node, s.Pass, rw.Form, ranksText(rw.Ranks), rw.ErrorText(), macsText(rw))
+				if first {
+					plain.Cells(w, "\nLAYER\tPASS\tFORM\tRANKS\tERROR\tMACS\n")
+				}
+				first = false
+				plain.Cells(w, "%s\t%s\t%s\t%s\t%s\t%s\n", rw.Node, s.Pass, rw.Form, ranksText(rw.Ranks), rw.ErrorText(), macsText(rw))
 			}
 		}
 	}
@@ -79,7 +82,7 @@ func (a *app) printRewrites(r *onnxrun.Report) {
 	for _, s := range r.Passes {
 		for _, rw := range s.Rewrites {
 			if rw.Skipped != "" && !a.quiet {
-				fmt.Fprintf(a.out, "%s left %s alone: %s\n", s.Pass, rw.Node, rw.Skipped)
+				plain.Fprintf(a.out, "%s left %s alone: %s\n", s.Pass, rw.Node, rw.Skipped)
 			}
 		}
 	}

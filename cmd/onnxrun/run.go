@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -24,7 +27,8 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run MODEL -i NAME=FILE… -o DIR",
 		Short: "Run a model on any tensors and write every output as DIR/NAME.npy",
 		Long: `Run a model on tensors from files (.npy, or .pb as ONNX writes them) and write
-every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
+every output as DIR/NAME.npy. A model of one input takes -i FILE as well. MODEL or
+one FILE may be - for standard input.`,
 		Example: "  onnxrun run model.onnx -i input=x.npy -o out\n  onnxrun run model.onnx -i x.npy -o out --json",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -36,7 +40,7 @@ every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
 			if err := a.claimIn(dir, force, files); err != nil {
 				return err
 			}
-			in, err := readInputs(g, inputs)
+			in, err := a.readInputs(g, inputs)
 			if err != nil {
 				return err
 			}
@@ -64,7 +68,7 @@ every output as DIR/NAME.npy. A model of one input takes -i FILE as well.`,
 }
 
 // readInputs reads the tensors of the -i flags.
-func readInputs(g *ir.Graph, flags []string) (map[string]*tensor.Tensor, error) {
+func (a *app) readInputs(g *ir.Graph, flags []string) (map[string]*tensor.Tensor, error) {
 	in := map[string]*tensor.Tensor{}
 	for _, f := range flags {
 		name, path, ok := strings.Cut(f, "=")
@@ -77,7 +81,7 @@ func readInputs(g *ir.Graph, flags []string) (map[string]*tensor.Tensor, error) 
 		if in[name] != nil {
 			return nil, fmt.Errorf("run: input %q is given twice", name)
 		}
-		t, err := readTensorFile(path)
+		t, err := a.readTensor(path)
 		if err != nil {
 			return nil, err
 		}
@@ -86,24 +90,50 @@ func readInputs(g *ir.Graph, flags []string) (map[string]*tensor.Tensor, error) 
 	return in, nil
 }
 
-func readTensorFile(path string) (*tensor.Tensor, error) {
+// maxTensor bounds the bytes of a tensor that is read from standard input.
+const maxTensor = 2 << 30
+
+// readTensor reads a file, or standard input, whose kind is seen by how it begins.
+func (a *app) readTensor(path string) (*tensor.Tensor, error) {
+	if path == "-" {
+		in, err := a.standardInput("-i")
+		if err != nil {
+			return nil, err
+		}
+		data, err := hostfile.ReadAll(in, maxTensor)
+		if err != nil {
+			return nil, fmt.Errorf("run: -i: standard input: %w", err)
+		}
+		if bytes.HasPrefix(data, []byte("\x93NUMPY")) {
+			return tensor.ReadNPY(bytes.NewReader(data))
+		}
+		t, _, err := importer.DecodeTensor(data)
+		if err != nil {
+			return nil, fmt.Errorf("run: -i: standard input: %w", err)
+		}
+		return t, nil
+	}
 	switch ext := strings.ToLower(filepath.Ext(path)); ext {
 	case ".pb":
 		t, _, err := importer.ReadTensor(path)
 		return t, err
 	case ".npy":
-		f, err := os.Open(path)
+		f, err := hostfile.Open(path)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		t, err := tensor.ReadNPY(f)
+		info, err := f.Stat()
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, err
+		}
+		t, err := tensor.ReadNPY(io.LimitReader(f, info.Size()))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", plain.Text(path, plain.Name), err)
 		}
 		return t, nil
 	default:
-		return nil, fmt.Errorf("run: %s: unknown kind of file %q, expects .npy or .pb", path, ext)
+		return nil, fmt.Errorf("run: %s: unknown kind of file %q, expects .npy or .pb", plain.Text(path, plain.Name), ext)
 	}
 }
 
@@ -133,7 +163,7 @@ func (a *app) writeOutputs(dir string, files []output, values []*ir.Value, out m
 		}
 		rows = append(rows, row{v.Name(), path, t.DType().String(), t.Shape()})
 		if !a.json {
-			fmt.Fprintf(a.out, "%s  %s%v\n", path, t.DType(), t.Shape())
+			plain.Fprintf(a.out, "%s  %s%v\n", path, t.DType(), t.Shape())
 		}
 	}
 	if a.json {

@@ -2,4 +2,20 @@
 
 package main
 
+import (
+	"errors"
+	"syscall"
+)
+
 func ignoreSignals() {}
+
+// The numbers of Windows for a pipe whose other end is closed.
+const (
+	errorBrokenPipe = syscall.Errno(109)
+	errorNoData     = syscall.Errno(232)
+)
+
+// isClosedPipe reports whether nobody reads what is written any more.
+func isClosedPipe(err error) bool {
+	return errors.Is(err, errorBrokenPipe) || errors.Is(err, errorNoData)
+}

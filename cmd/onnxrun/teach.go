@@ -18,6 +18,7 @@ import (
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/internal/chart"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
@@ -132,16 +133,16 @@ func (a *app) printTaught(out taughtJSON, data *vision.Dataset) {
 	if n := len(out.Broken); n > 0 {
 		a.note("images that could not be read, in whose places others stood: %d", n)
 	}
-	fmt.Fprintf(a.out, "%s  ", out.File)
+	plain.Fprintf(a.out, "%s  ", out.File)
 	if v := out.Best.Val; v != nil {
-		fmt.Fprintf(a.out, "epoch %d: %.2f %% of %d validation images", out.Best.Epoch, 100*v.Accuracy, v.Images)
+		plain.Fprintf(a.out, "epoch %d: %.2f %% of %d validation images", out.Best.Epoch, 100*v.Accuracy, v.Images)
 	} else {
-		fmt.Fprintf(a.out, "epoch %d", out.Best.Epoch)
+		plain.Fprintf(a.out, "epoch %d", out.Best.Epoch)
 	}
 	if out.Test != nil {
-		fmt.Fprintf(a.out, ", %.2f %% of %d test images", 100**out.Test, data.Split(vision.Test).Len())
+		plain.Fprintf(a.out, ", %.2f %% of %d test images", 100**out.Test, data.Split(vision.Test).Len())
 	}
-	fmt.Fprintln(a.out)
+	plain.Fprintf(a.out, "\n")
 }
 
 // stopped says how to go on after a run that did not come to its end.
@@ -236,7 +237,7 @@ func (j *journal) line(r train.Record, epochs int) {
 		fmt.Fprintf(&s, "  val %.4f %5.2f %%%-2s", r.Val.Loss, 100*r.Val.Accuracy, mark)
 	}
 	fmt.Fprintf(&s, "  rate %.2e  %.0f images/s  %.1f s", r.Rate, r.ImagesPS, r.Seconds)
-	fmt.Fprintln(j.a.err, s.String())
+	plain.Fprintf(j.a.err, "%v\n", s.String())
 }
 
 // end stops the bar, writes what is written once, and says what could not be written.
@@ -298,9 +299,9 @@ func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vi
 		return a.printJSON(c)
 	}
 	if c.Pick == 0 {
-		fmt.Fprintf(a.out, "the loss falls at none of the rates; see %s\n", f.findRate)
+		plain.Fprintf(a.out, "the loss falls at none of the rates; see %s\n", f.findRate)
 		return errNo
 	}
-	fmt.Fprintf(a.out, "%s  the loss falls fastest at a rate of %.2g: --rate %.2g\n", f.findRate, c.Pick, c.Pick)
+	plain.Fprintf(a.out, "%s  the loss falls fastest at a rate of %.2g: --rate %.2g\n", f.findRate, c.Pick, c.Pick)
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun/internal/conformance"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 func (a *app) testCommand() *cobra.Command {
@@ -42,7 +43,7 @@ operator or type that is not supported. Exit status 1 if any case fails.`,
 					}
 					results = append(results, r)
 					if !a.json && r.Status != conformance.Pass && !(a.quiet && r.Status == conformance.Skip) {
-						fmt.Fprintf(a.out, "%s %s: %s\n", r.Status, r.Name, r.Reason)
+						plain.Fprintf(a.out, "%s %s: %s\n", r.Status, r.Name, r.Reason)
 					}
 				}
 			}
@@ -71,7 +72,7 @@ func (a *app) printResults(results []conformance.Result) error {
 			return err
 		}
 	} else {
-		fmt.Fprintln(a.out, line)
+		plain.Fprintf(a.out, "%v\n", line)
 	}
 	if failed > 0 {
 		return errNo

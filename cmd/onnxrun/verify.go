@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/passes"
 )
 
@@ -68,13 +69,13 @@ func (a *app) printVerification(v *onnxrun.Verification, on string) error {
 		}
 	} else {
 		w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(w, "PASS\tNODES\tWORST ERROR\tTOP-1")
+		plain.Cells(w, "PASS\tNODES\tWORST ERROR\tTOP-1\n")
 		for _, s := range v.Steps {
 			if !s.Changed {
-				fmt.Fprintf(w, "%s\t%d\t(changed nothing)\t\n", s.Pass, s.Nodes)
+				plain.Cells(w, "%s\t%d\t(changed nothing)\t\n", s.Pass, s.Nodes)
 				continue
 			}
-			fmt.Fprintf(w, "%s\t%d\t%v\t%d of %d\n", s.Pass, s.Nodes, s.Worst, s.Agree, s.Rows)
+			plain.Cells(w, "%s\t%d\t%v\t%d of %d\n", s.Pass, s.Nodes, s.Worst, s.Agree, s.Rows)
 		}
 		if err := w.Flush(); err != nil {
 			return err
@@ -83,14 +84,14 @@ func (a *app) printVerification(v *onnxrun.Verification, on string) error {
 	switch f := v.Failure; {
 	case f == nil:
 		if !a.json {
-			fmt.Fprintf(a.out, "ok on %s: within the tolerance of %.3g\n", on, v.Tolerance)
+			plain.Fprintf(a.out, "ok on %s: within the tolerance of %.3g\n", on, v.Tolerance)
 		}
 		return nil
 	case a.json:
 	case f.At != nil:
-		fmt.Fprintf(a.out, "pass %q leaves the tolerance of %.3g at %v: output %q, element %v is off by %v\n", f.Pass, v.Tolerance, f.At, f.Worst.Output, f.Worst.At, f.Worst)
+		plain.Fprintf(a.out, "pass %q leaves the tolerance of %.3g at %v: output %q, element %v is off by %v\n", f.Pass, v.Tolerance, f.At, f.Worst.Output, f.Worst.At, f.Worst)
 	default:
-		fmt.Fprintf(a.out, "%q leaves the tolerance of %.3g: output %q, element %v is off by %v\n", f.Pass, v.Tolerance, f.Worst.Output, f.Worst.At, f.Worst)
+		plain.Fprintf(a.out, "%q leaves the tolerance of %.3g: output %q, element %v is off by %v\n", f.Pass, v.Tolerance, f.Worst.Output, f.Worst.At, f.Worst)
 	}
 	return errNo
 }

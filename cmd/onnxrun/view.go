@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/view"
@@ -70,12 +70,12 @@ nodes. A file that exists is overwritten only with --force.`,
 			case a.json:
 				return a.printJSON(description(models))
 			case f.out == "-":
-				return view.Write(a.out, models...)
+				return view.Write(a.data, models...)
 			}
 			if err := atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) }); err != nil {
 				return err
 			}
-			fmt.Fprintln(a.out, f.out)
+			plain.Fprintf(a.out, "%v\n", f.out)
 			return nil
 		},
 	}
