@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -41,7 +42,9 @@ func (f *FeatureSet) Save(path string) error {
 	return nil
 }
 
-// WriteCSV writes a header line and a line for each image.
+// WriteCSV writes a header line and a line for each image. A name that a spreadsheet would take for a formula, because it
+// begins with = + - @ or a character that such a program skips, has an apostrophe before it, and so has one that begins with
+// an apostrophe: who reads the file drops one from the beginning of a name.
 func (f *FeatureSet) WriteCSV(w io.Writer) error {
 	data, width := f.rows()
 	out := csv.NewWriter(w)
@@ -54,7 +57,7 @@ func (f *FeatureSet) WriteCSV(w io.Writer) error {
 		return err
 	}
 	for i, name := range f.Images {
-		row[0] = name
+		row[0] = csvText(name)
 		for j, v := range data[i*width : (i+1)*width] {
 			row[j+1] = strconv.FormatFloat(float64(v), 'g', -1, 32)
 		}
@@ -64,6 +67,16 @@ func (f *FeatureSet) WriteCSV(w io.Writer) error {
 	}
 	out.Flush()
 	return out.Error()
+}
+
+// csvText is a text as a cell that no spreadsheet runs.
+func csvText(s string) string {
+	skipped := strings.TrimLeft(s, "\"` \u00a0\u200b\ufeff")
+	first, size := utf8.DecodeRuneInString(skipped)
+	if strings.HasPrefix(s, "'") || size > 0 && strings.ContainsRune("=+-@\t\r\n＝＋－＠", first) { // the full-width forms too
+		return "'" + s
+	}
+	return s
 }
 
 type parquetRow struct {

@@ -59,14 +59,14 @@ func (a *app) printResults(results []conformance.Result) error {
 	passed, failed, skipped, line := conformance.Summary(results)
 	if a.json {
 		type row struct {
-			Name   string  `json:"name"`
-			Status string  `json:"status"`
-			Reason string  `json:"reason,omitempty"`
-			Worst  float64 `json:"worst_absolute_error"`
+			Name   string   `json:"name"`
+			Status string   `json:"status"`
+			Reason string   `json:"reason,omitempty"`
+			Worst  *float64 `json:"worst_absolute_error"` // null where there is no distance
 		}
 		rows := make([]row, len(results))
 		for i, r := range results {
-			rows[i] = row{r.Name, r.Status.String(), r.Reason, r.Worst}
+			rows[i] = row{r.Name, r.Status.String(), r.Reason, number(r.Worst)}
 		}
 		if err := a.printJSON(map[string]any{"passed": passed, "failed": failed, "skipped": skipped, "cases": rows}); err != nil {
 			return err
