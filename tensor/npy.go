@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // npyTypes is numpy's letters for the element types that it has (numpy.lib.format, "descr").
@@ -27,6 +29,9 @@ const npyMagic = "\x93NUMPY"
 
 // maxNPYHeader bounds the header of a file that is read; numpy's own bound is 10,000 bytes.
 const maxNPYHeader = 1 << 16
+
+// maxNPYRank is numpy's own bound.
+const maxNPYRank = 64
 
 var npyHeader = regexp.MustCompile(`^\{\s*'descr':\s*'([^']*)',\s*'fortran_order':\s*(True|False),\s*'shape':\s*\(([0-9L, ]*)\),?\s*\}\s*$`)
 
@@ -57,9 +62,12 @@ func readNPY(r io.Reader) (*Tensor, error) {
 	for _, s := range strings.FieldsFunc(m[3], func(r rune) bool { return r == ',' || r == ' ' || r == 'L' }) {
 		n, err := strconv.Atoi(s)
 		if err != nil {
-			return nil, fmt.Errorf("shape (%s): %w", m[3], err)
+			return nil, fmt.Errorf("shape (%s): %w", plain.Text(m[3], plain.Name), err)
 		}
 		shape = append(shape, n)
+	}
+	if len(shape) > maxNPYRank {
+		return nil, fmt.Errorf("%d dimensions, expects at most %d", len(shape), maxNPYRank)
 	}
 	n, err := Count(dt, shape)
 	if err != nil {
@@ -124,7 +132,7 @@ func npyType(descr string) (dt DType, swap bool, err error) {
 			return e.dtype, true, nil
 		}
 	}
-	return Undefined, false, fmt.Errorf("unsupported element type %q", descr)
+	return Undefined, false, fmt.Errorf("unsupported element type %s", plain.Quote(descr, plain.Name))
 }
 
 // swapBytes turns big-endian elements into little-endian ones; a complex element is two.

@@ -1,7 +1,9 @@
 package tensor
 
 import (
+	"archive/zip"
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -68,6 +70,7 @@ func TestNPYRefusesBadFiles(t *testing.T) {
 		"too large":           npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 4), }"),
 		"out of range":        npyFile("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }"),
 		"unsupported version": bytes.NewBufferString(npyMagic + "\x09\x00\x00\x00"),
+		"65 dimensions":       npyFile("{'descr': '<f4', 'fortran_order': True, 'shape': ("+strings.Repeat("1, ", 65)+"), }", 0, 0, 0, 0),
 		"too long":            bytes.NewBufferString(npyMagic + "\x02\x00\xff\xff\xff\xff"),
 	} {
 		_, err := ReadNPY(file)
@@ -86,3 +89,26 @@ func TestNPZ(t *testing.T) {
 	require.True(t, in[0].Tensor.Equal(out[0].Tensor))
 	require.True(t, in[1].Tensor.Equal(out[1].Tensor))
 }
+
+// A small archive does not take all memory.
+func TestNPZBombIsRefused(t *testing.T) {
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	f, err := z.Create("a.npy")
+	require.NoError(t, err)
+	_, err = f.Write(npyFile("{'descr': '|u1', 'fortran_order': False, 'shape': (1000000,), }").Bytes())
+	require.NoError(t, err)
+	_, err = io.CopyN(f, zeros{}, 1000000)
+	require.NoError(t, err)
+	require.NoError(t, z.Close())
+	require.Less(t, buf.Len(), 2000)
+	arrays, err := readNPZ(bytes.NewReader(buf.Bytes()), int64(buf.Len()), 1_100_000)
+	require.NoError(t, err)
+	require.Equal(t, 1000000, arrays[0].Tensor.Len())
+	_, err = readNPZ(bytes.NewReader(buf.Bytes()), int64(buf.Len()), 900_000)
+	require.ErrorContains(t, err, "take more memory")
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
