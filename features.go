@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -34,7 +35,7 @@ func (f *FeatureSet) Save(path string) error {
 	case ".parquet":
 		write = f.WriteParquet
 	default:
-		return fmt.Errorf("onnxrun: %s: unknown kind of file %q, expects .npy, .csv or .parquet", path, ext)
+		return fmt.Errorf("onnxrun: %s: unknown kind of file %q, expects .npy, .csv or .parquet", plain.Text(path, plain.Name), ext)
 	}
 	if err := atomicfile.Write(path, write); err != nil {
 		return fmt.Errorf("onnxrun: %w", err)

@@ -122,7 +122,7 @@ func TestModelsThatTakeNoImage(t *testing.T) {
 	require.NoError(t, err)
 	g.SetOutputs(n.Out(0))
 	_, err = NewModel(g)
-	require.ErrorContains(t, err, "the model does not take one image: its inputs are [%x: float32[2,3]]")
+	require.ErrorContains(t, err, "the model does not take one image: its inputs are %x: float32[2,3];")
 }
 
 func TestInspectCountsAsPublished(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
 // ReportRow is a line of a report's table.
@@ -66,7 +67,7 @@ func (r *Report) Save(path string) error {
 	case ".json":
 		write = r.WriteJSON
 	default:
-		return fmt.Errorf("onnxrun: %s: unknown kind of file %q, expects .html or .json", path, ext)
+		return fmt.Errorf("onnxrun: %s: unknown kind of file %q, expects .html or .json", plain.Text(path, plain.Name), ext)
 	}
 	if err := atomicfile.Write(path, write); err != nil {
 		return fmt.Errorf("onnxrun: report: %w", err)

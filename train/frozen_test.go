@@ -143,7 +143,7 @@ func TestTrainerErrors(t *testing.T) {
   %z = Add(%a, %y) "sum"
 }
 `), train.Options{})
-	require.EqualError(t, err, "train: the model has 2 inputs ([x y]), expects one")
+	require.EqualError(t, err, "train: the model has 2 inputs (\"x\", \"y\"), expects one")
 
 	tr, err := train.New(t.Context(), two(t), train.Options{})
 	require.NoError(t, err)

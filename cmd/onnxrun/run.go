@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -175,7 +176,7 @@ func (a *app) writeOutputs(dir string, files []output, values []*ir.Value, out m
 // fileName is a value's name with what a file name cannot hold replaced.
 func fileName(name string) string {
 	return strings.Map(func(r rune) rune {
-		if strings.ContainsRune(`/\:*?"<>|`, r) || r < ' ' {
+		if strings.ContainsRune(`/\:*?"<>|`, r) || !unicode.IsGraphic(r) {
 			return '_'
 		}
 		return r
