@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
@@ -121,7 +122,7 @@ func Check(path string) ([]Problem, error) { return checked(load(path)) }
 
 // CheckReader is Check for a model that Read would read.
 func CheckReader(r io.Reader) ([]Problem, error) {
-	data, err := io.ReadAll(r)
+	data, err := hostfile.ReadAll(r, maxStream)
 	if err != nil {
 		return nil, fmt.Errorf("importer: %w", err)
 	}

@@ -28,7 +28,11 @@ run, 2 if the file is not a model at all.`,
 
 func (a *app) check(arg string) ([]importer.Problem, error) {
 	if arg == "-" {
-		return importer.CheckReader(a.in)
+		in, err := a.standardInput("MODEL")
+		if err != nil {
+			return nil, err
+		}
+		return importer.CheckReader(in)
 	}
 	return importer.Check(arg)
 }

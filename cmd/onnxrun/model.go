@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"maps"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/ir"
 )
+
+// maxModel bounds the bytes of a model that is read from standard input: as many as protobuf allows.
+const maxModel = 2 << 30
 
 // source is a MODEL argument: a file, or "-" for standard input, whose bytes are kept so that it can be opened again.
 type source struct {
@@ -20,7 +23,11 @@ func (a *app) source(arg string) (source, error) {
 	if arg != "-" {
 		return source{path: arg}, nil
 	}
-	data, err := io.ReadAll(a.in)
+	in, err := a.standardInput("MODEL")
+	if err != nil {
+		return source{}, err
+	}
+	data, err := hostfile.ReadAll(in, maxModel)
 	return source{arg, data}, err
 }
 
