@@ -41,7 +41,7 @@ func Open(path string) (*File, error) {
 	return Opened(f, CopyUpTo)
 }
 
-// Opened is Open for a file that is open; it closes f, at once or when the mapping ends. Files of at most copyUpTo bytes are
+// Opened is Open for a regular file that is open (hostfile.Open); it closes f, at once or when the mapping ends. Files of at most copyUpTo bytes are
 // copied.
 func Opened(f *os.File, copyUpTo int64) (m *File, err error) {
 	defer func() {
