@@ -178,6 +178,8 @@ type EvalCtx struct {
 	In   []*tensor.Tensor
 	Out  []*tensor.Tensor
 	Host Host
+
+	spent int // work since the last look at the context
 }
 
 // Host is what an evaluation needs of who runs it.
@@ -186,6 +188,11 @@ type Host struct {
 	Alloc func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error)
 	// Run runs a body with all its inputs.
 	Run func(ctx context.Context, body *Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error)
+	// Hold counts bytes that are kept beside the outputs, fewer where negative, and fails where they are too many. nil counts
+	// nothing.
+	Hold func(bytes int) error
+	// Budget bounds the evaluation; nil sets no bound.
+	Budget *Budget
 }
 
 // Has reports whether input i is present.
@@ -205,14 +212,21 @@ func (c *EvalCtx) Wants(o int) bool { return c.Node == nil || c.Node.Out(o) != n
 // Output creates output o, zeroed. A size beyond memory is an error. An output that nobody asked for is given as well,
 // so that Eval need not look.
 func (c *EvalCtx) Output(o int, dt tensor.DType, shape ...int) (*tensor.Tensor, error) {
-	if _, err := tensor.Count(dt, shape); err != nil {
+	n, err := tensor.Count(dt, shape)
+	if err != nil {
 		return nil, err
+	}
+	if b := c.Host.Budget; b != nil {
+		if size := n * max(dt.Size(), 1); size > b.Bytes {
+			return nil, ErrBudget
+		} else {
+			b.Bytes -= size
+		}
 	}
 	for len(c.Out) <= o {
 		c.Out = append(c.Out, nil)
 	}
 	var t *tensor.Tensor
-	var err error
 	if c.Host.Alloc != nil && c.Wants(o) {
 		t, err = c.Host.Alloc(o, dt, shape)
 	} else {
@@ -241,7 +255,7 @@ func (c *EvalCtx) RunBody(body *Graph, in []*tensor.Tensor) ([]*tensor.Tensor, e
 // Eval runs a node's reference on tensors, on no arena: for constant folding and tests.
 func Eval(ctx context.Context, n *Node, in []*tensor.Tensor, host Host) (out []*tensor.Tensor, err error) {
 	c := &EvalCtx{Ctx: ctx, Node: n, Op: n.Op, In: in, Host: host}
-	if err := n.Op.Def().Eval(c); err != nil {
+	if err := c.Evaluate(); err != nil {
 		return nil, &Error{Node: n.Name, Op: n.OpName(), Err: err}
 	}
 	for len(c.Out) < len(n.outputs) {

@@ -86,6 +86,7 @@ func argExtremeOf[T tensor.Real](c *ir.EvalCtx, a ArgExtreme, greatest bool) err
 	axis, _ := axisOf(a.Axis, x.Rank())
 	src, dst := tensor.Data[T](x), tensor.Data[int64](out)
 	eachLine(x.Shape(), axis, func(i, start, stride int) {
+		c.Spend(x.Dim(axis))
 		best := 0
 		for k := 1; k < x.Dim(axis); k++ {
 			v, b := src[start+k*stride], src[start+best*stride]

@@ -60,12 +60,13 @@ func averagePoolOf[T tensor.Float](c *ir.EvalCtx) error {
 	}
 	src, dst := tensor.Data[T](c.In[0]), tensor.Data[T](y)
 	inPlane, outPlane := product(win.In), product(win.Out)
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		count := len(taps)
 		if a.CountIncludePad {
 			count = counts[pos]
 		}
 		for p := range len(dst) / outPlane {
+			c.Spend(len(taps))
 			plane, sum := src[p*inPlane:][:inPlane], 0.0
 			for _, t := range taps {
 				sum += float64(plane[t.in])

@@ -44,12 +44,13 @@ func averagePoolGradOf[T tensor.Float](c *ir.EvalCtx) error {
 	}
 	dy, dx := tensor.Data[T](c.In[0]), tensor.Data[T](out)
 	inPlane, outPlane := product(win.In), product(win.Out)
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		count := len(taps)
 		if a.CountIncludePad {
 			count = counts[pos]
 		}
 		for p := range len(dx) / inPlane {
+			c.Spend(len(taps))
 			share := dy[p*outPlane+pos] / T(max(count, 1))
 			for _, t := range taps {
 				dx[p*inPlane+t.in] += share

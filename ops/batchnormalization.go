@@ -92,6 +92,7 @@ func evalBatchNormalization(c *ir.EvalCtx) error {
 	}
 	y := make([]float64, len(x))
 	for i := range len(x) / max(plane, 1) {
+		c.Spend(plane)
 		ch := i % channels.N
 		factor := scale[ch] / math.Sqrt(variance[ch]+float64(a.Epsilon))
 		for j, v := range x[i*plane:][:plane] {

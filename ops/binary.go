@@ -40,7 +40,7 @@ func binary[T any, P interface {
 func (f arithmetic) eval(c *ir.EvalCtx) error {
 	out, err := broadcastOutput(c, c.In[0].DType())
 	if err == nil {
-		f.apply(out, c.In[0], c.In[1])
+		f.apply(c, out, c.In[0], c.In[1])
 	}
 	return err
 }
@@ -55,40 +55,40 @@ func (f arithmetic) fold(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	f.apply(out, c.In[0], c.In[1])
+	f.apply(c, out, c.In[0], c.In[1])
 	for _, t := range c.In[2:] {
-		f.apply(out, out, t)
+		f.apply(c, out, out, t)
 	}
 	return nil
 }
 
 // apply sets out to the function of a and b, which broadcast to its shape.
-func (f arithmetic) apply(out, a, b *tensor.Tensor) {
+func (f arithmetic) apply(c *ir.EvalCtx, out, a, b *tensor.Tensor) {
 	switch out.DType() {
 	case tensor.Float32:
 		if f.rows != nil {
-			combine(out, a, b, f.rows)
+			combine(c, out, a, b, f.rows)
 			return
 		}
-		combine(out, a, b, widened[float32](f.float))
+		combine(c, out, a, b, widened[float32](f.float))
 	case tensor.Float64:
-		combine(out, a, b, widened[float64](f.float))
+		combine(c, out, a, b, widened[float64](f.float))
 	case tensor.Int8:
-		combine(out, a, b, widened[int8](f.signed))
+		combine(c, out, a, b, widened[int8](f.signed))
 	case tensor.Int16:
-		combine(out, a, b, widened[int16](f.signed))
+		combine(c, out, a, b, widened[int16](f.signed))
 	case tensor.Int32:
-		combine(out, a, b, widened[int32](f.signed))
+		combine(c, out, a, b, widened[int32](f.signed))
 	case tensor.Int64:
-		combine(out, a, b, widened[int64](f.signed))
+		combine(c, out, a, b, widened[int64](f.signed))
 	case tensor.Uint8:
-		combine(out, a, b, widened[uint8](f.unsigned))
+		combine(c, out, a, b, widened[uint8](f.unsigned))
 	case tensor.Uint16:
-		combine(out, a, b, widened[uint16](f.unsigned))
+		combine(c, out, a, b, widened[uint16](f.unsigned))
 	case tensor.Uint32:
-		combine(out, a, b, widened[uint32](f.unsigned))
+		combine(c, out, a, b, widened[uint32](f.unsigned))
 	default:
-		combine(out, a, b, widened[uint64](f.unsigned))
+		combine(c, out, a, b, widened[uint64](f.unsigned))
 	}
 }
 
@@ -111,11 +111,16 @@ func eachPair[A, B, R any](f func(a A, b B) R) func(dst []R, a []A, b []B) {
 
 // combine sets out to a function of a and b, which broadcast to its shape. The function takes rows: a and b of the
 // length of dst, or of one element that stands for all; dst may be a or b.
-func combine[A, B, R tensor.Elem](out, a, b *tensor.Tensor, row func(dst []R, a []A, b []B)) {
+func combine[A, B, R tensor.Elem](c *ir.EvalCtx, out, a, b *tensor.Tensor, row func(dst []R, a []A, b []B)) {
 	r := broadcastRows(out.Shape(), a.Shape(), b.Shape())
 	dst, x, y := tensor.Data[R](out), tensor.Data[A](a), tensor.Data[B](b)
+	part := func(from, to, length int) (lo, hi int) { return min(from, length-1), min(to, length) } // of one element, that
 	r.each(func(at int, offs []int) {
-		row(dst[at:][:r.length], x[offs[0]:][:r.lengths[0]], y[offs[1]:][:r.lengths[1]])
+		c.Steps(r.length, 1, func(from, to int) {
+			x0, x1 := part(from, to, r.lengths[0])
+			y0, y1 := part(from, to, r.lengths[1])
+			row(dst[at+from:at+to], x[offs[0]+x0:offs[0]+x1], y[offs[1]+y0:offs[1]+y1])
+		})
 	})
 }
 

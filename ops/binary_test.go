@@ -31,7 +31,7 @@ func TestCombineEqualsElementwiseWalk(t *testing.T) {
 		a, b := drawn("a"), drawn("b, the other")
 		got, want := tensor.New(tensor.Int64, out...), tensor.New(tensor.Int64, out...)
 		f := func(x, y int32) int64 { return int64(x)*1000 + int64(y) }
-		combine(got, a, b, eachPair(f))
+		combine(new(ir.EvalCtx), got, a, b, eachPair(f))
 		eachOffset(out, [][]int{broadcastStrides(a.Shape(), out), broadcastStrides(b.Shape(), out)}, func(i int, offs []int) {
 			tensor.Data[int64](want)[i] = f(tensor.Data[int32](a)[offs[0]], tensor.Data[int32](b)[offs[1]])
 		})

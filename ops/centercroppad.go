@@ -84,6 +84,6 @@ func evalCenterCropPad(c *ir.EvalCtx) error {
 			}
 		}
 	}
-	copyMapped(out, c.In[0], offsets)
+	copyMapped(c, out, c.In[0], offsets)
 	return nil
 }

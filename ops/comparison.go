@@ -34,29 +34,29 @@ func (f comparison) eval(c *ir.EvalCtx) error {
 	a, b := c.In[0], c.In[1]
 	switch a.DType() {
 	case tensor.Float32:
-		combine(out, a, b, compared[float32](f.float))
+		combine(c, out, a, b, compared[float32](f.float))
 	case tensor.Float64:
-		combine(out, a, b, compared[float64](f.float))
+		combine(c, out, a, b, compared[float64](f.float))
 	case tensor.Int8:
-		combine(out, a, b, compared[int8](f.signed))
+		combine(c, out, a, b, compared[int8](f.signed))
 	case tensor.Int16:
-		combine(out, a, b, compared[int16](f.signed))
+		combine(c, out, a, b, compared[int16](f.signed))
 	case tensor.Int32:
-		combine(out, a, b, compared[int32](f.signed))
+		combine(c, out, a, b, compared[int32](f.signed))
 	case tensor.Int64:
-		combine(out, a, b, compared[int64](f.signed))
+		combine(c, out, a, b, compared[int64](f.signed))
 	case tensor.Uint8:
-		combine(out, a, b, compared[uint8](f.unsigned))
+		combine(c, out, a, b, compared[uint8](f.unsigned))
 	case tensor.Uint16:
-		combine(out, a, b, compared[uint16](f.unsigned))
+		combine(c, out, a, b, compared[uint16](f.unsigned))
 	case tensor.Uint32:
-		combine(out, a, b, compared[uint32](f.unsigned))
+		combine(c, out, a, b, compared[uint32](f.unsigned))
 	case tensor.Uint64:
-		combine(out, a, b, compared[uint64](f.unsigned))
+		combine(c, out, a, b, compared[uint64](f.unsigned))
 	case tensor.Bool:
-		combine(out, a, b, eachPair(f.boolean))
+		combine(c, out, a, b, eachPair(f.boolean))
 	default:
-		combine(out, a, b, eachPair(f.text))
+		combine(c, out, a, b, eachPair(f.text))
 	}
 	return nil
 }

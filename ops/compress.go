@@ -65,7 +65,7 @@ var compress = &ir.Def{
 			return err
 		}
 		for to, from := range keep {
-			copySlab(out, x, axis, to, from, 1)
+			copySlab(c, out, x, axis, to, from, 1)
 		}
 		return nil
 	},

@@ -100,7 +100,7 @@ func evalConcat(c *ir.EvalCtx) error {
 	axis, _ = axisOf(axis, out.Rank())
 	to := 0
 	for _, x := range c.In {
-		copySlab(out, x, axis, to, 0, x.Dim(axis))
+		copySlab(c, out, x, axis, to, 0, x.Dim(axis))
 		to += x.Dim(axis)
 	}
 	return nil
@@ -108,7 +108,7 @@ func evalConcat(c *ir.EvalCtx) error {
 
 // copySlab copies n places along axis, from place from of src to place to of dst. The tensors' other dimensions are the
 // same, and so are their element types.
-func copySlab(dst, src *tensor.Tensor, axis, to, from, n int) {
+func copySlab(c *ir.EvalCtx, dst, src *tensor.Tensor, axis, to, from, n int) {
 	outer, inner := 1, 1
 	for _, d := range src.Shape()[:axis] {
 		outer *= d
@@ -117,15 +117,16 @@ func copySlab(dst, src *tensor.Tensor, axis, to, from, n int) {
 		inner *= d
 	}
 	if dst.DType() == tensor.String {
-		copySlabOf(tensor.Data[string](dst), tensor.Data[string](src), outer, dst.Dim(axis)*inner, src.Dim(axis)*inner, to*inner, from*inner, n*inner)
+		copySlabOf(c, tensor.Data[string](dst), tensor.Data[string](src), outer, dst.Dim(axis)*inner, src.Dim(axis)*inner, to*inner, from*inner, n*inner)
 		return
 	}
 	inner *= dst.DType().Size()
-	copySlabOf(dst.Bytes(), src.Bytes(), outer, dst.Dim(axis)*inner, src.Dim(axis)*inner, to*inner, from*inner, n*inner)
+	copySlabOf(c, dst.Bytes(), src.Bytes(), outer, dst.Dim(axis)*inner, src.Dim(axis)*inner, to*inner, from*inner, n*inner)
 }
 
-func copySlabOf[E any](dst, src []E, outer, dstStride, srcStride, to, from, n int) {
+func copySlabOf[E any](c *ir.EvalCtx, dst, src []E, outer, dstStride, srcStride, to, from, n int) {
 	for o := range outer {
+		c.Spend(1 + n/64)
 		copy(dst[o*dstStride+to:][:n], src[o*srcStride+from:][:n])
 	}
 }

@@ -124,7 +124,7 @@ func convOf[T tensor.Float](c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	convolve(tensor.Data[T](y), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), win, x[0], x[1], w[0], a.Group,
+	convolve(c, tensor.Data[T](y), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), win, x[0], x[1], w[0], a.Group,
 		func(sum float64) T { return T(sum) })
 	if c.Has(2) {
 		addBias(tensor.Data[T](y), tensor.Data[T](c.In[2]), product(win.Out))
@@ -134,7 +134,7 @@ func convOf[T tensor.Float](c *ir.EvalCtx) error {
 
 // convolve computes a convolution without bias of batch images of channels, giving filters channels. Elements are taken
 // as float64, which holds every product and sum of the quantized types exactly, too.
-func convolve[S, W, D tensor.Real](y []D, x []S, w []W, win Window, batch, channels, filters, group int, round func(float64) D) {
+func convolve[S, W, D tensor.Real](c *ir.EvalCtx, y []D, x []S, w []W, win Window, batch, channels, filters, group int, round func(float64) D) {
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := channels/group, filters/group
 	column := make([]float64, cg*kernel)
@@ -142,7 +142,7 @@ func convolve[S, W, D tensor.Real](y []D, x []S, w []W, win Window, batch, chann
 	for i, v := range w {
 		weights[i] = float64(v)
 	}
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		if len(taps) < kernel {
 			clear(column)
 		}
@@ -154,6 +154,7 @@ func convolve[S, W, D tensor.Real](y []D, x []S, w []W, win Window, batch, chann
 				}
 			}
 			for m := range mg {
+				c.Spend(len(column))
 				row := weights[(ng%group*mg+m)*len(column):][:len(column)]
 				sum := 0.0
 				for i, v := range column {

@@ -49,9 +49,10 @@ func convGradInputOf[T tensor.Float](c *ir.EvalCtx) error {
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := out.Dim(1)/a.Group, c.In[1].Dim(0)/a.Group
 	sums := make([]float64, len(dx))
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for ng := range out.Dim(0) * a.Group {
 			for m := range mg {
+				c.Spend(cg * len(taps))
 				v := float64(dy[(ng*mg+m)*outPlane+pos])
 				filter := w[(ng%a.Group*mg+m)*cg*kernel:]
 				for i := range cg {

@@ -48,9 +48,10 @@ func convGradWeightsOf[T tensor.Float](c *ir.EvalCtx) error {
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := out.Dim(1), out.Dim(0)/a.Group
 	sums := make([]float64, len(dw))
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for ng := range c.In[1].Dim(0) * a.Group {
 			for m := range mg {
+				c.Spend(cg * len(taps))
 				v := float64(dy[(ng*mg+m)*outPlane+pos])
 				filter := sums[(ng%a.Group*mg+m)*cg*kernel:]
 				for i := range cg {

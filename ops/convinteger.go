@@ -54,7 +54,7 @@ func evalConvInteger(c *ir.EvalCtx) error {
 
 // centred is the convolution of the inputs of the given numbers, less their zero points.
 func (a *Conv) centred(c *ir.EvalCtx, x, xZero, w, wZero int) (*tensor.Tensor, error) {
-	in, err := centred(c.In[x], c.Input(xZero), nil)
+	in, err := centred(c, c.In[x], c.Input(xZero), nil)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (a *Conv) centred(c *ir.EvalCtx, x, xZero, w, wZero int) (*tensor.Tensor, e
 	if c.Has(wZero) {
 		shape = filterFactors(c.In[wZero].Shape(), 0, c.In[w].Rank())
 	}
-	filters, err := centred(c.In[w], c.Input(wZero), shape)
+	filters, err := centred(c, c.In[w], c.Input(wZero), shape)
 	if err != nil {
 		return nil, err
 	}

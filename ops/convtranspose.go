@@ -188,16 +188,18 @@ func convTransposeOf[T tensor.Float](c *ir.EvalCtx) error {
 	cg, mg := c.In[0].Dim(1)/a.Group, c.In[1].Dim(1)
 	patch := make([]T, mg*kernel)
 	win.In, win.Out = win.Out, win.In
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for ng := range c.In[0].Dim(0) * a.Group {
 			clear(patch)
 			for i := range cg {
+				c.Spend(len(patch))
 				v := x[(ng*cg+i)*inPlane+pos]
 				for j, f := range w[(ng%a.Group*cg+i)*len(patch):][:len(patch)] {
 					patch[j] += v * f
 				}
 			}
 			for m := range mg {
+				c.Spend(len(taps))
 				dst := y[(ng*mg+m)*outPlane:][:outPlane]
 				for _, t := range taps {
 					dst[t.in] += patch[m*kernel+t.kernel]

@@ -59,6 +59,7 @@ func cumSumOf[T tensor.Real](c *ir.EvalCtx) error {
 	}
 	src, dst, n := tensor.Data[T](x), tensor.Data[T](out), x.Dim(axis)
 	eachLine(x.Shape(), axis, func(_, start, stride int) {
+		c.Spend(n)
 		if a.Reverse {
 			start, stride = start+(n-1)*stride, -stride
 		}

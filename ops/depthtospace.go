@@ -68,6 +68,6 @@ func evalDepthToSpace(c *ir.EvalCtx) error {
 	if a.Mode == "CRD" {
 		channel, block = b*b*plane, plane
 	}
-	copyStrided(out, c.In[0], []int{out.Dim(0), ch, h, b, w, b}, []int{ch * b * b * plane, channel, w, b * block, 1, block})
+	copyStrided(c, out, c.In[0], []int{out.Dim(0), ch, h, b, w, b}, []int{ch * b * b * plane, channel, w, b * block, 1, block})
 	return nil
 }

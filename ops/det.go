@@ -43,7 +43,7 @@ var det = &ir.Def{
 		}
 		out := make([]float64, count)
 		for i := range out {
-			out[i] = determinant(data[i*n*n:(i+1)*n*n], n)
+			out[i] = determinant(c, data[i*n*n:(i+1)*n*n], n)
 		}
 		return outputFloat64(c, 0, x.DType(), out, shape)
 	}),
@@ -57,7 +57,7 @@ func checkSquare(x ir.Shape) error {
 }
 
 // determinant overwrites a, n×n.
-func determinant(a []float64, n int) float64 {
+func determinant(c *ir.EvalCtx, a []float64, n int) float64 {
 	result := 1.0
 	for k := range n {
 		pivot := k
@@ -78,6 +78,7 @@ func determinant(a []float64, n int) float64 {
 			return result
 		}
 		for i := k + 1; i < n; i++ {
+			c.Spend(n - k)
 			f := a[i*n+k] / p
 			for j := k; j < n; j++ {
 				a[i*n+j] -= f * a[k*n+j]

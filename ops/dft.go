@@ -136,7 +136,7 @@ func evalDFT(c *ir.EvalCtx) error {
 			line[k] = complexAt(src, start+k*stride, parts)
 		}
 		to := i/outStride*ints[axis]*outStride + i%outStride
-		for k, v := range fourier(line, ints[axis], a.Inverse) {
+		for k, v := range fourier(c, line, ints[axis], a.Inverse) {
 			dst[2*(to+k*outStride)], dst[2*(to+k*outStride)+1] = real(v), imag(v)
 		}
 	})
@@ -155,7 +155,7 @@ func complexAt(data []float64, i, parts int) complex128 {
 }
 
 // fourier is the first outs terms of a line's transform, by its definition.
-func fourier(line []complex128, outs int, inverse bool) []complex128 {
+func fourier(c *ir.EvalCtx, line []complex128, outs int, inverse bool) []complex128 {
 	n := len(line)
 	turn := -2 * math.Pi / float64(n)
 	scale := complex(1, 0)
@@ -169,6 +169,7 @@ func fourier(line []complex128, outs int, inverse bool) []complex128 {
 	}
 	out := make([]complex128, outs)
 	for k := range out {
+		c.Spend(n)
 		at := 0
 		for _, v := range line {
 			out[k] += v * roots[at]

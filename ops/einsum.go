@@ -124,13 +124,13 @@ func einsumOf[T, S tensor.Real](c *ir.EvalCtx) error {
 		if i == len(c.In)-1 {
 			keep = sum.out
 		}
-		if acc, err = contract[T, S](acc, operand(tensor.Data[T](c.In[i]), sum.terms[i], c.In[i].Shape()), keep, sizes); err != nil {
+		if acc, err = contract[T, S](c, acc, operand(tensor.Data[T](c.In[i]), sum.terms[i], c.In[i].Shape()), keep, sizes); err != nil {
 			return err
 		}
 	}
 	if len(c.In) == 1 {
 		one := labelled[T]{data: []T{1}}
-		if acc, err = contract[T, S](acc, one, sum.out, sizes); err != nil {
+		if acc, err = contract[T, S](c, acc, one, sum.out, sizes); err != nil {
 			return err
 		}
 	}
@@ -152,7 +152,7 @@ func operand[T any](data []T, term, shape []int) labelled[T] {
 }
 
 // contract is the product of two operands, summed over the labels that keep lacks.
-func contract[T, S tensor.Real](a, b labelled[T], keep, sizes []int) (labelled[T], error) {
+func contract[T, S tensor.Real](c *ir.EvalCtx, a, b labelled[T], keep, sizes []int) (labelled[T], error) {
 	summed := slices.DeleteFunc(union(a.labels, b.labels), func(l int) bool { return slices.Contains(keep, l) })
 	along := func(labels []int) (shape []int, strides [][]int) {
 		strides = make([][]int, 2)
@@ -178,15 +178,17 @@ func contract[T, S tensor.Real](a, b labelled[T], keep, sizes []int) (labelled[T
 		out.stride[keep[i]] = stride
 	}
 	var starts [][2]int // of the innermost sums, in both operands
-	eachOffset(sumShape, sumStrides, func(_ int, offs []int) { starts = append(starts, [2]int(offs)) })
+	eachOffset(sumShape, sumStrides, func(_ int, offs []int) { c.Spend(1); starts = append(starts, [2]int(offs)) })
 	eachOffset(shape, strides, func(i int, at []int) {
 		var total S
 		for _, s := range starts {
 			pa, pb := at[0]+s[0], at[1]+s[1]
-			for range inner {
-				total += S(a.data[pa]) * S(b.data[pb])
-				pa, pb = pa+stepA, pb+stepB
-			}
+			c.Steps(inner, 1, func(from, to int) {
+				for range to - from {
+					total += S(a.data[pa]) * S(b.data[pb])
+					pa, pb = pa+stepA, pb+stepB
+				}
+			})
 		}
 		out.data[i] = T(total)
 	})

@@ -11,10 +11,12 @@ func mapElements[S, D tensor.Elem](c *ir.EvalCtx, f func(S) D) error {
 	if err != nil {
 		return err
 	}
-	dst := tensor.Data[D](out)
-	for i, v := range tensor.Data[S](c.In[0]) {
-		dst[i] = f(v)
-	}
+	dst, src := tensor.Data[D](out), tensor.Data[S](c.In[0])
+	c.Steps(len(dst), 1, func(from, to int) {
+		for i, v := range src[from:to] {
+			dst[from+i] = f(v)
+		}
+	})
 	return nil
 }
 

@@ -46,7 +46,7 @@ var expand = &ir.Def{
 		if err != nil {
 			return err
 		}
-		copyStrided(out, c.In[0], shape, broadcastStrides(c.In[0].Shape(), shape))
+		copyStrided(c, out, c.In[0], shape, broadcastStrides(c.In[0].Shape(), shape))
 		return nil
 	},
 	Grad: backward(func(g *gradient) { g.give(0, g.sumTo(g.Of(0), g.In(0))) }),

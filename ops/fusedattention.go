@@ -104,6 +104,7 @@ func evalFusedAttention(c *ir.EvalCtx) error {
 		part := func(t, which int) []float64 { return x[(3*line(n, t)+which)*channels+head:][:depth] }
 		for t := range times {
 			for k := range weights {
+				c.Spend(2 * depth)
 				weights[k] = 0
 				for d, v := range part(k, 1) {
 					weights[k] += float64(a.Scale) * v * part(t, 0)[d]

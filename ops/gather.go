@@ -92,7 +92,7 @@ func evalGather(c *ir.EvalCtx) error {
 	}
 	dst := out.Reshaped(flat...)
 	for i, n := range indices {
-		copySlab(dst, x, axis, i, n, 1)
+		copySlab(c, dst, x, axis, i, n, 1)
 	}
 	return nil
 }

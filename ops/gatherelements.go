@@ -35,7 +35,7 @@ var gatherElements = &ir.Def{
 		if err != nil {
 			return err
 		}
-		moveElements(out, c.In[0], nil, at)
+		moveElements(c, out, c.In[0], nil, at)
 		return nil
 	},
 	Grad: backward(moved),
@@ -83,36 +83,38 @@ func elementPlaces(x, indices *tensor.Tensor, axis int) ([]int, error) {
 }
 
 // moveElements copies the element at place from[i] of src to place to[i] of dst; nil stands for 0, 1, 2, …
-func moveElements(dst, src *tensor.Tensor, to, from []int) {
+func moveElements(c *ir.EvalCtx, dst, src *tensor.Tensor, to, from []int) {
 	switch dst.DType().Size() {
 	case 0:
-		moveBetween(tensor.Data[string](dst), tensor.Data[string](src), to, from)
+		moveBetween(c, tensor.Data[string](dst), tensor.Data[string](src), to, from)
 	case 1:
-		moveBetween(dst.Bytes(), src.Bytes(), to, from)
+		moveBetween(c, dst.Bytes(), src.Bytes(), to, from)
 	case 2:
-		moveBetween(elements[[2]byte](dst), elements[[2]byte](src), to, from)
+		moveBetween(c, elements[[2]byte](dst), elements[[2]byte](src), to, from)
 	case 4:
-		moveBetween(elements[[4]byte](dst), elements[[4]byte](src), to, from)
+		moveBetween(c, elements[[4]byte](dst), elements[[4]byte](src), to, from)
 	case 8:
-		moveBetween(elements[[8]byte](dst), elements[[8]byte](src), to, from)
+		moveBetween(c, elements[[8]byte](dst), elements[[8]byte](src), to, from)
 	case 16:
-		moveBetween(elements[[16]byte](dst), elements[[16]byte](src), to, from)
+		moveBetween(c, elements[[16]byte](dst), elements[[16]byte](src), to, from)
 	}
 }
 
-func moveBetween[E any](dst, src []E, to, from []int) {
-	switch {
-	case to == nil:
-		for i, f := range from {
-			dst[i] = src[f]
+func moveBetween[E any](c *ir.EvalCtx, dst, src []E, to, from []int) {
+	c.Steps(max(len(to), len(from)), 1, func(start, end int) {
+		switch {
+		case to == nil:
+			for i, f := range from[start:end] {
+				dst[start+i] = src[f]
+			}
+		case from == nil:
+			for i, t := range to[start:end] {
+				dst[t] = src[start+i]
+			}
+		default:
+			for i, f := range from[start:end] {
+				dst[to[start+i]] = src[f]
+			}
 		}
-	case from == nil:
-		for i, t := range to {
-			dst[t] = src[i]
-		}
-	default:
-		for i, f := range from {
-			dst[to[i]] = src[f]
-		}
-	}
+	})
 }

@@ -41,7 +41,7 @@ var gatherND = &ir.Def{
 		if err != nil {
 			return err
 		}
-		moveElements(out, x, nil, widen(places, size))
+		moveElements(c, out, x, nil, widen(places, size))
 		return nil
 	},
 	Grad: backward(moved),

@@ -126,9 +126,9 @@ func gemmOf[T, S tensor.Real](c *ir.EvalCtx) error {
 	y, a := tensor.Data[T](out), tensor.Data[T](c.In[0])
 	if g.TransA {
 		k = c.In[0].Dim(0)
-		a = transposed(a, k, m)
+		a = transposed(c, a, k, m)
 	}
-	multiply[T, S](y, a, tensor.Data[T](c.In[1]), m, k, n, g.TransB)
+	multiply[T, S](c, y, a, tensor.Data[T](c.In[1]), m, k, n, g.TransB)
 	if g.Alpha != 1 {
 		for i := range y {
 			y[i] = scaled(y[i], g.Alpha)

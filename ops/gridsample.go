@@ -87,39 +87,39 @@ func evalGridSample(c *ir.EvalCtx) error {
 	case tensor.Float16, tensor.BFloat16:
 		wide := tensor.New(tensor.Float32, out.Shape()...)
 		data, _ := x.AsFloat32()
-		gridSampleOf(a, tensor.Data[float32](wide), data, x.Shape(), c.In[1], func(v float64) float32 { return float32(v) })
+		gridSampleOf(c, a, tensor.Data[float32](wide), data, x.Shape(), c.In[1], func(v float64) float32 { return float32(v) })
 		out.CopyFrom(tensor.FromFloat32(wide, x.DType()))
 	case tensor.Float32:
-		gridSampleOf(a, tensor.Data[float32](out), tensor.Data[float32](x), x.Shape(), c.In[1], func(v float64) float32 { return float32(v) })
+		gridSampleOf(c, a, tensor.Data[float32](out), tensor.Data[float32](x), x.Shape(), c.In[1], func(v float64) float32 { return float32(v) })
 	case tensor.Float64:
-		gridSampleOf(a, tensor.Data[float64](out), tensor.Data[float64](x), x.Shape(), c.In[1], func(v float64) float64 { return v })
+		gridSampleOf(c, a, tensor.Data[float64](out), tensor.Data[float64](x), x.Shape(), c.In[1], func(v float64) float64 { return v })
 	case tensor.Int8:
-		gridSampleInts[int8](a, out, x, c.In[1])
+		gridSampleInts[int8](c, a, out, x, c.In[1])
 	case tensor.Int16:
-		gridSampleInts[int16](a, out, x, c.In[1])
+		gridSampleInts[int16](c, a, out, x, c.In[1])
 	case tensor.Int32:
-		gridSampleInts[int32](a, out, x, c.In[1])
+		gridSampleInts[int32](c, a, out, x, c.In[1])
 	case tensor.Int64:
-		gridSampleInts[int64](a, out, x, c.In[1])
+		gridSampleInts[int64](c, a, out, x, c.In[1])
 	case tensor.Uint8:
-		gridSampleInts[uint8](a, out, x, c.In[1])
+		gridSampleInts[uint8](c, a, out, x, c.In[1])
 	case tensor.Uint16:
-		gridSampleInts[uint16](a, out, x, c.In[1])
+		gridSampleInts[uint16](c, a, out, x, c.In[1])
 	case tensor.Uint32:
-		gridSampleInts[uint32](a, out, x, c.In[1])
+		gridSampleInts[uint32](c, a, out, x, c.In[1])
 	default:
-		gridSampleInts[uint64](a, out, x, c.In[1])
+		gridSampleInts[uint64](c, a, out, x, c.In[1])
 	}
 	return nil
 }
 
-func gridSampleInts[T tensor.Integer](a *GridSample, out, x, grid *tensor.Tensor) {
-	gridSampleOf(a, tensor.Data[T](out), tensor.Data[T](x), x.Shape(), grid, truncated[T])
+func gridSampleInts[T tensor.Integer](c *ir.EvalCtx, a *GridSample, out, x, grid *tensor.Tensor) {
+	gridSampleOf(c, a, tensor.Data[T](out), tensor.Data[T](x), x.Shape(), grid, truncated[T])
 }
 
 // gridSampleOf finds, for each position of the grid, the elements that it is interpolated of, and mixes them for every
 // channel.
-func gridSampleOf[T tensor.Real](a *GridSample, y, x []T, shape []int, grid *tensor.Tensor, round func(float64) T) {
+func gridSampleOf[T tensor.Real](c *ir.EvalCtx, a *GridSample, y, x []T, shape []int, grid *tensor.Tensor, round func(float64) T) {
 	spatial := shape[2:]
 	rank, inPlane := len(spatial), product(spatial)
 	at := a.coordinates(grid, spatial)
@@ -139,6 +139,7 @@ func gridSampleOf[T tensor.Real](a *GridSample, y, x []T, shape []int, grid *ten
 			taps, next = next, taps
 		}
 		for ch := range shape[1] {
+			c.Spend(len(taps))
 			plane, sum := x[(image*shape[1]+ch)*inPlane:][:inPlane], 0.0
 			for _, t := range taps {
 				sum += t.weight * float64(plane[t.index])

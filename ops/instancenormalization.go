@@ -45,6 +45,7 @@ func normalizeGroups[T tensor.Float](c *ir.EvalCtx, parts int, epsilon float32) 
 	x, y := tensor.Data[T](c.In[0]), tensor.Data[T](out)
 	n := len(x) / parts
 	for i := range parts {
+		c.Spend(2 * n)
 		standardize(y[i*n:][:n], x[i*n:][:n], epsilon)
 	}
 	scaleChannels(y, tensor.Data[T](c.In[1]), tensor.Data[T](c.In[2]), product(c.In[0].Shape()[2:]))

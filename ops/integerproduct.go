@@ -30,7 +30,7 @@ func filterFactors(shape []int, axis, rank int) []int {
 }
 
 // centred is x less its zero point, which broadcasts to it in a shape; nil is 0.
-func centred(x, zero *tensor.Tensor, shape []int) (*tensor.Tensor, error) {
+func centred(c *ir.EvalCtx, x, zero *tensor.Tensor, shape []int) (*tensor.Tensor, error) {
 	wide, err := numbers(x)
 	if err != nil {
 		return nil, err
@@ -43,11 +43,11 @@ func centred(x, zero *tensor.Tensor, shape []int) (*tensor.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, applyFactors(out, tensor.FromSlice(z, shape...), func(a, b float64) float64 { return a - b })
+	return out, applyFactors(c, out, tensor.FromSlice(z, shape...), func(a, b float64) float64 { return a - b })
 }
 
 // applyFactors sets x to f of it and of factors that broadcast to it.
-func applyFactors(x, factors *tensor.Tensor, f func(a, b float64) float64) error {
+func applyFactors(c *ir.EvalCtx, x, factors *tensor.Tensor, f func(a, b float64) float64) error {
 	if factors.Len() == 1 {
 		factors = factors.Reshaped()
 	}
@@ -55,31 +55,31 @@ func applyFactors(x, factors *tensor.Tensor, f func(a, b float64) float64) error
 	if err != nil || product(shape) != x.Len() || len(shape) != x.Rank() {
 		return fmt.Errorf("scale or zero point of shape %v does not fit to shape %v", factors.Shape(), x.Shape())
 	}
-	arithmetic{float: f}.apply(x, x, factors)
+	arithmetic{float: f}.apply(c, x, x, factors)
 	return nil
 }
 
 // scaleBy multiplies x, or divides it, by scales that broadcast to it in a shape.
-func scaleBy(x, scale *tensor.Tensor, shape []int, f func(a, b float64) float64) error {
+func scaleBy(c *ir.EvalCtx, x, scale *tensor.Tensor, shape []int, f func(a, b float64) float64) error {
 	s, err := numbers(scale)
 	if err != nil {
 		return err
 	}
-	return applyFactors(x, tensor.FromSlice(s, shape...), f)
+	return applyFactors(c, x, tensor.FromSlice(s, shape...), f)
 }
 
 func times(a, b float64) float64 { return a * b }
 func over(a, b float64) float64  { return a / b }
 
 // quantizeProduct sets out to round(x) plus a zero point, nil for 0, that broadcasts to it in a shape.
-func quantizeProduct(out, x, zero *tensor.Tensor, shape []int) error {
+func quantizeProduct(c *ir.EvalCtx, out, x, zero *tensor.Tensor, shape []int) error {
 	zeros := tensor.New(tensor.Float64, x.Shape()...)
 	if zero != nil {
 		z, err := numbers(zero)
 		if err != nil {
 			return err
 		}
-		if err := applyFactors(zeros, tensor.FromSlice(z, shape...), func(a, b float64) float64 { return b }); err != nil {
+		if err := applyFactors(c, zeros, tensor.FromSlice(z, shape...), func(a, b float64) float64 { return b }); err != nil {
 			return err
 		}
 	}

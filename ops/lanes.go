@@ -48,6 +48,7 @@ func mapLanes[T tensor.Float](c *ir.EvalCtx, axis int, f func(dst, src []T)) err
 	n, inner := x.Dim(axis), product(x.Shape()[axis+1:])
 	if inner == 1 {
 		for at := 0; at < len(src); at += n {
+			c.Spend(n)
 			f(dst[at:][:n], src[at:][:n])
 		}
 		return nil
@@ -55,6 +56,7 @@ func mapLanes[T tensor.Float](c *ir.EvalCtx, axis int, f func(dst, src []T)) err
 	from, to := make([]T, n), make([]T, n)
 	for at := 0; at < len(src); at += n * inner {
 		for j := range inner {
+			c.Spend(n)
 			for i := range from {
 				from[i] = src[at+i*inner+j]
 			}

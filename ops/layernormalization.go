@@ -61,6 +61,7 @@ func evalLayerNormalization(c *ir.EvalCtx) error {
 	rows, n := product(outer), product(row)
 	y, means, invs := make([]float64, len(x)), make([]float64, rows), make([]float64, rows)
 	for r := range rows {
+		c.Spend(2 * n)
 		mean, variance := moments(x[r*n:][:n])
 		inv := 1 / math.Sqrt(variance+float64(a.Epsilon))
 		means[r], invs[r] = mean, inv

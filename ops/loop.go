@@ -75,10 +75,9 @@ func evalLoop(c *ir.EvalCtx) error {
 		values, captured = slices.Clone(c.In[2:2+n]), c.In[2+n:]
 	}
 	stacks := make([][]*tensor.Tensor, len(a.Body.Outputs())-1-n)
+	carried := 0
 	for i := int64(0); more && (limit < 0 || i < limit); i++ {
-		if c.Ctx != nil && c.Ctx.Err() != nil {
-			return c.Ctx.Err()
-		}
+		c.Interrupt()
 		out, err := c.RunBody(a.Body, slices.Concat([]*tensor.Tensor{tensor.Scalar(i), tensor.Scalar(true)}, values, captured))
 		if err != nil {
 			return err
@@ -87,6 +86,9 @@ func evalLoop(c *ir.EvalCtx) error {
 			return fmt.Errorf("the body's condition is %v, expects one bool", out[0])
 		}
 		more = tensor.Data[bool](out[0])[0]
+		if err := holdIteration(c, out[1:], n, &carried); err != nil {
+			return err
+		}
 		values = out[1 : 1+n]
 		for k := range stacks {
 			stacks[k] = append(stacks[k], out[1+n+k])
@@ -121,6 +123,26 @@ func loopStart(c *ir.EvalCtx) (limit int64, first bool, err error) {
 	return limit, first, nil
 }
 
+// holdIteration counts what an iteration leaves behind: values that are stacked, and those that are carried on, of which
+// there are n, in place of the ones before, which took carried bytes.
+func holdIteration(c *ir.EvalCtx, out []*tensor.Tensor, n int, carried *int) error {
+	const overhead = 256 // of a tensor, about, beside its elements
+	sum := func(list []*tensor.Tensor) (bytes int) {
+		for _, t := range list {
+			bytes += overhead + len(t.Bytes())
+			if t.DType() == tensor.String {
+				for _, s := range tensor.Data[string](t) {
+					bytes += 16 + len(s)
+				}
+			}
+		}
+		return bytes
+	}
+	before := *carried
+	*carried = sum(out[:n])
+	return c.Hold(sum(out[n:]) + *carried - before)
+}
+
 // stack gives output o as parts side by side along a new axis, the last first if reversed. Without parts the output is
 // empty, of the type that the body gives.
 func stack(c *ir.EvalCtx, o int, parts []*tensor.Tensor, t ir.Type, axis int, reversed bool) error {
@@ -151,7 +173,7 @@ func stack(c *ir.EvalCtx, o int, parts []*tensor.Tensor, t ir.Type, axis int, re
 		if reversed {
 			to = len(parts) - 1 - i
 		}
-		copySlab(out, p.Reshaped(one...), axis, to, 0, 1)
+		copySlab(c, out, p.Reshaped(one...), axis, to, 0, 1)
 	}
 	return nil
 }

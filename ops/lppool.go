@@ -75,8 +75,9 @@ func lpPoolOf[T tensor.Float](c *ir.EvalCtx) error {
 	}
 	src, dst := tensor.Data[T](c.In[0]), tensor.Data[T](y)
 	inPlane, outPlane := product(win.In), product(win.Out)
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for p := range len(dst) / outPlane {
+			c.Spend(len(taps))
 			plane, norm := src[p*inPlane:][:inPlane], lpNorm{p: a.P}
 			for _, t := range taps {
 				norm.add(float64(plane[t.in]))

@@ -41,8 +41,9 @@ func lpPoolGradOf[T tensor.Float](c *ir.EvalCtx) error {
 	}
 	dy, x, dx := tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](out)
 	inPlane, outPlane := product(win.In), product(win.Out)
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for p := range len(dx) / inPlane {
+			c.Spend(len(taps))
 			plane, norm := x[p*inPlane:][:inPlane], lpNorm{p: a.P}
 			for _, t := range taps {
 				norm.add(float64(plane[t.in]))

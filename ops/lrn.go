@@ -63,6 +63,7 @@ func lrnOf[T tensor.Float](c *ir.EvalCtx) error {
 			clear(sums)
 			from, to := a.Span(ch, channels)
 			for near := from; near < to; near++ {
+				c.Spend(plane)
 				for i, v := range x[base+near*plane:][:plane] {
 					sums[i] += float64(v) * float64(v)
 				}

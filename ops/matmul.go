@@ -116,17 +116,18 @@ func matMulOf[T, S tensor.Real](c *ir.EvalCtx) error {
 	strides := [][]int{broadcastStrides(batchA, batch), broadcastStrides(batchB, batch)}
 	y, da, db := tensor.Data[T](out), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1])
 	eachOffset(batch, strides, func(i int, offs []int) {
-		multiply[T, S](y[i*m*n:][:m*n], da[offs[0]*m*k:][:m*k], db[offs[1]*k*n:][:k*n], m, k, n, false)
+		multiply[T, S](c, y[i*m*n:][:m*n], da[offs[0]*m*k:][:m*k], db[offs[1]*k*n:][:k*n], m, k, n, false)
 	})
 	return nil
 }
 
 // multiply sets y, m×n, to the product of a, m×k, and b, k×n, or n×k if transB. Sums are of type S.
-func multiply[T, S tensor.Real](y, a, b []T, m, k, n int, transB bool) {
+func multiply[T, S tensor.Real](c *ir.EvalCtx, y, a, b []T, m, k, n int, transB bool) {
 	if transB {
 		for i := range m {
 			row := a[i*k:][:k]
 			for j := range n {
+				c.Spend(k)
 				var sum S
 				for p, v := range b[j*k:][:k] {
 					sum += S(row[p]) * S(v)
@@ -140,6 +141,7 @@ func multiply[T, S tensor.Real](y, a, b []T, m, k, n int, transB bool) {
 	for i := range m {
 		clear(sums)
 		for p, v := range a[i*k:][:k] {
+			c.Spend(n)
 			for j, w := range b[p*n:][:n] {
 				sums[j] += S(v) * S(w)
 			}
@@ -151,9 +153,10 @@ func multiply[T, S tensor.Real](y, a, b []T, m, k, n int, transB bool) {
 }
 
 // transposed is a matrix of rows×cols, transposed.
-func transposed[T tensor.Elem](a []T, rows, cols int) []T {
+func transposed[T tensor.Elem](c *ir.EvalCtx, a []T, rows, cols int) []T {
 	out := slices.Clone(a)
 	for i := range rows {
+		c.Spend(cols)
 		for j := range cols {
 			out[j*rows+i] = a[i*cols+j]
 		}

@@ -37,11 +37,11 @@ var byteTypes = ir.TypesOf(tensor.Int8, tensor.Uint8)
 
 // centredMatMul is the matrix product of a and b less their zero points, nil for 0.
 func centredMatMul(c *ir.EvalCtx, a, aZero, b, bZero *tensor.Tensor) (*tensor.Tensor, error) {
-	x, err := centred(a, aZero, factorShape(aZero, a.Rank() > 1))
+	x, err := centred(c, a, aZero, factorShape(aZero, a.Rank() > 1))
 	if err != nil {
 		return nil, err
 	}
-	y, err := centred(b, bZero, factorShape(bZero, false))
+	y, err := centred(c, b, bZero, factorShape(bZero, false))
 	if err != nil {
 		return nil, err
 	}

@@ -106,8 +106,9 @@ func maxPoolOf[T tensor.Real](c *ir.EvalCtx, least T) error {
 	}
 	src, dst := tensor.Data[T](c.In[0]), tensor.Data[T](y)
 	inPlane, outPlane := product(win.In), product(win.Out)
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for p := range len(dst) / outPlane {
+			c.Spend(len(taps))
 			plane, best, at := src[p*inPlane:][:inPlane], least, -1
 			for _, t := range taps {
 				if v := plane[t.in]; at < 0 || v > best || v != v && best == best {

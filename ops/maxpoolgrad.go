@@ -58,8 +58,9 @@ func maxPoolGradOf[T tensor.Float](c *ir.EvalCtx) error {
 	}
 	dy, x, dx := tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](out)
 	inPlane, outPlane := product(win.In), product(win.Out)
-	win.each(func(pos int, taps []tap) {
+	win.each(c, func(pos int, taps []tap) {
 		for p := range len(dx) / inPlane {
+			c.Spend(len(taps))
 			plane, at := x[p*inPlane:][:inPlane], -1
 			for _, t := range taps {
 				if v := plane[t.in]; at < 0 || v > plane[at] || v != v && plane[at] == plane[at] {

@@ -17,7 +17,7 @@ func evalMean(c *ir.EvalCtx) error {
 		return err
 	}
 	n := tensor.FromFloat32(tensor.Scalar(float32(len(c.In))), c.In[0].DType())
-	arithmetic{float: func(a, b float64) float64 { return a / b }}.apply(c.Out[0], c.Out[0], n)
+	arithmetic{float: func(a, b float64) float64 { return a / b }}.apply(c, c.Out[0], c.Out[0], n)
 	return nil
 }
 

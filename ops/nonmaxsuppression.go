@@ -98,9 +98,10 @@ func evalNonMaxSuppression(c *ir.EvalCtx) error {
 		score := scores[ic*count:][:count]
 		boxes := coords[ic/classes*count*4:][:count*4]
 		order := slices.DeleteFunc(indexRange(score), func(i int) bool { return c.Has(4) && !(score[i] > least) })
-		slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(score[j], score[i]) })
+		slices.SortStableFunc(order, func(i, j int) int { c.Spend(1); return cmp.Compare(score[j], score[i]) })
 		taken := []box{}
 		for _, i := range order {
+			c.Spend(4 * (1 + len(taken)))
 			b := a.box(boxes[i*4:][:4])
 			if slices.ContainsFunc(taken, func(t box) bool { return t.overlaps(b, iou) }) {
 				continue

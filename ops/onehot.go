@@ -79,7 +79,7 @@ func evalOneHot(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	copyStrided(out, c.In[2], out.Shape(), make([]int, out.Rank()))
+	copyStrided(c, out, c.In[2], out.Shape(), make([]int, out.Rank()))
 	inner := 1
 	for _, n := range c.In[0].Shape()[axis:] {
 		inner *= n
@@ -94,6 +94,6 @@ func evalOneHot(c *ir.EvalCtx) error {
 			on = append(on, (i/inner*depth+int(v))*inner+i%inner)
 		}
 	}
-	moveElements(out, c.In[2], on, slices.Repeat([]int{1}, len(on)))
+	moveElements(c, out, c.In[2], on, slices.Repeat([]int{1}, len(on)))
 	return nil
 }

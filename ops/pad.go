@@ -144,7 +144,7 @@ func evalPad(c *ir.EvalCtx) error {
 			offsets[d][i] = a.source(i-before[d], n) * strides[d]
 		}
 	}
-	copyMapped(out, x, offsets)
+	copyMapped(c, out, x, offsets)
 	return nil
 }
 
@@ -170,7 +170,7 @@ func padConstant(c *ir.EvalCtx, out, x *tensor.Tensor, before []int) error {
 		if c.In[2].Len() != 1 {
 			return fmt.Errorf("constant_value has %d elements, expects one", c.In[2].Len())
 		}
-		copyStrided(out, c.In[2], out.Shape(), make([]int, out.Rank()))
+		copyStrided(c, out, c.In[2], out.Shape(), make([]int, out.Rank()))
 	}
 	// The part that stays: of x it begins at -before where that is positive, of out at before.
 	from, to, size := make([]int, x.Rank()), make([]int, x.Rank()), make([]int, x.Rank())

@@ -41,7 +41,7 @@ var pointwiseGrad = &ir.Def{
 		}
 		out, err := broadcastOutput(c, c.In[0].DType())
 		if err == nil {
-			arithmetic{float: func(dy, x float64) float64 { return dy * derivative(x) }}.apply(out, c.In[0], c.In[1])
+			arithmetic{float: func(dy, x float64) float64 { return dy * derivative(x) }}.apply(c, out, c.In[0], c.In[1])
 		}
 		return err
 	}),

@@ -39,22 +39,22 @@ func evalPow(c *ir.EvalCtx) error {
 	}
 	switch out.DType() {
 	case tensor.Float32:
-		return powFloats[float32](out, c.In[0], c.In[1])
+		return powFloats[float32](c, out, c.In[0], c.In[1])
 	case tensor.Float64:
-		return powFloats[float64](out, c.In[0], c.In[1])
+		return powFloats[float64](c, out, c.In[0], c.In[1])
 	case tensor.Int32:
-		return powInts[int32](out, c.In[0], c.In[1])
+		return powInts[int32](c, out, c.In[0], c.In[1])
 	default:
-		return powInts[int64](out, c.In[0], c.In[1])
+		return powInts[int64](c, out, c.In[0], c.In[1])
 	}
 }
 
-func powFloats[T tensor.Float](out, x, y *tensor.Tensor) error {
+func powFloats[T tensor.Float](c *ir.EvalCtx, out, x, y *tensor.Tensor) error {
 	exponent := tensor.New(tensor.Float64, y.Shape()...)
 	if err := (converter{}).convert(exponent, y); err != nil {
 		return err
 	}
-	combine(out, x, exponent, eachPair(func(x T, y float64) T {
+	combine(c, out, x, exponent, eachPair(func(x T, y float64) T {
 		if y == 2 {
 			return x * x
 		}
@@ -63,20 +63,20 @@ func powFloats[T tensor.Float](out, x, y *tensor.Tensor) error {
 	return nil
 }
 
-func powInts[T int32 | int64](out, x, y *tensor.Tensor) error {
+func powInts[T int32 | int64](c *ir.EvalCtx, out, x, y *tensor.Tensor) error {
 	if floatTypes.Has(y.DType()) {
 		exponent := tensor.New(tensor.Float64, y.Shape()...)
 		if err := (converter{}).convert(exponent, y); err != nil {
 			return err
 		}
-		combine(out, x, exponent, eachPair(func(x T, y float64) T { return T(math.Pow(float64(x), y)) }))
+		combine(c, out, x, exponent, eachPair(func(x T, y float64) T { return T(math.Pow(float64(x), y)) }))
 		return nil
 	}
 	exponent := tensor.New(tensor.Int64, y.Shape()...)
 	if err := (converter{}).convert(exponent, y); err != nil {
 		return err
 	}
-	combine(out, x, exponent, eachPair(powInt[T]))
+	combine(c, out, x, exponent, eachPair(powInt[T]))
 	return nil
 }
 

@@ -68,7 +68,7 @@ func evalQLinearConv(c *ir.EvalCtx) error {
 		shape []int
 		apply func(a, b float64) float64
 	}{{1, nil, times}, {4, filterFactors(c.In[4].Shape(), 1, y.Rank()), times}, {6, nil, over}} {
-		if err := scaleBy(y, c.In[f.input], f.shape, f.apply); err != nil {
+		if err := scaleBy(c, y, c.In[f.input], f.shape, f.apply); err != nil {
 			return fmt.Errorf("input %d: %w", f.input, err)
 		}
 	}
@@ -76,5 +76,5 @@ func evalQLinearConv(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	return quantizeProduct(out, y, c.In[7], nil)
+	return quantizeProduct(c, out, y, c.In[7], nil)
 }

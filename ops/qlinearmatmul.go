@@ -37,22 +37,22 @@ func evalQLinearMatMul(c *ir.EvalCtx) error {
 		return err
 	}
 	rows := a.Rank() > 1 // else a is one row, and its dimension is gone
-	if err := scaleBy(y, c.In[1], factorShape(c.In[1], rows), times); err != nil {
+	if err := scaleBy(c, y, c.In[1], factorShape(c.In[1], rows), times); err != nil {
 		return err
 	}
 	columns := factorShape(c.In[4], false)
 	if b.Rank() == 1 { // which is one column
 		columns = nil
 	}
-	if err := scaleBy(y, c.In[4], columns, times); err != nil {
+	if err := scaleBy(c, y, c.In[4], columns, times); err != nil {
 		return err
 	}
-	if err := scaleBy(y, c.In[6], factorShape(c.In[6], rows), over); err != nil {
+	if err := scaleBy(c, y, c.In[6], factorShape(c.In[6], rows), over); err != nil {
 		return err
 	}
 	out, err := c.Output(0, c.In[7].DType(), y.Shape()...)
 	if err != nil {
 		return err
 	}
-	return quantizeProduct(out, y, c.In[7], factorShape(c.In[7], rows))
+	return quantizeProduct(c, out, y, c.In[7], factorShape(c.In[7], rows))
 }

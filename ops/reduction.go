@@ -156,9 +156,11 @@ func fold[T tensor.Real, A any](c *ir.EvalCtx, r reducer, init A, step func(A, T
 	src, dst := tensor.Data[T](r.x), tensor.Data[T](out)
 	for i, base := range r.kept {
 		acc := init
-		for _, o := range r.inner {
-			acc = step(acc, src[base+o])
-		}
+		c.Steps(len(r.inner), 1, func(from, to int) {
+			for _, o := range r.inner[from:to] {
+				acc = step(acc, src[base+o])
+			}
+		})
 		dst[i] = finish(acc, len(r.inner))
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -137,41 +138,41 @@ func keys(a, x float64) float64 {
 }
 
 // resample sets out to x resampled along every dimension in turn.
-func (a *Resize) resample(out, x *tensor.Tensor, plan []resizeAxis) error {
+func (a *Resize) resample(c *ir.EvalCtx, out, x *tensor.Tensor, plan []resizeAxis) error {
 	switch x.DType() {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16:
 		data, _ := x.AsFloat32()
-		data = resampled(a, data, x.Shape(), plan)
+		data = resampled(c, a, data, x.Shape(), plan)
 		out.CopyFrom(tensor.FromFloat32(tensor.FromSlice(data, out.Shape()...), x.DType()))
 	case tensor.Float64:
-		copy(tensor.Data[float64](out), resampled(a, tensor.Data[float64](x), x.Shape(), plan))
+		copy(tensor.Data[float64](out), resampled(c, a, tensor.Data[float64](x), x.Shape(), plan))
 	case tensor.Int8:
-		resampleInts[int8](a, out, x, plan)
+		resampleInts[int8](c, a, out, x, plan)
 	case tensor.Int16:
-		resampleInts[int16](a, out, x, plan)
+		resampleInts[int16](c, a, out, x, plan)
 	case tensor.Int32:
-		resampleInts[int32](a, out, x, plan)
+		resampleInts[int32](c, a, out, x, plan)
 	case tensor.Int64:
-		resampleInts[int64](a, out, x, plan)
+		resampleInts[int64](c, a, out, x, plan)
 	case tensor.Uint8:
-		resampleInts[uint8](a, out, x, plan)
+		resampleInts[uint8](c, a, out, x, plan)
 	case tensor.Uint16:
-		resampleInts[uint16](a, out, x, plan)
+		resampleInts[uint16](c, a, out, x, plan)
 	case tensor.Uint32:
-		resampleInts[uint32](a, out, x, plan)
+		resampleInts[uint32](c, a, out, x, plan)
 	default:
-		resampleInts[uint64](a, out, x, plan)
+		resampleInts[uint64](c, a, out, x, plan)
 	}
 	return nil
 }
 
-func resampleInts[T tensor.Integer](a *Resize, out, x *tensor.Tensor, plan []resizeAxis) {
+func resampleInts[T tensor.Integer](c *ir.EvalCtx, a *Resize, out, x *tensor.Tensor, plan []resizeAxis) {
 	wide := make([]float64, x.Len())
 	for i, v := range tensor.Data[T](x) {
 		wide[i] = float64(v)
 	}
 	dst := tensor.Data[T](out)
-	for i, v := range resampled(a, wide, x.Shape(), plan) {
+	for i, v := range resampled(c, a, wide, x.Shape(), plan) {
 		dst[i] = truncated[T](v)
 	}
 }
@@ -201,7 +202,7 @@ func limits[T tensor.Integer]() (least, most T) {
 }
 
 // resampled applies plan to data, one dimension after the other.
-func resampled[T tensor.Float](a *Resize, data []T, shape []int, plan []resizeAxis) []T {
+func resampled[T tensor.Float](c *ir.EvalCtx, a *Resize, data []T, shape []int, plan []resizeAxis) []T {
 	shape = slices.Clone(shape)
 	for d, p := range plan {
 		samples, identity := make([][]weighted, p.out), p.in == p.out
@@ -218,6 +219,7 @@ func resampled[T tensor.Float](a *Resize, data []T, shape []int, plan []resizeAx
 		for i := range outer {
 			src := data[i*p.in*inner:][:p.in*inner]
 			for o, taps := range samples {
+				c.Spend((1 + len(taps)) * inner)
 				mix(next[(i*p.out+o)*inner:][:inner], src, taps, T(a.ExtrapolationValue))
 			}
 		}

@@ -232,13 +232,13 @@ func evalResize(c *ir.EvalCtx) error {
 		return err
 	}
 	if a.Mode == "nearest" && a.CoordinateTransformationMode != "tf_crop_and_resize" {
-		copyMapped(out, x, a.nearestOffsets(plan))
+		copyMapped(c, out, x, a.nearestOffsets(plan))
 		return nil
 	}
 	if !numericTypes.Has(x.DType()) {
 		return fmt.Errorf("mode %s with coordinate_transformation_mode %s is not defined for %s", a.Mode, a.CoordinateTransformationMode, x.DType())
 	}
-	return a.resample(out, x, plan)
+	return a.resample(c, out, x, plan)
 }
 
 func (a *Resize) nearestOffsets(plan []resizeAxis) [][]int {

@@ -71,6 +71,6 @@ func evalReverseSequence(c *ir.EvalCtx) error {
 			}
 		}
 	}
-	moveElements(out, x, nil, from)
+	moveElements(c, out, x, nil, from)
 	return nil
 }

@@ -93,6 +93,7 @@ func roiAlignOf[T tensor.Float](c *ir.EvalCtx) error {
 			plane := x[(int(image)*channels+ch)*h*w:][:h*w]
 			for _, row := range rows {
 				for _, column := range columns {
+					c.Spend(4 * len(row.points) * len(column.points))
 					y[i] = T(poolBin(a.Mode, plane, w, row, column))
 					i++
 				}

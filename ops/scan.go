@@ -168,11 +168,11 @@ func inferScan(c *ir.InferCtx) error {
 }
 
 // slab is place i along axis, without the axis.
-func slab(x *tensor.Tensor, axis, i int) *tensor.Tensor {
+func slab(c *ir.EvalCtx, x *tensor.Tensor, axis, i int) *tensor.Tensor {
 	shape := slices.Clone(x.Shape())
 	shape[axis] = 1
 	out := tensor.New(x.DType(), shape...)
-	copySlab(out, x, axis, 0, i, 1)
+	copySlab(c, out, x, axis, 0, i, 1)
 	return out.Reshaped(slices.Delete(shape, axis, axis+1)...)
 }
 
@@ -195,17 +195,22 @@ func evalScan(c *ir.EvalCtx) error {
 	}
 	values, captured := slices.Clone(in[:states]), in[states+scans:]
 	stacks := make([][]*tensor.Tensor, outs)
+	carried := 0
 	for k := range length {
+		c.Interrupt()
 		args := slices.Clone(values)
 		for i := range scans {
 			at := k
 			if nth(a.InputDirections, i) != 0 {
 				at = length - 1 - k
 			}
-			args = append(args, slab(in[states+i], axes[i], at))
+			args = append(args, slab(c, in[states+i], axes[i], at))
 		}
 		out, err := c.RunBody(a.Body, append(args, captured...))
 		if err != nil {
+			return err
+		}
+		if err := holdIteration(c, out, states, &carried); err != nil {
 			return err
 		}
 		values = out[:states]

@@ -18,7 +18,7 @@ func scatter(c *ir.EvalCtx, x, updates *tensor.Tensor, places []int, reduction s
 	}
 	out.CopyFrom(x)
 	if reduction == "none" {
-		moveElements(out, updates, places, nil)
+		moveElements(c, out, updates, places, nil)
 		return nil
 	}
 	switch x.DType() {

@@ -159,7 +159,7 @@ func evalSlice(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	copyMapped(out, x, offsets)
+	copyMapped(c, out, x, offsets)
 	return nil
 }
 

@@ -53,6 +53,6 @@ func evalSpaceToDepth(c *ir.EvalCtx) error {
 		return err
 	}
 	b, ch, h, w := a.Blocksize, c.In[0].Dim(1), c.In[0].Dim(2), c.In[0].Dim(3)
-	copyStrided(out, c.In[0], []int{out.Dim(0), b, b, ch, h / b, w / b}, []int{ch * h * w, w, 1, h * w, b * w, b})
+	copyStrided(c, out, c.In[0], []int{out.Dim(0), b, b, ch, h / b, w / b}, []int{ch * h * w, w, 1, h * w, b * w, b})
 	return nil
 }

@@ -132,7 +132,7 @@ func evalSplit(c *ir.EvalCtx) error {
 		if err != nil {
 			return err
 		}
-		copySlab(out, x, axis, 0, from, n)
+		copySlab(c, out, x, axis, 0, from, n)
 		from += n
 	}
 	return nil

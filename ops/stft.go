@@ -71,7 +71,7 @@ func evalSTFT(c *ir.EvalCtx) error {
 					line[k] *= complex(window[k], 0)
 				}
 			}
-			for _, v := range fourier(line, outs, false) {
+			for _, v := range fourier(c, line, outs, false) {
 				dst = append(dst, real(v), imag(v))
 			}
 		}

@@ -3,12 +3,13 @@ package ops
 import (
 	"unsafe"
 
+	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // copyStrided sets dst's elements, in row-major order of shape, to those that strides (in elements, from the first one
 // on) reach in src, of the same element type whatever it is.
-func copyStrided(dst, src *tensor.Tensor, shape, strides []int) {
+func copyStrided(c *ir.EvalCtx, dst, src *tensor.Tensor, shape, strides []int) {
 	offsets := make([][]int, len(shape))
 	for d := range offsets {
 		offsets[d] = make([]int, shape[d])
@@ -16,29 +17,29 @@ func copyStrided(dst, src *tensor.Tensor, shape, strides []int) {
 			offsets[d][i] = i * strides[d]
 		}
 	}
-	copyMapped(dst, src, offsets)
+	copyMapped(c, dst, src, offsets)
 }
 
 // copyMapped sets dst's element at each index to the one of src, of the same element type whatever it is, that stands at
 // the sum of the index's offsets: one list of them for each dimension of dst. Where an offset is negative, dst is left
 // as it is.
-func copyMapped(dst, src *tensor.Tensor, offsets [][]int) {
+func copyMapped(c *ir.EvalCtx, dst, src *tensor.Tensor, offsets [][]int) {
 	if dst.Len() == 0 {
 		return
 	}
 	switch dst.DType().Size() {
 	case 0:
-		moveMapped(tensor.Data[string](dst), tensor.Data[string](src), 0, offsets)
+		moveMapped(c, tensor.Data[string](dst), tensor.Data[string](src), 0, offsets)
 	case 1:
-		moveMapped(dst.Bytes(), src.Bytes(), 0, offsets)
+		moveMapped(c, dst.Bytes(), src.Bytes(), 0, offsets)
 	case 2:
-		moveMapped(elements[[2]byte](dst), elements[[2]byte](src), 0, offsets)
+		moveMapped(c, elements[[2]byte](dst), elements[[2]byte](src), 0, offsets)
 	case 4:
-		moveMapped(elements[[4]byte](dst), elements[[4]byte](src), 0, offsets)
+		moveMapped(c, elements[[4]byte](dst), elements[[4]byte](src), 0, offsets)
 	case 8:
-		moveMapped(elements[[8]byte](dst), elements[[8]byte](src), 0, offsets)
+		moveMapped(c, elements[[8]byte](dst), elements[[8]byte](src), 0, offsets)
 	case 16:
-		moveMapped(elements[[16]byte](dst), elements[[16]byte](src), 0, offsets)
+		moveMapped(c, elements[[16]byte](dst), elements[[16]byte](src), 0, offsets)
 	}
 }
 
@@ -47,23 +48,25 @@ func elements[E any](t *tensor.Tensor) []E {
 	return unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(t.Bytes()))), t.Len())
 }
 
-func moveMapped[E any](dst, src []E, at int, offsets [][]int) {
+func moveMapped[E any](c *ir.EvalCtx, dst, src []E, at int, offsets [][]int) {
 	switch len(offsets) {
 	case 0:
 		dst[0] = src[at]
 	case 1:
-		for i, o := range offsets[0] {
-			if o >= 0 {
-				dst[i] = src[at+o]
+		c.Steps(len(dst), 1, func(from, to int) {
+			for i, o := range offsets[0][from:to] {
+				if o >= 0 {
+					dst[from+i] = src[at+o]
+				}
 			}
-		}
+		})
 	default:
 		n := len(dst) / len(offsets[0])
 		for i, o := range offsets[0] {
 			if o < 0 {
 				continue
 			}
-			moveMapped(dst[i*n:][:n], src, at+o, offsets[1:])
+			moveMapped(c, dst[i*n:][:n], src, at+o, offsets[1:])
 		}
 	}
 }

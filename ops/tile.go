@@ -49,7 +49,7 @@ var tile = &ir.Def{
 				offsets[d] = append(offsets[d], places(0, x.Dim(d), 1, strides[d])...)
 			}
 		}
-		copyMapped(out, x, offsets)
+		copyMapped(c, out, x, offsets)
 		return nil
 	},
 	Grad: backward(moved),

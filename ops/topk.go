@@ -131,6 +131,7 @@ func topKOf[T tensor.Real](c *ir.EvalCtx) error {
 			order[i] = i
 		}
 		slices.SortStableFunc(order, func(i, j int) int {
+			c.Spend(1)
 			v, w := src[start+i*stride], src[start+j*stride]
 			if a.Largest || v != v || w != w { // NaN compares as the least
 				return cmp.Compare(w, v)

@@ -51,7 +51,7 @@ var transpose = &ir.Def{
 		if err != nil {
 			return err
 		}
-		copyStrided(out, x, shape, strides)
+		copyStrided(c, out, x, shape, strides)
 		return nil
 	},
 	Grad: backward(gradTranspose),

@@ -59,6 +59,6 @@ func evalTrilu(c *ir.EvalCtx) error {
 			keep = append(keep, i)
 		}
 	}
-	moveElements(out, x, keep, keep)
+	moveElements(c, out, x, keep, keep)
 	return nil
 }

@@ -60,7 +60,7 @@ func evalUnique(c *ir.EvalCtx) error {
 		}
 	}
 	n := x.Dim(axis)
-	compare := slabOrder(x, axis)
+	compare := slabOrder(c, x, axis)
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
@@ -87,7 +87,7 @@ func evalUnique(c *ir.EvalCtx) error {
 		return err
 	}
 	for to, from := range first {
-		copySlab(out, x, axis, to, from, 1)
+		copySlab(c, out, x, axis, to, from, 1)
 	}
 	indices := make([]int64, len(first))
 	for i, n := range first {
@@ -118,7 +118,7 @@ func byOccurrence(first []int, counts, inverse []int64) ([]int, []int64, []int64
 }
 
 // slabOrder compares the slabs i and j of x along axis, element by element.
-func slabOrder(x *tensor.Tensor, axis int) func(i, j int) int {
+func slabOrder(c *ir.EvalCtx, x *tensor.Tensor, axis int) func(i, j int) int {
 	one := slices.Clone(x.Shape())
 	one[axis] = 1
 	strides := tensor.Strides(x.Shape())
@@ -127,8 +127,9 @@ func slabOrder(x *tensor.Tensor, axis int) func(i, j int) int {
 	element := elementOrder(x)
 	return func(i, j int) int {
 		for _, o := range offsets {
-			if c := element(o+i*strides[axis], o+j*strides[axis]); c != 0 {
-				return c
+			c.Spend(1)
+			if by := element(o+i*strides[axis], o+j*strides[axis]); by != 0 {
+				return by
 			}
 		}
 		return 0

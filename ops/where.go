@@ -51,7 +51,7 @@ func evalWhere(c *ir.EvalCtx) error {
 		return err
 	}
 	x, y := c.In[1], c.In[2]
-	choose := chooser{out, c.In[0], x, y}
+	choose := chooser{c, out, c.In[0], x, y}
 	switch out.DType().Size() {
 	case 0:
 		chooseRows(choose, tensor.Data[string](out), tensor.Data[string](x), tensor.Data[string](y))
@@ -69,7 +69,10 @@ func evalWhere(c *ir.EvalCtx) error {
 	return nil
 }
 
-type chooser struct{ out, condition, x, y *tensor.Tensor }
+type chooser struct {
+	ctx                  *ir.EvalCtx
+	out, condition, x, y *tensor.Tensor
+}
 
 func chooseRows[E any](t chooser, out, x, y []E) {
 	r := broadcastRows(t.out.Shape(), t.condition.Shape(), t.x.Shape(), t.y.Shape())
@@ -79,6 +82,7 @@ func chooseRows[E any](t chooser, out, x, y []E) {
 		steps[k] = min(n-1, 1)
 	}
 	r.each(func(at int, offs []int) {
+		t.ctx.Spend(r.length)
 		c, i, j := offs[0], offs[1], offs[2]
 		for k := range r.length {
 			if condition[c] {

@@ -177,13 +177,14 @@ type tap struct{ kernel, in int }
 
 // each calls f for every position of the output, in row-major order, with the taps that lie inside of the input, in
 // row-major order of the kernel. f must not keep taps.
-func (w Window) each(f func(out int, taps []tap)) {
+func (w Window) each(c *ir.EvalCtx, f func(out int, taps []tap)) {
 	bufs := make([][]tap, len(w.In))
-	w.walk(0, 0, []tap{{}}, bufs, f)
+	w.walk(c, 0, 0, []tap{{}}, bufs, f)
 }
 
-func (w Window) walk(d, out int, outer []tap, bufs [][]tap, f func(int, []tap)) {
+func (w Window) walk(c *ir.EvalCtx, d, out int, outer []tap, bufs [][]tap, f func(int, []tap)) {
 	if d == len(w.In) {
+		c.Spend(1 + len(outer))
 		f(out, outer)
 		return
 	}
@@ -197,7 +198,7 @@ func (w Window) walk(d, out int, outer []tap, bufs [][]tap, f func(int, []tap)) 
 			}
 		}
 		bufs[d] = taps
-		w.walk(d+1, out*w.Out[d]+o, taps, bufs, f)
+		w.walk(c, d+1, out*w.Out[d]+o, taps, bufs, f)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestWindowEach(t *testing.T) {
 		}
 		padded := w.padded()
 		next := 0
-		w.each(func(pos int, taps []tap) {
+		w.each(new(ir.EvalCtx), func(pos int, taps []tap) {
 			require.Equal(t, next, pos)
 			next++
 			want, count := []tap{}, 0

@@ -126,7 +126,7 @@ func TestAffineOfNothing(t *testing.T) {
   %y = Add(%d, %x) "y"
 }`, ops.Lookup)
 		require.NoError(t, err)
-		require.NoError(t, pass(&Context{Graph: g, Eval: evaluate}))
+		require.NoError(t, pass(&Context{Graph: g}))
 		require.NoError(t, ir.Verify(g))
 	}
 }

@@ -53,7 +53,7 @@ func Bottleneck(c *Context) error {
 // absorbNorms lets BatchNormalization and arithmetic per channel go into the weights before them, so that what is fitted
 // is what the next layer sees.
 func absorbNorms(c *Context) error {
-	return AffineIntoWeights(&Context{Ctx: c.Ctx, Graph: c.Graph, Eval: c.Eval})
+	return AffineIntoWeights(&Context{Ctx: c.Ctx, Graph: c.Graph})
 }
 
 // bottleneck is one run of the pass.

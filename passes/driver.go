@@ -11,7 +11,6 @@ import (
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
-	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // Level says which passes of the table run.
@@ -37,7 +36,6 @@ func (k Kind) byName() bool { return k == Approximate || k == Exchange }
 // Options say how Optimize changes a graph.
 type Options struct {
 	Level Level
-	Eval  Evaluator // nil stands for the operators' references
 	// Training keeps what does something only while a model is taught: Dropout.
 	Training bool
 	// With and Without are names of passes to run beyond the level's, which are approximate or exchanging ones, and not to run.
@@ -90,6 +88,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (stats []Stat, err
 	if err != nil {
 		return nil, err
 	}
+	budget := foldBudget(g)
 	stats = make([]Stat, len(list))
 	for i, p := range list {
 		stats[i].Pass = p.Name
@@ -103,7 +102,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (stats []Stat, err
 		for range maxRounds {
 			hits := 0
 			for i := first; i < end; i++ {
-				n, err := runPass(ctx, g, list[i], opts, &stats[i])
+				n, err := runPass(ctx, g, list[i], opts, budget, &stats[i])
 				if err != nil {
 					return stats[:i+1], err
 				}
@@ -120,15 +119,18 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (stats []Stat, err
 }
 
 // runPass runs a pass, adds to stat what it did, and returns its hits.
-func runPass(ctx context.Context, g *ir.Graph, p Pass, opts Options, stat *Stat) (hits int, err error) {
-	c := &Context{Ctx: ctx, Graph: g, Eval: opts.Eval, Training: opts.Training, Approximation: opts.Approximation}
-	if c.Eval == nil {
-		c.Eval = reference
-	}
+func runPass(ctx context.Context, g *ir.Graph, p Pass, opts Options, budget *ir.Budget, stat *Stat) (hits int, err error) {
+	c := &Context{Ctx: ctx, Graph: g, Budget: budget, Training: opts.Training, Approximation: opts.Approximation}
 	if stat.NodesBefore == 0 {
 		stat.NodesBefore = len(g.Nodes())
 	}
+	if err := ctx.Err(); err != nil {
+		return 0, err
+	}
 	if err := protect(p, c); err != nil {
+		if stopped := ctx.Err(); stopped != nil { // no pass is to blame
+			return 0, stopped
+		}
 		return 0, &PassError{p.Name, err.Error(), err}
 	}
 	stat.Hits += c.hits
@@ -142,11 +144,6 @@ func runPass(ctx context.Context, g *ir.Graph, p Pass, opts Options, stat *Stat)
 		return c.hits, opts.After(p, g)
 	}
 	return c.hits, nil
-}
-
-// reference is an evaluator by the operators' references.
-func reference(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	return ir.Eval(ctx, n, in, ir.Host{})
 }
 
 // protect runs a pass and makes an error of a panic.

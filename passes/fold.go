@@ -2,7 +2,7 @@
 package passes
 
 import (
-	"context"
+	"errors"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -10,22 +10,39 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Evaluator computes the outputs of one node.
-type Evaluator func(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error)
-
 // maxFolded bounds the bytes of a constant that Fold makes beyond the size of what it was made from: an expansion is
 // better computed when it is needed than carried along.
 const maxFolded = 1 << 20
+
+// What the evaluations of one node, and all of them, may take: a few seconds, and a multiple of the constants that there
+// are. What takes more is left to the run, which can be interrupted.
+const (
+	maxNodeWork  = 1 << 30
+	maxWork      = 1 << 32
+	maxFoldBytes = 1 << 28
+	maxFoldTimes = 4
+)
+
+// foldBudget is what the evaluations of all passes together may take.
+func foldBudget(g *ir.Graph) *ir.Budget {
+	b := &ir.Budget{Work: maxWork, Bytes: maxFoldBytes}
+	for _, v := range g.Values() {
+		if t := v.Const(); t != nil {
+			b.Bytes += maxFoldTimes * len(t.Bytes())
+		}
+	}
+	return b
+}
 
 // Fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
 // numbers, and removes what is no longer needed.
 func Fold(c *Context) error {
 	g := c.Graph
-	for range len(g.Nodes()) { // a constant may let inference know more: each round makes one at least
+	for range maxRounds { // a constant may let inference know more
 		rw := ir.NewRewriter(g)
 		hits := 0
 		for _, n := range slices.Clone(g.Nodes()) {
-			h, err := foldNode(c.Ctx, rw, n, c.Eval)
+			h, err := c.foldNode(rw, n)
 			if err != nil {
 				return err
 			}
@@ -44,7 +61,10 @@ func Fold(c *Context) error {
 }
 
 // foldNode folds what it can of a node's outputs and returns how many.
-func foldNode(ctx context.Context, rw *ir.Rewriter, n *ir.Node, eval Evaluator) (hits int, err error) {
+func (c *Context) foldNode(rw *ir.Rewriter, n *ir.Node) (hits int, err error) {
+	if err := c.stopped(); err != nil {
+		return 0, err
+	}
 	missing := 0
 	for _, v := range n.Outputs() {
 		if v == nil || !needed(n, v) {
@@ -85,7 +105,10 @@ func foldNode(ctx context.Context, rw *ir.Rewriter, n *ir.Node, eval Evaluator) 
 			return hits, nil
 		}
 	}
-	out, err := eval(ctx, n, in)
+	out, err := c.evaluate(n, in, 4*(size+maxFolded)) // halves are widened meanwhile
+	if errors.Is(err, ir.ErrBudget) {
+		return hits, nil
+	}
 	if err != nil {
 		return hits, err
 	}
@@ -98,6 +121,23 @@ func foldNode(ctx context.Context, rw *ir.Rewriter, n *ir.Node, eval Evaluator) 
 		}
 	}
 	return hits, nil
+}
+
+// evaluate runs a node's reference on constants, within what is set aside for one node and for all of them.
+func (c *Context) evaluate(n *ir.Node, in []*tensor.Tensor, bytes int) ([]*tensor.Tensor, error) {
+	own := ir.Budget{Work: maxNodeWork, Bytes: bytes}
+	if c.Budget != nil {
+		own = ir.Budget{Work: min(own.Work, c.Budget.Work), Bytes: min(own.Bytes, c.Budget.Bytes)}
+	}
+	left := own
+	out, err := ir.Eval(c.Ctx, n, in, ir.Host{Budget: &left})
+	if c.Budget != nil {
+		c.Budget.Work -= own.Work - max(left.Work, 0)
+		if err == nil {
+			c.Budget.Bytes -= own.Bytes - left.Bytes
+		}
+	}
+	return out, err
 }
 
 // needed reports whether anything reads v; a graph output always is.

@@ -161,7 +161,7 @@ func TestFuseAttention(t *testing.T) {
 func TestFuseAttentionWaitsForSizes(t *testing.T) {
 	g, err := ir.Parse(attentionGraph(attends, "N,3,96", "%y"), ops.LookupFused)
 	require.NoError(t, err)
-	c := &Context{Graph: g, Eval: evaluate}
+	c := &Context{Graph: g}
 	require.NoError(t, FuseAttention(c))
 	require.Equal(t, map[string]int{"sizes are not known yet": 1}, c.misses)
 }

@@ -10,8 +10,8 @@ import (
 
 // ForInference makes a graph ready to be run, and only that: constants are folded, and what can be computed together
 // becomes one node. The result is the same function up to rounding.
-func ForInference(ctx context.Context, g *ir.Graph, eval Evaluator) error {
-	_, err := Optimize(ctx, g, Options{Level: O2, Eval: eval})
+func ForInference(ctx context.Context, g *ir.Graph) error {
+	_, err := Optimize(ctx, g, Options{Level: O2})
 	return err
 }
 

@@ -33,7 +33,7 @@ func run(t require.TestingT, g *ir.Graph, inputs []*tensor.Tensor) []*tensor.Ten
 		for i, v := range n.Inputs() {
 			in[i] = get(v)
 		}
-		out, err := evaluate(context.Background(), n, in)
+		out, err := ir.Eval(context.Background(), n, in, ir.Host{})
 		require.NoError(t, err, n.Name)
 		for i, v := range n.Outputs() {
 			vals[v] = out[i]
@@ -205,7 +205,7 @@ func TestForInference(t *testing.T) {
 			require.NoError(t, err)
 			in := random(g)
 			want := run(t, g, in)
-			require.NoError(t, ForInference(t.Context(), g, evaluate))
+			require.NoError(t, ForInference(t.Context(), g))
 			require.NoError(t, ir.Verify(g))
 			names := []string{}
 			for _, n := range g.Nodes() {

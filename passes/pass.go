@@ -36,7 +36,8 @@ type Pass struct {
 type Context struct {
 	Ctx   context.Context
 	Graph *ir.Graph
-	Eval  Evaluator
+	// Budget is what evaluations may still take; nil sets no bound.
+	Budget *ir.Budget
 	// Training is Options.Training.
 	Training bool
 	// Approximation is what approximate passes need beyond that; nil where none runs.
@@ -45,6 +46,14 @@ type Context struct {
 	hits     int
 	misses   map[string]int // reason → times
 	rewrites []Rewrite
+}
+
+// stopped is the error of a context that has ended.
+func (c *Context) stopped() error {
+	if c.Ctx == nil {
+		return nil
+	}
+	return c.Ctx.Err()
 }
 
 // hit counts a change.
@@ -79,6 +88,9 @@ func (c *Context) eachNode(edit func(rw *ir.Rewriter, n *ir.Node) error) error {
 	for _, n := range slices.Clone(c.Graph.Nodes()) {
 		if rw.Removed(n) {
 			continue
+		}
+		if err := c.stopped(); err != nil {
+			return err
 		}
 		before := rw.Edits()
 		if err := edit(rw, n); err != nil {

@@ -19,7 +19,7 @@ func rewritten(t *testing.T, text string, tolerance float64, pass func(*Context)
 	require.NoError(t, err)
 	in := random(g)
 	want := run(t, g, in)
-	require.NoError(t, pass(&Context{Graph: g, Eval: evaluate}))
+	require.NoError(t, pass(&Context{Graph: g}))
 	require.NoError(t, ir.Verify(g))
 	for i, got := range run(t, g, in) {
 		require.Equal(t, want[i].Shape(), got.Shape())

@@ -19,17 +19,32 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 				c.In[i] = f.vals[id]
 			}
 		}
-		c.Host.Alloc = func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
-			if t := f.vals[out[o]]; t != nil && p.slots[out[o]].kind != replaced && t.DType() == dt && slices.Equal(t.Shape(), shape) {
-				clear(t.Bytes())
-				return t, nil
+		held := 0
+		c.Host.Hold = func(bytes int) error {
+			err := f.account.take(bytes)
+			if err == nil {
+				held += bytes
 			}
-			return p.session.alloc(o, dt, shape)
-		}
-		c.Host.Run = p.runBody
-		if err := n.Op.Def().Eval(c); err != nil {
 			return err
 		}
+		c.Host.Alloc = func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
+			if t := f.vals[out[o]]; t != nil && p.slots[out[o]].kind != replaced && t.DType() == dt && slices.Equal(t.Shape(), shape) {
+				return t, f.clear(t)
+			}
+			count, err := tensor.Count(dt, shape)
+			if err == nil {
+				err = c.Hold(count * max(dt.Size(), 1))
+			}
+			if err != nil {
+				return nil, err
+			}
+			return newTensor(f.ctx, dt, shape)
+		}
+		c.Host.Run = f.runBody
+		if err := c.Evaluate(); err != nil {
+			return err
+		}
+		f.account.used -= held
 		for o, id := range out {
 			if id < 0 {
 				continue
@@ -37,7 +52,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 			if o >= len(c.Out) || c.Out[o] == nil {
 				return fmt.Errorf("output %d was not computed", o)
 			}
-			if err := f.store(id, n.Out(o), c.Out[o]); err != nil {
+			if err := f.store(id, n.Out(o), c.Out[o], c.In); err != nil {
 				return err
 			}
 		}
@@ -45,31 +60,56 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 	}
 }
 
-// store makes t the value: copied to its place where it has one, else held, with storage that outlives the arena's reuse.
-func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor) error {
+// store makes t, computed from others, the value: copied to its place where it has one, else held, with storage that
+// outlives the arena's reuse.
+func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor, from []*tensor.Tensor) error {
 	if !v.Type().Accepts(ir.TensorType(t)) {
 		return fmt.Errorf("output %q: inferred %v, computed %v", v.Name(), v.Type(), t)
 	}
 	switch f.plan.slots[id].kind {
 	case planned, replaced:
 		if place := f.vals[id]; place != t {
-			place.CopyFrom(t)
+			return f.copy(place, t)
 		}
-	default:
-		if f.inArena(t) {
-			t = t.Clone()
+		return nil
+	}
+	if f.inArena(t) {
+		if err := f.account.take(sizeOf(t)); err != nil {
+			return err
 		}
-		f.vals[id] = t
+		f.account.used -= sizeOf(t)
+		own, err := newTensor(f.ctx, t.DType(), t.Shape())
+		if err == nil {
+			err = f.copy(own, t)
+		}
+		if err != nil {
+			return err
+		}
+		t = own
+	}
+	f.vals[id] = t
+	return f.account.keep(t, from)
+}
+
+// clear sets all elements to zero.
+func (f *frame) clear(t *tensor.Tensor) error {
+	for b := t.Bytes(); len(b) > 0; b = b[min(copyBytes, len(b)):] {
+		if f.job.stopped() {
+			return f.ctx.Err()
+		}
+		clear(b[:min(copyBytes, len(b))])
 	}
 	return nil
 }
 
-func (p *plan) runBody(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	s, err := p.body(ctx, body)
+// runBody runs a body with what this Run has left of memory.
+func (f *frame) runBody(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
+	s, err := f.plan.body(ctx, body)
 	if err != nil {
 		return nil, err
 	}
-	return s.Run(ctx, in...)
+	out := make([]*tensor.Tensor, len(s.graph.Outputs()))
+	return out, s.runWithin(ctx, f.account.limit-f.account.used, in, out)
 }
 
 func ids(values []*ir.Value) []int {

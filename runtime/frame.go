@@ -21,17 +21,18 @@ type frame struct {
 	vals    []*tensor.Tensor // by value id
 	scratch [][]float32      // by worker
 	job     job
+	account account
 }
 
-func (p *plan) run(ctx context.Context, inputs, outputs []*tensor.Tensor) error {
-	f, err := p.acquire()
+// run computes outputs from inputs, and takes at most limit bytes for it.
+func (p *plan) run(ctx context.Context, limit int, inputs, outputs []*tensor.Tensor) error {
+	f, err := p.acquire(ctx, limit)
 	if err != nil {
 		return err
 	}
-	f.ctx = ctx
 	f.setInputs(inputs)
 	if err = f.helped(); err == nil {
-		f.copyOutputs(outputs)
+		err = f.copyOutputs(outputs)
 	}
 	p.release(f) // not after a panic: the frame's state is then unknown
 	return err
@@ -62,14 +63,17 @@ func (f *frame) runSteps(done func(step int, d time.Duration)) error {
 		if done != nil {
 			start = time.Now()
 		}
-		err := f.ctx.Err()
-		if err == nil {
-			err = st.run(f)
+		if f.job.stopped() {
+			return f.ctx.Err()
 		}
+		err := st.run(f)
 		if done != nil {
 			done(i, time.Since(start))
 		}
 		if err != nil {
+			if f.job.stopped() { // no node is to blame
+				return f.ctx.Err()
+			}
 			var at *ir.Error
 			if errors.As(err, &at) { // from a body: the innermost node is the one to name
 				return err
@@ -77,42 +81,87 @@ func (f *frame) runSteps(done func(step int, d time.Duration)) error {
 			return fmt.Errorf("runtime: %w", &ir.Error{Node: st.node.Name, Op: st.node.OpName(), Err: err})
 		}
 		for _, id := range st.drop {
+			f.account.release(f.vals[id])
 			f.vals[id] = nil
 		}
 	}
 	return nil
 }
 
-func (f *frame) copyOutputs(outputs []*tensor.Tensor) {
+func (f *frame) copyOutputs(outputs []*tensor.Tensor) error {
 	for i, v := range f.plan.graph.Outputs() {
 		t, o := f.vals[v.ID()], outputs[i]
 		if f.plan.slots[v.ID()].kind == replaced {
 			outputs[i] = t
-		} else if o != nil && o.DType() == t.DType() && slices.Equal(o.Shape(), t.Shape()) {
-			o.CopyFrom(t)
-		} else {
-			outputs[i] = t.Clone()
+			continue
 		}
+		if o == nil || o.DType() != t.DType() || !slices.Equal(o.Shape(), t.Shape()) {
+			var err error
+			if o, err = newTensor(f.ctx, t.DType(), t.Shape()); err != nil {
+				return err
+			}
+		}
+		if err := f.copy(o, t); err != nil {
+			return err
+		}
+		outputs[i] = o
 	}
+	return nil
 }
 
-func (p *plan) acquire() (*frame, error) {
+// copyBytes is how many bytes are copied or cleared between two looks at whether the Run is to end.
+const copyBytes = 1 << 24
+
+// copy overwrites dst's elements with src's, of the same type and number.
+func (f *frame) copy(dst, src *tensor.Tensor) error {
+	to, from := dst.Bytes(), src.Bytes()
+	if len(from) <= copyBytes || len(to) != len(from) {
+		dst.CopyFrom(src)
+		return nil
+	}
+	for at := 0; at < len(from); at += copyBytes {
+		if f.job.stopped() {
+			return f.ctx.Err()
+		}
+		copy(to[at:], from[at:min(at+copyBytes, len(from))])
+	}
+	return nil
+}
+
+// newTensor is tensor.New for sizes whose memory takes long to clear.
+func newTensor(ctx context.Context, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
+	if n, _ := tensor.Count(dt, shape); n*dt.Size() <= copyBytes {
+		return tensor.New(dt, shape...), nil
+	}
+	return await(ctx, func() (*tensor.Tensor, error) { return tensor.New(dt, shape...), nil })
+}
+
+// acquire is a frame for a Run that may take limit bytes.
+func (p *plan) acquire(ctx context.Context, limit int) (f *frame, err error) {
+	if p.need() > limit {
+		return nil, fmt.Errorf("runtime: %w", &MemoryError{p.need(), limit})
+	}
 	p.mu.Lock()
 	if n := len(p.free); n > 0 {
-		f := p.free[n-1]
+		f = p.free[n-1]
 		p.free = p.free[:n-1]
-		p.mu.Unlock()
-		return f, nil
 	}
 	p.mu.Unlock()
-	return p.newFrame()
+	if f == nil {
+		if f, err = await(ctx, p.newFrame); err != nil {
+			return nil, err
+		}
+	}
+	f.ctx, f.job.done = ctx, ctx.Done()
+	f.account.begin(p.need(), limit)
+	return f, nil
 }
 
 // maxFrames bounds how many frames a plan keeps for later Runs.
 const maxFrames = 16
 
 func (p *plan) release(f *frame) {
-	f.ctx = nil
+	f.ctx, f.job.done = nil, nil
 	for id, s := range p.slots {
 		if s.kind == input || s.kind == dynamic || s.kind == replaced {
 			f.vals[id] = nil

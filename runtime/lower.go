@@ -7,6 +7,7 @@ import "github.com/onnxrun/onnxrun/ir"
 func (p *plan) lowerNode(n *ir.Node) error {
 	static := p.static(n)
 	if static {
+		p.least = p.leastTasks(n)
 		if done, err := p.lowerTraining(n); done || err != nil {
 			return err
 		}

@@ -110,12 +110,13 @@ func (p *plan) kernelStep(k tasked, task func(f *frame, task, worker int)) lower
 	return lowered{algorithm: algorithm, run: func(f *frame) error { return f.parallel(tasks, task) }}
 }
 
-// split is how many tasks to ask a kernel for: some more than workers, so that a slow one does not hold up the others.
+// split is how many tasks to ask a kernel for: some more than workers, so that a slow one does not hold up the others, and
+// as many as a Run needs that is to end soon when it is cancelled.
 func (p *plan) split() int {
 	if p.session.opts.Threads == 1 {
-		return 1
+		return p.least
 	}
-	return 4 * p.session.opts.Threads
+	return max(4*p.session.opts.Threads, p.least)
 }
 
 // splitProduct is split for a convolution or matrix product: those that are small are not divided, or into no more tasks
@@ -128,6 +129,55 @@ func (p *plan) splitProduct(n *ir.Node) int {
 		return p.session.opts.Threads
 	}
 	return p.split()
+}
+
+// What one task does at most, of a step that can be divided so finely: some 10 ms. A Run that is cancelled ends between
+// tasks.
+const (
+	taskMACs         = 1 << 29
+	taskMACsGeneric  = 1 << 24
+	taskBytes        = 1 << 20
+	taskBytesProduct = 1 << 24 // which are only read
+)
+
+// leastTasks is how many tasks the step of a node is divided into so that none takes long.
+func (p *plan) leastTasks(n *ir.Node) int {
+	bytes, perTask := 0.0, taskBytes
+	for _, values := range [][]*ir.Value{n.Inputs(), n.Outputs()} {
+		for _, v := range values {
+			if v != nil {
+				bytes += knownBytes(v)
+			}
+		}
+	}
+	macs := 0.0
+	switch op := n.Op.(type) {
+	case *ops.MaxPool:
+		macs = knownBytes(n.Out(0)) * float64(product(op.KernelShape))
+	case *ops.AveragePool:
+		macs = knownBytes(n.Out(0)) * float64(product(op.KernelShape))
+	case *ops.LRN:
+		macs = knownBytes(n.Out(0)) * float64(op.Size)
+	default:
+		if f := n.Op.Def().MACs; f != nil {
+			macs, perTask = float64(f(n)), taskBytesProduct
+		}
+	}
+	most := float64(taskMACs)
+	if p.impl() == kernel.Generic {
+		most = taskMACsGeneric
+	}
+	const bound = 1 << 20
+	return int(min(max(1, macs/most, bytes/float64(perTask)), bound))
+}
+
+// knownBytes is the bytes of a value, 0 where its size is not known.
+func knownBytes(v *ir.Value) float64 {
+	size := float64(v.Type().DType.Size())
+	for _, d := range v.Type().Shape {
+		size *= float64(d.N)
+	}
+	return max(size, 0)
 }
 
 // allFloat32 reports whether every input and output of a node is float32.

@@ -24,10 +24,15 @@ type plan struct {
 	rectified map[int]rectified
 	arena     int // bytes
 	scratch   int // float32s for each worker
+	least     int // tasks of the step that is being made
+
+	key string
+	ctx context.Context // of the making
 
 	mu     sync.Mutex
 	free   []*frame
 	bodies map[*ir.Graph]*Session
+	making flights[*ir.Graph, *Session] // bodies
 }
 
 // step computes the outputs of a node, or converts one of its inputs to another layout.
@@ -40,10 +45,11 @@ type step struct {
 	drop          []int // slots outside the arena that no later step reads
 }
 
-func newPlan(ctx context.Context, s *Session, inputs []*tensor.Tensor) (*plan, error) {
+// newPlan makes a plan for inputs of the types, whose sizes are numbers.
+func newPlan(ctx context.Context, s *Session, inputs []ir.Type) (*plan, error) {
 	g := s.graph.Clone()
 	for i, v := range g.Inputs() {
-		if err := g.SetInputType(v, ir.TensorType(inputs[i])); err != nil {
+		if err := g.SetInputType(v, inputs[i]); err != nil {
 			return nil, fmt.Errorf("runtime: %w", err)
 		}
 	}
@@ -53,7 +59,7 @@ func newPlan(ctx context.Context, s *Session, inputs []*tensor.Tensor) (*plan, e
 	if err := s.optimize(ctx, g); err != nil {
 		return nil, err
 	}
-	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{},
+	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{}, ctx: ctx, least: 1,
 		moments: map[int]moments{}, rectified: map[int]rectified{}}
 	p.makeSlots()
 	var err error
@@ -71,12 +77,15 @@ func newPlan(ctx context.Context, s *Session, inputs []*tensor.Tensor) (*plan, e
 	}
 	p.liveness()
 	p.discard()
-	p.arena = packArena(p.slots)
-	if need := p.arena + 4*p.scratch*s.opts.Threads; need > s.opts.MaxMemory {
-		return nil, fmt.Errorf("runtime: %w", &MemoryError{need, s.opts.MaxMemory})
+	p.arena, p.ctx = packArena(p.slots), nil
+	if p.need() > s.opts.MaxMemory {
+		return nil, fmt.Errorf("runtime: %w", &MemoryError{p.need(), s.opts.MaxMemory})
 	}
 	return p, s.unchanged()
 }
+
+// need is the bytes that a Run takes in any case.
+func (p *plan) need() int { return p.arena + 4*p.scratch*p.session.opts.Threads }
 
 func (p *plan) fits(inputs []*tensor.Tensor) bool {
 	for i, v := range p.graph.Inputs() {
@@ -96,7 +105,13 @@ func (p *plan) fits(inputs []*tensor.Tensor) bool {
 // lower makes the steps.
 func (p *plan) lower() error {
 	for _, n := range p.graph.Nodes() {
+		if err := p.ctx.Err(); err != nil {
+			return err
+		}
 		if err := p.lowerNode(n); err != nil {
+			if stopped := p.ctx.Err(); stopped != nil {
+				return stopped
+			}
 			return fmt.Errorf("runtime: %w", &ir.Error{Node: n.Name, Op: n.OpName(), Err: err})
 		}
 	}
@@ -133,16 +148,27 @@ func (p *plan) emit(n *ir.Node, algorithm string, run func(f *frame) error, read
 
 // body is the session of a control-flow body.
 func (p *plan) body(ctx context.Context, g *ir.Graph) (*Session, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if s := p.bodies[g]; s != nil {
+	if s := p.knownBody(g); s != nil {
 		return s, nil
 	}
-	opts := p.session.opts
-	opts.Outputs, opts.InPlace = nil, nil
-	s, err := compileIn(ctx, g, opts, p.session.pool, p.session.files)
-	if err == nil {
-		p.bodies[g] = s
-	}
-	return s, err
+	return p.making.get(ctx, g, func(ctx context.Context) (*Session, error) {
+		if s := p.knownBody(g); s != nil { // made since
+			return s, nil
+		}
+		opts := p.session.opts
+		opts.Outputs, opts.InPlace = nil, nil
+		s, err := compileIn(ctx, g, opts, p.session.pool, p.session.files)
+		if err == nil {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.bodies[g] = s
+		}
+		return s, err
+	})
+}
+
+func (p *plan) knownBody(g *ir.Graph) *Session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bodies[g]
 }

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -191,14 +192,16 @@ func (h *helpers) open() bool {
 }
 
 // run calls task for 0 … tasks-1, by at most workers goroutines at once, the caller among them as worker 0. Which task
-// runs on which worker is not determined. A panic in a task is returned as an error.
+// runs on which worker is not determined. A panic in a task is returned as an error. No task begins once the job's Run is to
+// end.
 func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, worker int)) error {
 	j := &f.job
+	j.tasks = tasks
 	workers = min(workers, tasks, j.helpers+1)
 	if workers <= 1 {
-		return alone(f, tasks, task)
+		return j.alone(f, tasks, task)
 	}
-	j.tasks, j.task, j.frame = tasks, task, f
+	j.task, j.frame = task, f
 	j.next.Store(0)
 	j.state.Store(int64(workers-1) * jobPlace)
 	if h.asleep.Load() > 0 {
@@ -217,18 +220,32 @@ func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, wo
 	if j.fault.Load() != nil {
 		return f.plan.session.fault(j.fault.Swap(nil).value)
 	}
-	return nil
+	return j.end()
 }
 
 // alone is run without helpers.
-func alone(f *frame, tasks int, task func(f *frame, task, worker int)) (err error) {
+func (j *job) alone(f *frame, tasks int, task func(f *frame, task, worker int)) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = f.plan.session.fault(v)
 		}
 	}()
 	for t := range tasks {
+		if t > 0 && j.stopped() {
+			break
+		}
 		task(f, t, 0)
+	}
+	return j.end()
+}
+
+// errStopped says that a Run was to end before its step was complete.
+var errStopped = errors.New("stopped")
+
+// end is errStopped where tasks may have been left out.
+func (j *job) end() error {
+	if j.tasks > 1 && j.stopped() {
+		return errStopped
 	}
 	return nil
 }
@@ -240,6 +257,7 @@ type job struct {
 	// state is the number of helpers at work and, times jobPlace, how many helpers may be. The latter becomes 0 as soon
 	// as somebody finds no task left: as long as helpers may join, none has left, so that their number is a new one's.
 	state atomic.Int64
+	done  <-chan struct{} // closed when the Run is to end: no task begins then
 	tasks int
 	task  func(f *frame, task, worker int)
 	frame *frame
@@ -275,10 +293,24 @@ func (j *job) leave() {
 	j.state.Add(-1)
 }
 
+// stopped reports whether the Run is to end.
+func (j *job) stopped() bool {
+	select {
+	case <-j.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // one does the next task; it reports false when there is none.
 func (j *job) one(worker int) (more bool) {
 	t := int(j.next.Add(1)) - 1
 	if t >= j.tasks {
+		return false
+	}
+	if t > 0 && j.stopped() {
+		j.next.Store(int64(j.tasks))
 		return false
 	}
 	defer func() {

@@ -30,11 +30,10 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 	if err != nil {
 		return nil, err
 	}
-	f, err := p.acquire()
+	f, err := p.acquire(ctx, s.opts.MaxMemory)
 	if err != nil {
 		return nil, err
 	}
-	f.ctx = ctx
 	times, err := f.timed(max(1, runs), inputs)
 	if err != nil {
 		return nil, err

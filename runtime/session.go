@@ -10,6 +10,7 @@ import (
 	"os"
 	goruntime "runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
@@ -47,8 +48,7 @@ type Options struct {
 	// ops.BatchNormalization make of that input, where no node after it reads the input: anything else is an error.
 	// After a Run that fails they may be changed in part.
 	InPlace map[string]string
-	// Passes say how the graph is optimized, by an evaluator of the session's own; nil stands for all that is good for
-	// running, passes.O2.
+	// Passes say how the graph is optimized; nil stands for all that is good for running, passes.O2.
 	Passes *passes.Options
 	// Pool computes for several sessions; nil stands for a pool of the session's own.
 	Pool *Pool
@@ -73,8 +73,9 @@ type Session struct {
 	files mapped.Files
 	close func() // nil: the pool is not the session's
 
-	mu    sync.Mutex
-	plans []*plan // most recently used first
+	mu     sync.Mutex
+	plans  []*plan // most recently used first
+	making flights[string, *plan]
 }
 
 // Compile makes a session of a graph, which it does not change and which must not change afterwards. ctx bounds the
@@ -149,8 +150,11 @@ func (s *Session) optimize(ctx context.Context, g *ir.Graph) error {
 	if s.opts.Passes != nil {
 		opts = *s.opts.Passes
 	}
-	opts.Eval = s.evaluate
-	if _, err := passes.Optimize(ctx, g, opts); err != nil {
+	_, err := passes.Optimize(ctx, g, opts)
+	if err != nil && err == ctx.Err() {
+		return err
+	}
+	if err != nil {
 		return fmt.Errorf("runtime: %w", err)
 	}
 	return nil
@@ -181,7 +185,12 @@ func (s *Session) Run(ctx context.Context, inputs ...*tensor.Tensor) ([]*tensor.
 
 // RunInto is Run with the caller's slice of results. A result that is already a tensor of the right type and shape is
 // overwritten, others are replaced: a caller that hands in the tensors of the Run before allocates nothing.
-func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor) (err error) {
+func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor) error {
+	return s.runWithin(ctx, s.opts.MaxMemory, inputs, outputs)
+}
+
+// runWithin is RunInto for a Run that may take limit bytes.
+func (s *Session) runWithin(ctx context.Context, limit int, inputs, outputs []*tensor.Tensor) (err error) {
 	defer s.recover(debug.SetPanicOnFault(true), &err)
 	if len(outputs) != len(s.graph.Outputs()) {
 		return fmt.Errorf("runtime: %d places for outputs, the graph has %d", len(outputs), len(s.graph.Outputs()))
@@ -193,7 +202,7 @@ func (s *Session) RunInto(ctx context.Context, inputs, outputs []*tensor.Tensor)
 	if err != nil {
 		return err
 	}
-	if err := p.run(ctx, inputs, outputs); err != nil {
+	if err := p.run(ctx, limit, inputs, outputs); err != nil {
 		return err
 	}
 	return s.unchanged()
@@ -272,53 +281,49 @@ func accepts(t ir.Type, x *tensor.Tensor) bool {
 
 // planFor is the plan of these input shapes, made where there is none yet.
 func (s *Session) planFor(ctx context.Context, inputs []*tensor.Tensor) (*plan, error) {
+	if p := s.findPlan(func(p *plan) bool { return p.fits(inputs) }); p != nil {
+		return p, nil
+	}
+	types := make([]ir.Type, len(s.graph.Inputs()))
+	for i := range types {
+		types[i] = ir.TensorType(inputs[i])
+	}
+	key := fmt.Sprint(types)
+	return s.making.get(ctx, key, func(ctx context.Context) (*plan, error) {
+		if p := s.findPlan(func(p *plan) bool { return p.key == key }); p != nil { // made since
+			return p, nil
+		}
+		p, err := newPlan(ctx, s, types)
+		if err != nil {
+			return nil, err
+		}
+		p.key = key
+		s.keep(p)
+		return p, nil
+	})
+}
+
+// findPlan is the plan that is asked for, nil where there is none yet.
+func (s *Session) findPlan(is func(p *plan) bool) *plan {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, p := range s.plans {
-		if p.fits(inputs) {
+		if is(p) {
 			copy(s.plans[1:i+1], s.plans[:i])
 			s.plans[0] = p
-			return p, nil
+			return p
 		}
 	}
-	p, err := newPlan(ctx, s, inputs)
-	if err != nil {
-		return nil, err
-	}
+	return nil
+}
+
+func (s *Session) keep(p *plan) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if len(s.plans) == maxPlans {
 		s.plans = s.plans[:maxPlans-1]
 	}
-	s.plans = append(s.plans, nil)
-	copy(s.plans[1:], s.plans)
-	s.plans[0] = p
-	return p, nil
-}
-
-// evaluate runs a node's reference, for constant folding.
-func (s *Session) evaluate(ctx context.Context, n *ir.Node, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	return ir.Eval(ctx, n, in, ir.Host{Alloc: s.alloc, Run: s.runOnce})
-}
-
-// runOnce runs a body without keeping its session.
-func (s *Session) runOnce(ctx context.Context, body *ir.Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error) {
-	opts := s.opts
-	opts.Outputs, opts.InPlace = nil, nil
-	sub, err := compileIn(ctx, body, opts, s.pool, s.files)
-	if err != nil {
-		return nil, err
-	}
-	return sub.Run(ctx, in...)
-}
-
-func (s *Session) alloc(_ int, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
-	n, err := tensor.Count(dt, shape)
-	if err != nil {
-		return nil, err
-	}
-	if size := n * max(dt.Size(), 1); size > s.opts.MaxMemory {
-		return nil, &MemoryError{size, s.opts.MaxMemory}
-	}
-	return tensor.New(dt, shape...), nil
+	s.plans = slices.Insert(s.plans, 0, p)
 }
 
 // MemoryError says that intermediate results would exceed Options.MaxMemory.

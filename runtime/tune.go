@@ -102,6 +102,7 @@ func (p *plan) timeConv(k convKernel, s kernel.BlockedConvSpec) (time.Duration, 
 	for range p.session.opts.Threads {
 		f.scratch = append(f.scratch, make([]float32, k.ScratchSize()))
 	}
+	f.job.done = p.ctx.Done()
 	p.session.pool.begin(&f.job, p.session.opts.Threads)
 	defer p.session.pool.end(&f.job)
 	least := time.Duration(1<<63 - 1)
