@@ -135,7 +135,7 @@ func (p *plan) splitProduct(n *ir.Node) int {
 // tasks.
 const (
 	taskMACs         = 1 << 29
-	taskMACsGeneric  = 1 << 24
+	taskMACsGeneric  = 1 << 24 // and of windows
 	taskBytes        = 1 << 20
 	taskBytesProduct = 1 << 24 // which are only read
 )
@@ -150,22 +150,21 @@ func (p *plan) leastTasks(n *ir.Node) int {
 			}
 		}
 	}
-	macs := 0.0
+	macs, most := 0.0, float64(taskMACsGeneric)
 	switch op := n.Op.(type) {
 	case *ops.MaxPool:
-		macs = knownBytes(n.Out(0)) * float64(product(op.KernelShape))
+		macs = knownBytes(n.Out(0)) * float64(product(op.KernelShape)) / 4
 	case *ops.AveragePool:
-		macs = knownBytes(n.Out(0)) * float64(product(op.KernelShape))
+		macs = knownBytes(n.Out(0)) * float64(product(op.KernelShape)) / 4
 	case *ops.LRN:
-		macs = knownBytes(n.Out(0)) * float64(op.Size)
+		macs = knownBytes(n.Out(0)) * float64(op.Size) / 4
 	default:
 		if f := n.Op.Def().MACs; f != nil {
 			macs, perTask = float64(f(n)), taskBytesProduct
 		}
-	}
-	most := float64(taskMACs)
-	if p.impl() == kernel.Generic {
-		most = taskMACsGeneric
+		if p.impl() != kernel.Generic {
+			most = taskMACs
+		}
 	}
 	const bound = 1 << 20
 	return int(min(max(1, macs/most, bytes/float64(perTask)), bound))
