@@ -74,8 +74,12 @@ func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, out
 		c.nodes = append(c.nodes, m)
 		c.nodeNames[m.Name] = true
 	}
-	c.inputs = slices.DeleteFunc(mapped(g.inputs), func(v *Value) bool { return v == nil })
-	c.outputs = mapped(outputs)
+	for _, v := range mapped(g.inputs) {
+		if v != nil {
+			c.addInput(v)
+		}
+	}
+	c.SetOutputs(mapped(outputs)...)
 	return c
 }
 

@@ -10,15 +10,30 @@ import (
 func (r *Rewriter) unlink(n *Node) {
 	for i, v := range n.inputs {
 		if v != nil {
-			v.uses = slices.DeleteFunc(v.uses, func(u Use) bool { return u == Use{n, i} })
+			v.uses = without(v.uses, Use{n, i})
 			r.loose = append(r.loose, v)
 		}
 	}
 }
 
+// without takes a use out of a list, which it overwrites; the others stay in order. Most are near an end: nodes go in order.
+func without(uses []Use, u Use) []Use {
+	for i, j := 0, len(uses)-1; i <= j; i, j = i+1, j-1 {
+		if uses[i] == u {
+			copy(uses[1:], uses[:i])
+			uses[0] = Use{}
+			return uses[1:]
+		}
+		if uses[j] == u {
+			return slices.Delete(uses, j, j+1)
+		}
+	}
+	return uses
+}
+
 func (r *Rewriter) isDead(n *Node) bool {
 	return !slices.ContainsFunc(n.outputs, func(v *Value) bool {
-		return v != nil && (len(v.uses) > 0 || slices.Contains(r.g.outputs, v))
+		return v != nil && (len(v.uses) > 0 || v.IsOutput())
 	})
 }
 

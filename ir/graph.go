@@ -58,6 +58,8 @@ type Value struct {
 	def   *Node
 	index int
 	uses  []Use
+	input bool // of the graph
+	outs  int  // how many of the graph's outputs it is
 }
 
 // Use is a place where a value is an input.
@@ -152,6 +154,10 @@ func (v *Value) DefIndex() int { return v.index }
 // Uses is the inputs that the value feeds; being a graph output is not among them.
 func (v *Value) Uses() []Use { return v.uses }
 
+// IsInput and IsOutput report whether the graph takes or returns the value.
+func (v *Value) IsInput() bool  { return v.input }
+func (v *Value) IsOutput() bool { return v.outs > 0 }
+
 func (v *Value) String() string {
 	if v == nil {
 		return "_"
@@ -191,7 +197,7 @@ func (g *Graph) AddInput(name string, t Type) (*Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	g.inputs = append(g.inputs, v)
+	g.addInput(v)
 	return v, nil
 }
 
@@ -290,7 +296,29 @@ func (g *Graph) owns(v *Value) bool {
 }
 
 // SetOutputs says which values the graph returns.
-func (g *Graph) SetOutputs(outputs ...*Value) { g.outputs = slices.Clone(outputs) }
+func (g *Graph) SetOutputs(outputs ...*Value) {
+	for _, v := range g.outputs {
+		if v != nil {
+			v.outs--
+		}
+	}
+	g.outputs = nil
+	for _, v := range outputs {
+		g.addOutput(v)
+	}
+}
+
+func (g *Graph) addOutput(v *Value) {
+	g.outputs = append(g.outputs, v)
+	if v != nil {
+		v.outs++
+	}
+}
+
+func (g *Graph) addInput(v *Value) {
+	g.inputs = append(g.inputs, v)
+	v.input = true
+}
 
 // Declare keeps the type that a file states for the output of that name.
 func (g *Graph) Declare(output string, t Type) {

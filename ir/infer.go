@@ -2,7 +2,6 @@ package ir
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -43,7 +42,7 @@ func inferNode(n *Node, numOut int) ([]Type, [][]Dim, error) {
 
 // SetInputType declares another type for a graph input. The types of what is computed from it are stale until InferAll.
 func (g *Graph) SetInputType(v *Value, t Type) error {
-	if !slices.Contains(g.inputs, v) {
+	if !v.input || !g.owns(v) {
 		return fmt.Errorf("ir: value %q: is not a graph input", v.name)
 	}
 	if err := checkType(t); err != nil {

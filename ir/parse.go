@@ -127,7 +127,7 @@ func (p *parser) graph() *Graph {
 		p.line(g)
 	}
 	for _, name := range outputs {
-		g.outputs = append(g.outputs, p.value(g, name))
+		g.addOutput(p.value(g, name))
 	}
 	return g
 }

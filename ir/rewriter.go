@@ -18,6 +18,8 @@ type Rewriter struct {
 	loose  []*Value // lost a use: dead if that was the last
 	edits  int
 	retype bool // types may change
+	// outputs is where among the graph's outputs a value stands; nil before it is needed.
+	outputs map[*Value][]int
 }
 
 // NewRewriter begins a change of g, which Done ends.
@@ -60,7 +62,7 @@ func (r *Rewriter) Free(v *Value) (*tensor.Tensor, error) {
 	}
 	t := v.konst
 	v.konst, v.dims = nil, nil
-	r.g.inputs = append(r.g.inputs, v)
+	r.g.addInput(v)
 	r.edits++
 	return t, nil
 }
@@ -119,12 +121,12 @@ func (r *Rewriter) CanReplace(old, new *Value) error {
 		return refuse("both must be of the graph")
 	case !r.retype && !old.typ.Accepts(new.typ):
 		return refuse(fmt.Sprintf("its type is %v, not %v", new.typ, old.typ))
-	case !slices.Contains(r.g.outputs, old):
-	case slices.Contains(r.g.inputs, old):
+	case !old.IsOutput():
+	case old.IsInput():
 		return refuse("that is a graph input and a graph output")
-	case slices.Contains(r.g.inputs, new):
+	case new.IsInput():
 		return refuse("a graph input cannot be a graph output under another name")
-	case slices.Contains(r.g.outputs, new):
+	case new.IsOutput():
 		return refuse("it is a graph output of its own")
 	}
 	return nil
@@ -152,17 +154,29 @@ func (r *Rewriter) Replace(old, new *Value) error {
 		u.Node.inputs[u.Index] = new
 		new.uses = append(new.uses, u)
 	}
-	if slices.Contains(r.g.outputs, old) {
-		for i, v := range r.g.outputs {
-			if v == old {
-				r.g.outputs[i] = new
-			}
-		}
+	if old.IsOutput() {
+		r.replaceOutput(old, new)
 		r.swapNames(old, new)
 	}
 	r.loose = append(r.loose, old)
 	r.edits++
 	return nil
+}
+
+// replaceOutput lets new be the graph outputs that old is.
+func (r *Rewriter) replaceOutput(old, new *Value) {
+	if r.outputs == nil {
+		r.outputs = make(map[*Value][]int, len(r.g.outputs))
+		for i, v := range r.g.outputs {
+			r.outputs[v] = append(r.outputs[v], i)
+		}
+	}
+	for _, i := range r.outputs[old] {
+		r.g.outputs[i] = new
+	}
+	r.outputs[new] = append(r.outputs[new], r.outputs[old]...)
+	delete(r.outputs, old)
+	new.outs, old.outs = new.outs+old.outs, 0
 }
 
 func (r *Rewriter) swapNames(v, w *Value) {
@@ -176,7 +190,7 @@ func (r *Rewriter) Become(old, new *Value) error {
 	if err := r.Replace(old, new); err != nil {
 		return err
 	}
-	if old != new && !slices.Contains(r.g.outputs, new) && !slices.Contains(r.g.inputs, new) {
+	if old != new && !new.IsOutput() && !new.IsInput() {
 		r.swapNames(old, new)
 	}
 	return nil
@@ -250,7 +264,7 @@ func (r *Rewriter) DropOutput(n *Node, i int) error {
 	if v == nil {
 		return nil
 	}
-	if len(v.uses) > 0 || slices.Contains(r.g.outputs, v) {
+	if len(v.uses) > 0 || v.IsOutput() {
 		return &Error{Node: n.Name, Op: n.OpName(), Err: fmt.Errorf("output %d is used", i)}
 	}
 	least, _ := Arity(n.Op.Def().Outs)
@@ -274,7 +288,7 @@ func (r *Rewriter) Prune() {
 		v := r.loose[len(r.loose)-1]
 		r.loose = r.loose[:len(r.loose)-1]
 		switch {
-		case v == nil || !r.g.owns(v) || len(v.uses) > 0 || slices.Contains(r.g.outputs, v):
+		case v == nil || !r.g.owns(v) || len(v.uses) > 0 || v.IsOutput():
 		case v.konst != nil:
 			r.drop(v)
 		case v.def != nil && r.isDead(v.def):

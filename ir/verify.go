@@ -57,7 +57,7 @@ func (c *verifier) checkValues() {
 			c.value(v, "%w", err)
 		}
 		sources := 0
-		for _, is := range []bool{v.konst != nil, v.def != nil, slices.Contains(c.g.inputs, v)} {
+		for _, is := range []bool{v.konst != nil, v.def != nil, v.input} {
 			if is {
 				sources++
 			}
@@ -169,16 +169,32 @@ func (c *verifier) checkLinks() {
 }
 
 func (c *verifier) checkEnds() {
+	seen := map[*Value]int{}
 	for i, v := range c.g.inputs {
 		if v == nil || !c.g.owns(v) {
 			c.problems = append(c.problems, fmt.Errorf("ir: graph %q: input %d is not a value of the graph", c.g.Name, i))
-		} else if slices.Contains(c.g.inputs[:i], v) {
+		} else if !v.input {
+			c.value(v, "does not know that it is a graph input")
+		} else if seen[v]++; seen[v] > 1 {
 			c.value(v, "is a graph input twice")
 		}
 	}
+	for _, v := range c.g.values {
+		if v != nil && v.input && seen[v] == 0 {
+			c.value(v, "is said to be a graph input and is none")
+		}
+	}
+	clear(seen)
 	for i, v := range c.g.outputs {
 		if v == nil || !c.g.owns(v) {
 			c.problems = append(c.problems, fmt.Errorf("ir: graph %q: output %d is not a value of the graph", c.g.Name, i))
+		} else {
+			seen[v]++
+		}
+	}
+	for _, v := range c.g.values {
+		if v != nil && v.outs != seen[v] {
+			c.value(v, "is %d of the graph's outputs and said to be %d", seen[v], v.outs)
 		}
 	}
 }

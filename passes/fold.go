@@ -142,7 +142,7 @@ func (c *Context) evaluate(n *ir.Node, in []*tensor.Tensor, bytes int) ([]*tenso
 
 // needed reports whether anything reads v; a graph output always is.
 func needed(n *ir.Node, v *ir.Value) bool {
-	return len(v.Uses()) > 0 || slices.Contains(n.Graph().Outputs(), v)
+	return len(v.Uses()) > 0 || v.IsOutput()
 }
 
 // fits reports whether a value of the type takes at most limit bytes, as far as is known.

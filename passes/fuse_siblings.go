@@ -58,7 +58,7 @@ func joins(c *Context, n, m *ir.Node) bool {
 		return false
 	case a.Epilogue != b.Epilogue:
 		c.miss("the activations differ")
-	case slices.Contains(c.Graph.Outputs(), m.Out(0)):
+	case m.Out(0).IsOutput():
 		c.miss("a graph output")
 	case slices.ContainsFunc(m.Out(0).Uses(), func(u ir.Use) bool { return isOp[*ops.Concat](u.Node) }):
 		c.miss("a Concat has it computed in place")

@@ -17,7 +17,7 @@ func ForInference(ctx context.Context, g *ir.Graph) error {
 
 // onlyUse is the node that alone reads v, nil where there are more or v is a graph output.
 func onlyUse(g *ir.Graph, v *ir.Value) *ir.Node {
-	if v == nil || len(v.Uses()) != 1 || slices.Contains(g.Outputs(), v) {
+	if v == nil || len(v.Uses()) != 1 || v.IsOutput() {
 		return nil
 	}
 	return v.Uses()[0].Node

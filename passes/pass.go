@@ -73,7 +73,7 @@ func (c *Context) alone(n *ir.Node, v *ir.Value) bool {
 	switch {
 	case inner(n, v):
 		return true
-	case slices.Contains(c.Graph.Outputs(), v):
+	case v.IsOutput():
 		c.miss("what it reads is a graph output")
 	default:
 		c.miss("what it reads is read elsewhere too")

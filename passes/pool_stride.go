@@ -149,7 +149,7 @@ func (m *maxPool) applyMoved(moved *movedStride, s samples) error {
 		if err := m.context.Graph.RenameNode(n, names[i][0]); err != nil {
 			return err
 		}
-		if m.context.Graph.Value(names[i][1]) == nil && !slices.Contains(m.context.Graph.Outputs(), x) {
+		if m.context.Graph.Value(names[i][1]) == nil && !x.IsOutput() {
 			if err := m.context.Graph.Rename(x, names[i][1]); err != nil {
 				return err
 			}

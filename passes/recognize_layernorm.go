@@ -88,7 +88,7 @@ func normalized(n *ir.Node) (x *ir.Value, axes int, epsilon float64) {
 		return nil, 0, 0
 	}
 	square := source(v, 0)
-	if square == nil || !isSquareOf(square, centered) || slices.Contains(n.Graph().Outputs(), centered) {
+	if square == nil || !isSquareOf(square, centered) || centered.IsOutput() {
 		return nil, 0, 0
 	}
 	for _, use := range centered.Uses() {

@@ -33,7 +33,7 @@ func replacements(g *ir.Graph, asked map[string]string) ([]replacement, error) {
 		}
 		v := g.Inputs()[in]
 		err := replaces(order, out, v)
-		if slices.Contains(g.Outputs(), v) {
+		if v.IsOutput() {
 			err = errors.New("the input is an output, too")
 		}
 		if taken[v] {

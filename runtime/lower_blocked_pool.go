@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"slices"
-
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
@@ -40,7 +38,7 @@ func (p *plan) convPool(n *ir.Node, k convKernel, x int) (done bool, err error) 
 // onlyPool is the MaxPool that reads v, which nothing else does; nil if there is none that can have the blocked layout.
 func (p *plan) onlyPool(v *ir.Value) (*ir.Node, *ops.MaxPool) {
 	uses := v.Uses()
-	if len(uses) != 1 || slices.Contains(p.graph.Outputs(), v) {
+	if len(uses) != 1 || v.IsOutput() {
 		return nil, nil
 	}
 	n := uses[0].Node

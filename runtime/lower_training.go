@@ -42,7 +42,7 @@ func (p *plan) lowerTraining(n *ir.Node) (done bool, err error) {
 // onlyReader is the node of p's graph that alone reads v, which is no output; nil if there is none.
 func (p *plan) onlyReader(v *ir.Value) *ir.Node {
 	uses := v.Uses()
-	if len(uses) != 1 || slices.Contains(p.graph.Outputs(), v) || uses[0].Node.Graph() != p.graph || !p.static(uses[0].Node) {
+	if len(uses) != 1 || v.IsOutput() || uses[0].Node.Graph() != p.graph || !p.static(uses[0].Node) {
 		return nil
 	}
 	return uses[0].Node

@@ -86,7 +86,7 @@ func (a *adapter) set(n *ir.Node, op ir.Op, inputs []*ir.Value) error {
 // constant puts t in the place of inputs[i], a constant, which keeps its name unless others read it too.
 func (a *adapter) constant(inputs []*ir.Value, i int, t *tensor.Tensor) error {
 	v := inputs[i]
-	if len(v.Uses()) == 1 && !slices.Contains(a.g.Outputs(), v) {
+	if len(v.Uses()) == 1 && !v.IsOutput() {
 		return a.rw.SetConst(v, t)
 	}
 	inputs[i] = a.rw.Const(v.Name(), t)

@@ -41,7 +41,7 @@ func Drop(g *ir.Graph, nodes []string, seed uint64) ([]string, error) {
 func (a *adapter) bypass(n *ir.Node) error {
 	out := n.Out(0)
 	for i, v := range n.Outputs() {
-		if i > 0 && v != nil && (len(v.Uses()) > 0 || slices.Contains(a.g.Outputs(), v)) {
+		if i > 0 && v != nil && (len(v.Uses()) > 0 || v.IsOutput()) {
 			return fmt.Errorf("its output %q is read as well", v.Name())
 		}
 	}

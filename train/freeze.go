@@ -29,7 +29,7 @@ func FrozenUpTo(g *ir.Graph, node string) (frozen map[*ir.Node]bool, boundary []
 		if v.Const() != nil || v.Def() != nil && !frozen[v.Def()] {
 			continue
 		}
-		if slices.Contains(g.Outputs(), v) || slices.ContainsFunc(v.Uses(), func(u ir.Use) bool { return !frozen[u.Node] }) {
+		if v.IsOutput() || slices.ContainsFunc(v.Uses(), func(u ir.Use) bool { return !frozen[u.Node] }) {
 			boundary = append(boundary, v)
 		}
 	}

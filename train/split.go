@@ -16,7 +16,7 @@ func SplitAt(g *ir.Graph, at *ir.Value) (front, back *ir.Graph, err error) {
 		return nil, nil, fmt.Errorf("train: where to part graph %q is not a value of it", g.Name)
 	case at.Def() == nil:
 		return nil, nil, fmt.Errorf("train: value %q: no node computes it, there is nothing in front of it", at.Name())
-	case slices.Contains(g.Outputs(), at):
+	case at.IsOutput():
 		return nil, nil, fmt.Errorf("train: value %q: is an output of the graph, there is nothing behind it", at.Name())
 	}
 	cut := g.Clone()
