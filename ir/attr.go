@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -51,7 +52,19 @@ type attrField struct {
 	since              int
 }
 
+// knownFields is attrFields of types, kept: every operator has one type and many nodes.
+var knownFields sync.Map
+
 func attrFields(t reflect.Type) []attrField {
+	if known, ok := knownFields.Load(t); ok {
+		return known.([]attrField)
+	}
+	fields := readFields(t)
+	knownFields.Store(t, fields)
+	return fields
+}
+
+func readFields(t reflect.Type) []attrField {
 	var fields []attrField
 	for _, sf := range reflect.VisibleFields(t) { // those of embedded structs included
 		tag, ok := sf.Tag.Lookup("attr")

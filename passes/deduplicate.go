@@ -2,6 +2,7 @@ package passes
 
 import (
 	"bytes"
+	"hash/maphash"
 	"reflect"
 	"slices"
 
@@ -16,26 +17,58 @@ const maxCompared = 1 << 12
 // compared whole, small constants by their content.
 func Deduplicate(c *Context) error {
 	type bucket struct { // what equal nodes have in common, and others may
-		def  *ir.Def
-		data *ir.Value // input 0 unless it is constant
+		def      *ir.Def
+		operands uint64
 	}
-	first := map[bucket][]*ir.Node{}
+	first, seed := map[bucket][]*ir.Node{}, maphash.MakeSeed()
 	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		for range ir.Bodies(n.Op) { // they would have to be compared as graphs
 			return nil
 		}
-		b := bucket{def: n.Op.Def()}
-		if x := n.In(0); x != nil && x.Const() == nil {
-			b.data = x
-		}
+		b := bucket{n.Op.Def(), hashOperands(seed, n)}
 		for _, m := range first[b] {
 			if !rw.Removed(m) && sameNode(m, n) {
 				return mergeInto(c, rw, m, n)
 			}
 		}
-		first[b] = append(first[b], n)
+		if len(first[b]) < maxAlike {
+			first[b] = append(first[b], n)
+		}
 		return nil
 	})
+}
+
+// maxAlike bounds the nodes with the same operands and other attributes that a node is compared with.
+const maxAlike = 64
+
+// hashOperands is the same for operands that are the same.
+func hashOperands(seed maphash.Seed, n *ir.Node) uint64 {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	for _, v := range n.Inputs() {
+		switch {
+		case v == nil:
+			h.WriteByte(0)
+		case byContent(v):
+			h.WriteByte(1)
+			h.Write(v.Const().Bytes())
+		default:
+			maphash.WriteComparable(&h, v.ID())
+		}
+	}
+	return h.Sum64()
+}
+
+// byContent reports whether a constant is compared by its content.
+func byContent(v *ir.Value) bool {
+	t := v.Const()
+	switch {
+	case t == nil:
+		return false
+	case t.DType() == tensor.String:
+		return t.Len()*16 <= maxCompared
+	}
+	return len(t.Bytes()) <= maxCompared
 }
 
 // mergeInto lets m's outputs take the place of n's, which are the same.
@@ -74,7 +107,7 @@ func sameValue(v, w *ir.Value) bool {
 	if v == w {
 		return true
 	}
-	if v == nil || w == nil || v.Const() == nil || w.Const() == nil {
+	if v == nil || w == nil || !byContent(v) || !byContent(w) {
 		return false
 	}
 	a, b := v.Const(), w.Const()
@@ -82,7 +115,7 @@ func sameValue(v, w *ir.Value) bool {
 		return false
 	}
 	if a.DType() == tensor.String {
-		return a.Len()*16 <= maxCompared && slices.Equal(tensor.Data[string](a), tensor.Data[string](b))
+		return slices.Equal(tensor.Data[string](a), tensor.Data[string](b))
 	}
-	return len(a.Bytes()) <= maxCompared && bytes.Equal(a.Bytes(), b.Bytes())
+	return bytes.Equal(a.Bytes(), b.Bytes())
 }

@@ -10,8 +10,7 @@ import (
 // FusedLinear, which takes on what follows.
 func LinearFromMatMul(c *Context) error {
 	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
-		op := ir.New[ops.FusedLinear]()
-		inputs := []*ir.Value{n.In(0), n.In(1)}
+		transB, inputs := false, []*ir.Value{n.In(0), n.In(1)}
 		switch product := n.Op.(type) {
 		case *ops.MatMul:
 		case *ops.Gemm:
@@ -19,7 +18,7 @@ func LinearFromMatMul(c *Context) error {
 				c.miss("a Gemm with transA, alpha or beta")
 				return nil
 			}
-			op.TransB = product.TransB
+			transB = product.TransB
 			if n.In(2) != nil {
 				bias := linearBias(rw, n)
 				if bias == nil {
@@ -36,6 +35,8 @@ func LinearFromMatMul(c *Context) error {
 			c.miss("the second operand is no constant float32 matrix, or the rank of the first one is below 2 or not known")
 			return nil
 		}
+		op := ir.New[ops.FusedLinear]()
+		op.TransB = transB
 		return rw.SetNode(n, op, inputs...)
 	})
 }

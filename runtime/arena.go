@@ -112,14 +112,21 @@ func (p *plan) liveness() {
 	}
 }
 
+// maxBySize bounds the slots for which packArena compares each with each.
+const maxBySize = 1 << 13
+
 // packArena gives planned slots that live at the same time disjoint places, and returns the arena's size: largest first,
-// each at the lowest offset that is free throughout its life (Pisarchyk and Lee, 2020, "greedy by size").
+// each at the lowest offset that is free throughout its life (Pisarchyk and Lee, 2020, "greedy by size"). Very many get
+// theirs in the order of time.
 func packArena(slots []slot) int {
 	var order []int
 	for id, s := range slots {
 		if s.kind == planned && s.size > 0 {
 			order = append(order, id)
 		}
+	}
+	if len(order) > maxBySize {
+		return packByTime(slots, order)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return slots[b].size - slots[a].size })
 	arena := 0

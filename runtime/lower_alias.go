@@ -17,11 +17,11 @@ func (p *plan) alias(n *ir.Node) bool {
 		return false
 	}
 	in, out := n.In(0), n.Out(0)
-	root, _ := p.place(in.ID())
+	root, at := p.place(in.ID())
 	if kind := p.slots[root].kind; kind != planned && kind != constant {
 		return false
 	}
 	s := &p.slots[out.ID()]
-	s.kind, s.alias = aliased, in.ID()
+	s.kind, s.alias, s.delta = aliased, root, at // not behind each other: chains are walked
 	return true
 }

@@ -22,7 +22,18 @@ func TestPackArena(t *testing.T) {
 			}
 			sum += align(slots[i].size)
 		}
-		arena := packArena(slots)
+		arena := 0
+		if rapid.Bool().Draw(t, "by time") {
+			var order []int
+			for id, s := range slots {
+				if s.size > 0 {
+					order = append(order, id)
+				}
+			}
+			arena = packByTime(slots, order)
+		} else {
+			arena = packArena(slots)
+		}
 		require.LessOrEqual(t, arena, sum)
 		for i, a := range slots {
 			require.Zero(t, a.offset%tensor.Align)
