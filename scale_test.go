@@ -2,7 +2,6 @@ package onnxrun_test
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	goruntime "runtime"
 	"testing"
@@ -202,64 +201,54 @@ var convScales = map[string]func(b *growing, n int) []*ir.Value{
 	},
 }
 
-// time of all that a graph goes through.
-func roadTime(t *testing.T, n int, conv bool, build func(b *growing, n int) []*ir.Value, verbose bool) time.Duration {
-	b := newGrowing(t, 4)
-	if conv {
-		b = newGrowing(t, 1, 1, 2, 2)
-	}
+// road is what a graph goes through, and the time of the processor that it took.
+func road(t *testing.T, n int, build func(b *growing, n int) []*ir.Value, shape ...int) time.Duration {
+	b := newGrowing(t, shape...)
 	b.g.SetOutputs(build(b, n)...)
-	var file bytes.Buffer
+	x := tensor.New(tensor.Float32, shape...)
 	goruntime.GC()
-	start := time.Now()
-	last := start
-	lap := func(what string) {
-		if verbose {
-			fmt.Printf("   %s %v", what, time.Since(last).Round(time.Millisecond))
-		}
-		last = time.Now()
-	}
+	start := processorTime(t)
+	var file bytes.Buffer
 	require.NoError(t, exporter.Write(&file, b.g, exporter.Options{}))
-	lap("export")
 	g, err := importer.Read(&file)
 	require.NoError(t, err)
-	lap("import")
+	require.Equal(t, len(b.g.Nodes()), len(g.Nodes()))
 	s, err := runtime.Compile(t.Context(), g, runtime.Options{Threads: 1})
 	require.NoError(t, err)
 	defer s.Close()
-	lap("compile")
-	x := tensor.New(tensor.Float32, b.x.Type().Shape[0].N)
-	if conv {
-		x = tensor.New(tensor.Float32, 1, 1, 2, 2)
-	}
-	out := make([]*tensor.Tensor, len(s.Outputs()))
-	require.NoError(t, s.RunInto(t.Context(), []*tensor.Tensor{x}, out))
-	lap("plan+run")
-	require.NoError(t, s.RunInto(t.Context(), []*tensor.Tensor{x}, out))
-	lap("run")
-	if verbose {
-		fmt.Println()
-	}
-	return time.Since(start)
+	out, err := s.Run(t.Context(), x)
+	require.NoError(t, err)
+	require.Len(t, out, len(b.g.Outputs()))
+	return processorTime(t) - start
 }
 
-func TestScaleProbe(t *testing.T) {
-	n := 20000
-	fmt.Sscan(os.Getenv("N"), &n)
-	for name, f := range scales {
-		if only := os.Getenv("ONLY"); only != "" && only != name {
-			continue
-		}
-		fmt.Println(name)
-		roadTime(t, n/4, false, f, true)
-		roadTime(t, n, false, f, true)
+// Four times as many nodes take about four times as long, whatever the form of the graph: with anything that looks at all
+// for each they would take near sixteen times as long. ONNXRUN_LONG=1 takes ten times as many.
+func TestLargeGraphsTakeLinearTime(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes half a minute")
 	}
-	for name, f := range convScales {
-		if only := os.Getenv("ONLY"); only != "" && only != name {
-			continue
+	few := 2500
+	if os.Getenv("ONNXRUN_LONG") != "" {
+		few = 25000
+	}
+	const most = 9 // times as long; the memory of larger graphs is slower
+	for _, form := range []struct {
+		forms map[string]func(b *growing, n int) []*ir.Value
+		shape []int
+	}{{scales, []int{4}}, {convScales, []int{1, 1, 2, 2}}} {
+		for name, build := range form.forms {
+			t.Run(name, func(t *testing.T) {
+				var ratio float64
+				for range 3 { // the collector of garbage works when it will
+					short, long := road(t, few, build, form.shape...), road(t, 4*few, build, form.shape...)
+					t.Logf("%d nodes %v, %d nodes %v", few, short, 4*few, long)
+					if ratio = float64(long) / float64(short); ratio < most {
+						return
+					}
+				}
+				t.Errorf("four times as many nodes take %.1f times as long", ratio)
+			})
 		}
-		fmt.Println(name)
-		roadTime(t, n/4, true, f, true)
-		roadTime(t, n, true, f, true)
 	}
 }

@@ -82,10 +82,25 @@ func checkType(t Type) error {
 	return nil
 }
 
-type binding map[string]tensor.DType
+// binding is the element types of type variables, of which there are few.
+type binding []bindingOf
+
+type bindingOf struct {
+	name string
+	dt   tensor.DType
+}
+
+func (b binding) find(name string) (tensor.DType, bool) {
+	for _, e := range b {
+		if e.name == name {
+			return e.dt, true
+		}
+	}
+	return tensor.Undefined, false
+}
 
 func (b binding) lookup(name string) tensor.DType {
-	if dt, ok := b[name]; ok {
+	if dt, ok := b.find(name); ok {
 		return dt
 	}
 	dt, _ := tensor.ParseDType(name)
@@ -97,7 +112,7 @@ func bindInputs(def *Def, inputs []*Value) (binding, error) {
 	if least, most := Arity(def.Ins); len(inputs) < least || len(inputs) > most {
 		return nil, fmt.Errorf("has %d inputs, expects %s", len(inputs), span(least, most))
 	}
-	bound := binding{}
+	var bound binding
 	for i, v := range inputs {
 		p := ParamAt(def.Ins, i)
 		if v == nil {
@@ -119,10 +134,13 @@ func bindInputs(def *Def, inputs []*Value) (binding, error) {
 		if !isVar || p.Kind == VariadicAny {
 			continue
 		}
-		if was, ok := bound[p.Type]; ok && was != dt {
+		was, ok := bound.find(p.Type)
+		if ok && was != dt {
 			return nil, fmt.Errorf("input %d (%s): element type %s differs from %s of the inputs before it", i, p.Name, dt, was)
 		}
-		bound[p.Type] = dt
+		if !ok {
+			bound = append(bound, bindingOf{p.Type, dt})
+		}
 	}
 	return bound, nil
 }

@@ -39,10 +39,12 @@ func (p *plan) lowerTraining(n *ir.Node) (done bool, err error) {
 	return false, nil
 }
 
-// onlyReader is the node of p's graph that alone reads v, which is no output; nil if there is none.
+// onlyReader is the node of p's graph that alone reads v, which is no output; nil if there is none, or if it has more inputs
+// than any that another node's work could go with: each of them may be asked for it.
 func (p *plan) onlyReader(v *ir.Value) *ir.Node {
+	const most = 16
 	uses := v.Uses()
-	if len(uses) != 1 || v.IsOutput() || uses[0].Node.Graph() != p.graph || !p.static(uses[0].Node) {
+	if len(uses) != 1 || len(uses[0].Node.Inputs()) > most || v.IsOutput() || uses[0].Node.Graph() != p.graph || !p.static(uses[0].Node) {
 		return nil
 	}
 	return uses[0].Node
