@@ -88,7 +88,11 @@ func (im *importer) model(p *onnxpb.ModelProto) (*ir.Graph, error) {
 	g.Origin = ir.Origin{
 		Producer: p.ProducerName, ProducerVersion: p.ProducerVersion, Domain: p.Domain, Version: int(p.ModelVersion), GraphDoc: p.Graph.DocString,
 	}
-	im.graph(newScope(g, opsets), p.Graph, nil)
+	values := len(p.Graph.Input) + len(p.Graph.Initializer) + len(p.Graph.Node)
+	g.Reserve(values, len(p.Graph.Node))
+	s := newScope(g, opsets)
+	s.values, s.names = make(map[string]*ir.Value, values), make(map[*ir.Value]int, values)
+	im.graph(s, p.Graph, nil)
 	if len(im.problems) > 0 {
 		return nil, nil
 	}

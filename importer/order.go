@@ -22,7 +22,8 @@ func (im *importer) nodes(s *scope, nodes []*onnxpb.NodeProto) {
 // sortNodes returns the nodes in an order in which each stands behind those it reads from, keeping the file's order
 // where that is one, and the nodes for which there is none: on a cycle, behind one, or with an input that nobody makes.
 func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeProto) {
-	known := map[string]bool{"": true}
+	known := make(map[string]bool, len(s.values)+len(nodes))
+	known[""] = true
 	for name := range s.values {
 		known[name] = true
 	}

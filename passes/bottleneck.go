@@ -114,6 +114,9 @@ func (b *bottleneck) forms(l *factorized) []string {
 // apply fits what was chosen, layer after layer, and puts it in place.
 func (b *bottleneck) apply() error {
 	for i, bl := range b.layers {
+		if err := b.stopped(); err != nil {
+			return err
+		}
 		if bl.chosen == nil {
 			b.rewrites = append(b.rewrites, bl.left())
 			b.miss(bl.skipped)

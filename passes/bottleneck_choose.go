@@ -20,6 +20,9 @@ func (b *bottleneck) choose() error {
 	}
 	times := map[string]time.Duration{}
 	for i, bl := range b.layers {
+		if err := b.stopped(); err != nil {
+			return err
+		}
 		if bl.layer == nil {
 			continue
 		}
@@ -140,6 +143,9 @@ func (b *bottleneck) faster(bl *bottleneckLayer, options []option, times map[str
 		return "", err
 	}
 	for _, o := range options {
+		if err := b.stopped(); err != nil {
+			return "", err
+		}
 		if o.time, err = b.cost(l, &o.candidate, times); err != nil {
 			return "", err
 		}

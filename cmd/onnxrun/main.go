@@ -14,7 +14,9 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -54,6 +56,7 @@ type app struct {
 	kernels  string
 	strict   bool
 	tune     bool
+	keeps    atomic.Bool // the command has something to keep when it is stopped, and is waited for
 }
 
 // options is how models are run.
@@ -77,25 +80,18 @@ func longFlags(args []string) []string {
 }
 
 // execute runs the command line and returns the exit code.
-func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) (code int) {
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a model's file may be truncated while it is mapped
+func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	results := &results{to: out, end: cancel}
 	text, notes := plain.NewWriter(results), plain.NewWriter(errOut)
-	defer func() {
-		if v := recover(); v != nil {
-			plain.Fprintf(notes, "onnxrun: internal fault: %v\n", v)
-			code = exitBad
-		}
-	}()
 	a := &app{in: in, out: text, err: notes, data: results, terminal: errOut}
 	root := a.rootCommand()
 	root.SetArgs(longFlags(args))
 	root.SetIn(in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	err := root.ExecuteContext(ctx)
+	err := a.run(ctx, root)
 	text.Flush()
 	switch {
 	case isClosedPipe(results.err):
@@ -106,6 +102,8 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return exitDone
 	case errors.Is(err, errNo):
 		return exitNo
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		err = errStopped
 	}
 	io.WriteString(notes, "onnxrun: "+strings.TrimPrefix(plain.Message(err), "onnxrun: ")+"\n")
 	notes.Flush()
@@ -145,6 +143,45 @@ func (a *app) standardInput(who string) (io.Reader, error) {
 	}
 	a.taken = who
 	return a.in, nil
+}
+
+// errStopped is what a command ends with that has been interrupted.
+var errStopped = errors.New("stopped")
+
+// patience is how long a command that has been interrupted may go on to end by itself: what cannot be interrupted, such as a
+// factorization, is left where it is. Files are written whole or not at all, whenever that happens.
+const patience = 70 * time.Millisecond
+
+// run executes the command; soon after ctx has ended it is at an end, unless it has something to keep.
+func (a *app) run(ctx context.Context, root *cobra.Command) error {
+	done := make(chan error, 1)
+	go func() { done <- a.guarded(ctx, root) }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	late := time.After(patience)
+	if a.keeps.Load() {
+		late = nil
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-late:
+		return ctx.Err()
+	}
+}
+
+// guarded executes the command, and makes an error of a panic.
+func (a *app) guarded(ctx context.Context, root *cobra.Command) (err error) {
+	debug.SetPanicOnFault(true) // a model's file may be truncated while it is mapped
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("internal fault: %v", v)
+		}
+	}()
+	return root.ExecuteContext(ctx)
 }
 
 func (a *app) rootCommand() *cobra.Command {

@@ -63,6 +63,7 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	}
 	j := &journal{a: a, f: f}
 	j.watch(&opts)
+	a.keeps.Store(true)
 	taught, err := onnxrun.Teach(cmd.Context(), g, data, opts)
 	failed := j.end()
 	if err != nil {
