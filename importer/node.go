@@ -72,9 +72,15 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	if err != nil {
 		return err
 	}
+	if err := ir.Missing(def, inputs); err != nil {
+		return err
+	}
 	attrs, captured, err := im.attributes(s, p, inputs)
 	if err != nil {
 		return err
+	}
+	for len(captured) > 0 && ir.ParamAt(def.Ins, len(inputs)).Kind != ir.VariadicAny { // optional ones that are left out
+		inputs = append(inputs, nil)
 	}
 	name := nodeName(s, p)
 	l := ir.NewLegacy(s.g, opset, name, attrs, append(inputs, captured...), len(p.Output))
@@ -96,7 +102,7 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 			names[i] = s.g.FreshName(s.prefix + out)
 		}
 	}
-	for len(names) > 0 && names[len(names)-1] == "" {
+	for len(names) > 0 && names[len(names)-1] == "" && ir.ParamAt(def.Outs, len(names)-1).Kind <= ir.Optional { // else they count
 		names = names[:len(names)-1]
 	}
 	n, err := s.g.Append(name, op, l.Inputs, names)

@@ -86,6 +86,6 @@ func TestLegacy(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, vs, got)
 	_, err = l.Emit(New[tRelu]())
-	require.EqualError(t, err, `node "old/Relu_1" (Relu): has 0 inputs, expects 1`)
+	require.EqualError(t, err, `node "old/Relu_1" (Relu): has 0 inputs, expects 1: input 0 (X) is missing`)
 	require.NoError(t, Verify(g))
 }

@@ -55,7 +55,8 @@ func (c *EvalCtx) Steps(n, work int, f func(from, to int)) {
 	}
 }
 
-// Evaluate runs the operator's reference: every evaluation goes through it or a reference that does.
+// Evaluate computes c.Out by the operator's reference; every evaluation goes through it. What has no elements is not computed,
+// however large the other dimensions, and what is more than Host.Memory fails before it begins.
 func (c *EvalCtx) Evaluate() (err error) {
 	defer func() {
 		switch v := recover().(type) {
@@ -66,7 +67,7 @@ func (c *EvalCtx) Evaluate() (err error) {
 			panic(v)
 		}
 	}()
-	return c.Op.Def().Eval(c)
+	return c.evaluate()
 }
 
 // Hold counts bytes that the evaluation keeps beside its outputs; fewer, where negative.

@@ -86,7 +86,7 @@ func Arity(params []Param) (least, most int) {
 		case Variadic:
 			return i + 1, maxVariadic
 		case VariadicAny:
-			return i, maxVariadic
+			return least, maxVariadic
 		}
 	}
 	return least, most
@@ -179,13 +179,17 @@ type EvalCtx struct {
 	Out  []*tensor.Tensor
 	Host Host
 
-	spent int // work since the last look at the context
+	spent int  // work since the last look at the context
+	taken *int // bytes of Host.Memory, by this evaluation and those that it is part of
 }
 
 // Host is what an evaluation needs of who runs it.
 type Host struct {
 	// Alloc returns a zeroed tensor for output o. nil stands for tensor.New.
 	Alloc func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error)
+	// Memory bounds the bytes that an evaluation may take for its outputs and on the way to them; 0 stands for
+	// DefaultMemory.
+	Memory int
 	// Run runs a body with all its inputs.
 	Run func(ctx context.Context, body *Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error)
 	// Hold counts bytes that are kept beside the outputs, fewer where negative, and fails where they are too many. nil counts
@@ -214,6 +218,9 @@ func (c *EvalCtx) Wants(o int) bool { return c.Node == nil || c.Node.Out(o) != n
 func (c *EvalCtx) Output(o int, dt tensor.DType, shape ...int) (*tensor.Tensor, error) {
 	n, err := tensor.Count(dt, shape)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.Take(n, max(dt.Size(), 1)); err != nil {
 		return nil, err
 	}
 	if b := c.Host.Budget; b != nil {
@@ -250,16 +257,4 @@ func (c *EvalCtx) RunBody(body *Graph, in []*tensor.Tensor) ([]*tensor.Tensor, e
 		return nil, fmt.Errorf("control flow cannot run here")
 	}
 	return c.Host.Run(c.Ctx, body, in)
-}
-
-// Eval runs a node's reference on tensors, on no arena: for constant folding and tests.
-func Eval(ctx context.Context, n *Node, in []*tensor.Tensor, host Host) (out []*tensor.Tensor, err error) {
-	c := &EvalCtx{Ctx: ctx, Node: n, Op: n.Op, In: in, Host: host}
-	if err := c.Evaluate(); err != nil {
-		return nil, &Error{Node: n.Name, Op: n.OpName(), Err: err}
-	}
-	for len(c.Out) < len(n.outputs) {
-		c.Out = append(c.Out, nil)
-	}
-	return c.Out[:len(n.outputs)], nil
 }

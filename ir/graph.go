@@ -140,21 +140,41 @@ func (g *Graph) SetMeta(key, value string) {
 // Name is unique in the graph.
 func (v *Value) Name() string { return v.name }
 
-// Type is the inferred type.
-func (v *Value) Type() Type { return v.typ }
+// Type is the inferred type. An absent value, nil, has the type that says nothing; nor has it a constant, known elements or a node.
+func (v *Value) Type() Type {
+	if v == nil {
+		return Type{}
+	}
+	return v.typ
+}
 
 // ID is dense: from 0 up to the graph's NumValues.
 func (v *Value) ID() int { return v.id }
 
 // Const is the tensor that a constant holds, else nil.
-func (v *Value) Const() *tensor.Tensor { return v.konst }
+func (v *Value) Const() *tensor.Tensor {
+	if v == nil {
+		return nil
+	}
+	return v.konst
+}
 
 // Dims is the elements of an integer value of at most one dimension, as far as they are known: a constant's numbers, or
 // what Shape and the arithmetic on its result give. nil when unknown.
-func (v *Value) Dims() []Dim { return v.dims }
+func (v *Value) Dims() []Dim {
+	if v == nil {
+		return nil
+	}
+	return v.dims
+}
 
 // Def is the node that computes the value; nil for graph inputs and constants.
-func (v *Value) Def() *Node { return v.def }
+func (v *Value) Def() *Node {
+	if v == nil {
+		return nil
+	}
+	return v.def
+}
 
 // DefIndex is the number of the output of Def that the value is.
 func (v *Value) DefIndex() int { return v.index }

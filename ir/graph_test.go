@@ -19,14 +19,14 @@ func TestAppendRefusesAndLeavesTheGraphAsItWas(t *testing.T) {
 	b, err := g.AddInput("b", Type{tensor.Bool, nil})
 	require.NoError(t, err)
 	for want, add := range map[string]func() (*Node, error){
-		`node "n" (Relu): has 0 inputs, expects 1`:                 func() (*Node, error) { return g.Append("n", New[tRelu](), nil, []string{"o"}) },
-		`node "n" (Add): has 1 inputs, expects 2 to 3`:             func() (*Node, error) { return g.Append("n", New[tAdd](), []*Value{x, nil}, []string{"o"}) },
-		`node "n" (Add): input 0 (A) is missing`:                   func() (*Node, error) { return g.Append("n", New[tAdd](), []*Value{nil, x}, []string{"o"}) },
-		`node "n" (Split): has 0 outputs, expects at least 1`:      func() (*Node, error) { return g.Append("n", New[tSplit](), []*Value{x}, nil) },
-		`node "n" (Relu): has 2 outputs, expects 1`:                func() (*Node, error) { return g.Append("n", New[tRelu](), []*Value{x}, []string{"o", "p"}) },
-		`node "n" (Relu): output 0: value "z" is defined twice`:    func() (*Node, error) { return g.Append("n", New[tRelu](), []*Value{x}, []string{"z"}) },
-		`node "n" (Split): output 1: value "o" is defined twice`:   func() (*Node, error) { return g.Append("n", New[tSplit](), []*Value{x}, []string{"o", "o"}) },
-		`node "n" (Relu): input 0: value "f" is not of this graph`: func() (*Node, error) { return g.Append("n", New[tRelu](), []*Value{{name: "f"}}, []string{"o"}) },
+		`node "n" (Relu): has 0 inputs, expects 1: input 0 (X) is missing`:     func() (*Node, error) { return g.Append("n", New[tRelu](), nil, []string{"o"}) },
+		`node "n" (Add): has 1 inputs, expects 2 to 3: input 1 (B) is missing`: func() (*Node, error) { return g.Append("n", New[tAdd](), []*Value{x, nil}, []string{"o"}) },
+		`node "n" (Add): input 0 (A) is missing`:                               func() (*Node, error) { return g.Append("n", New[tAdd](), []*Value{nil, x}, []string{"o"}) },
+		`node "n" (Split): has 0 outputs, expects at least 1`:                  func() (*Node, error) { return g.Append("n", New[tSplit](), []*Value{x}, nil) },
+		`node "n" (Relu): has 2 outputs, expects 1`:                            func() (*Node, error) { return g.Append("n", New[tRelu](), []*Value{x}, []string{"o", "p"}) },
+		`node "n" (Relu): output 0: value "z" is defined twice`:                func() (*Node, error) { return g.Append("n", New[tRelu](), []*Value{x}, []string{"z"}) },
+		`node "n" (Split): output 1: value "o" is defined twice`:               func() (*Node, error) { return g.Append("n", New[tSplit](), []*Value{x}, []string{"o", "o"}) },
+		`node "n" (Relu): input 0: value "f" is not of this graph`:             func() (*Node, error) { return g.Append("n", New[tRelu](), []*Value{{name: "f"}}, []string{"o"}) },
 		`node "n" (Add): input 1 (B): element type int64 differs from float32 of the inputs before it`: func() (*Node, error) {
 			return g.Append("n", New[tAdd](), []*Value{x, i}, []string{"o"})
 		},

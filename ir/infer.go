@@ -110,14 +110,20 @@ func (b binding) lookup(name string) tensor.DType {
 // bindInputs finds the element type of each type variable.
 func bindInputs(def *Def, inputs []*Value) (binding, error) {
 	if least, most := Arity(def.Ins); len(inputs) < least || len(inputs) > most {
-		return nil, fmt.Errorf("has %d inputs, expects %s", len(inputs), span(least, most))
+		err := fmt.Errorf("has %d inputs, expects %s", len(inputs), span(least, most))
+		for i := len(inputs); i < least; i++ {
+			if lacks := missing(def.Ins[i], i); lacks != nil {
+				return nil, fmt.Errorf("%w: %w", err, lacks)
+			}
+		}
+		return nil, err
 	}
 	var bound binding
 	for i, v := range inputs {
 		p := ParamAt(def.Ins, i)
 		if v == nil {
-			if p.Kind == Required {
-				return nil, fmt.Errorf("input %d (%s) is missing", i, p.Name)
+			if err := missing(p, i); err != nil {
+				return nil, err
 			}
 			continue
 		}
@@ -143,6 +149,38 @@ func bindInputs(def *Def, inputs []*Value) (binding, error) {
 		}
 	}
 	return bound, nil
+}
+
+// missing says why argument i, of parameter p, cannot be left out.
+func missing(p Param, i int) error {
+	switch p.Kind {
+	case Required:
+		return fmt.Errorf("input %d (%s) is missing", i, p.Name)
+	case Variadic, VariadicAny:
+		return fmt.Errorf("input %d (%s) is missing: of a variadic parameter none can be left out", i, p.Name)
+	}
+	return nil
+}
+
+// Missing finds an input of a node, in whatever form its opset has, that is left out and cannot be. Inputs at the end are
+// not looked at beyond the first: older forms may have fewer. Those of any kind are left to the newest form: a Scan of
+// opset 8 began with one that may be absent.
+func Missing(def *Def, inputs []*Value) error {
+	inputs = trimAbsent(inputs)
+	if least, _ := Arity(def.Ins); len(inputs) == 0 && least > 0 {
+		return missing(def.Ins[0], 0)
+	}
+	for i, v := range inputs {
+		if v != nil || len(def.Ins) == 0 {
+			continue
+		}
+		if p := ParamAt(def.Ins, i); p.Kind != VariadicAny {
+			if err := missing(p, i); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ParamAt is the parameter that argument i is of.

@@ -236,7 +236,7 @@ func TestRewriterRefuses(t *testing.T) {
 	require.EqualError(t, r.Replace(y, other.Value("y")), `ir: value "y" cannot take the place of "y": both must be of the graph`)
 	require.EqualError(t, r.SetNode(y.Def(), New[tShape](), x), `node "a" (Relu): output 0: as Shape its type is int64[2], not float32[N,2]`)
 	require.EqualError(t, r.SetInputs(y.Def(), other.Value("y")), `node "a" (Relu): input 0: value "y" is not of this graph`)
-	require.EqualError(t, r.SetInputs(y.Def()), `node "a" (Relu): has 0 inputs, expects 1`)
+	require.EqualError(t, r.SetInputs(y.Def()), `node "a" (Relu): has 0 inputs, expects 1: input 0 (X) is missing`)
 	_, err := r.Insert(other.Nodes()[0], "new", New[tRelu](), x)
 	require.EqualError(t, err, `ir: node "first" is not in the graph`)
 	_, err = r.InsertN(nil, "new", New[tRelu](), []*Value{x}, "z")

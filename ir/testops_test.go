@@ -127,7 +127,7 @@ var (
 	}
 	allDef = &Def{
 		Name: "All", New: func() Op { return New[tAll]() }, Types: map[string]TypeSet{"V": anyTypes},
-		Ins:   []Param{{Name: "X", Type: "V", Kind: VariadicAny}},
+		Ins:   []Param{{Name: "X", Type: "V", Kind: Optional}, {Name: "W", Type: "V", Kind: Optional}, {Name: "Z", Type: "V", Kind: VariadicAny}},
 		Outs:  []Param{{Name: "Y", Type: "float32", Kind: Variadic}},
 		Infer: func(*InferCtx) error { return nil },
 	}

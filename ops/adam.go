@@ -42,11 +42,13 @@ func evalAdam(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	m, v := u.state(c, 4), u.state(c, 5)
+	m, v, rate, t := u.state(c, 4), u.state(c, 5), u.scalar(c, 2)*float64(a.RateFactor), u.scalar(c, 3)
+	if u.err != nil {
+		return u.err
+	}
 	if u.still {
 		return u.give(c, u.w, m, v)
 	}
-	rate, t := asFloat64(c.In[2])[0]*float64(a.RateFactor), asFloat64(c.In[3])[0]
 	b1, b2, decay := float64(a.Beta1), float64(a.Beta2), float64(a.Decay)
 	unbiased1, unbiased2 := 1-math.Pow(b1, t), 1-math.Pow(b2, t)
 	for i, w := range u.w {

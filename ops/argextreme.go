@@ -2,6 +2,7 @@ package ops
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -102,6 +103,9 @@ func argExtremeOf[T tensor.Real](c *ir.EvalCtx, a ArgExtreme, greatest bool) err
 // eachLine calls f once for every line of elements along axis: its number in row-major order of the other dimensions, its
 // first element, and the distance from one to the next.
 func eachLine(shape []int, axis int, f func(i, start, stride int)) {
+	if slices.Contains(shape, 0) {
+		return
+	}
 	outer, inner := 1, 1
 	for _, n := range shape[:axis] {
 		outer *= n

@@ -74,14 +74,22 @@ func evalBatchNormalization(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	x := asFloat64(c.In[0])
-	scale, bias, mean, variance := asFloat64(c.In[1]), asFloat64(c.In[2]), asFloat64(c.In[3]), asFloat64(c.In[4])
+	s := &scratch{c: c}
+	x := s.wide(c.In[0])
+	scale, bias, mean, variance := s.wide(c.In[1]), s.wide(c.In[2]), s.wide(c.In[3]), s.wide(c.In[4])
+	y := s.floats(len(x))
+	if s.err != nil {
+		return s.err
+	}
 	plane := 1
 	if c.In[0].Rank() > 2 {
 		plane = product(c.In[0].Shape()[2:])
 	}
 	if a.TrainingMode {
-		batchMean, batchVar := channelMoments(x, channels.N, plane)
+		batchMean, batchVar := channelMoments(s, x, channels.N, plane)
+		if s.err != nil {
+			return s.err
+		}
 		if err := a.setRunning(c, 1, mean, batchMean); err != nil {
 			return err
 		}
@@ -90,7 +98,6 @@ func evalBatchNormalization(c *ir.EvalCtx) error {
 		}
 		mean, variance = batchMean, batchVar
 	}
-	y := make([]float64, len(x))
 	for i := range len(x) / max(plane, 1) {
 		c.Spend(plane)
 		ch := i % channels.N
@@ -107,7 +114,10 @@ func (a *BatchNormalization) setRunning(c *ir.EvalCtx, o int, old, batch []float
 	if !c.Wants(o) {
 		return nil
 	}
-	running := make([]float64, len(batch))
+	running, err := ir.Scratch[float64](c, len(batch))
+	if err != nil {
+		return err
+	}
 	for i := range running {
 		if a.Momentum != 0 {
 			running[i] = old[i] * float64(a.Momentum)
@@ -118,9 +128,9 @@ func (a *BatchNormalization) setRunning(c *ir.EvalCtx, o int, old, batch []float
 }
 
 // channelMoments is the mean and the population variance per channel of x, whose planes take turns in channels.
-func channelMoments(x []float64, channels, plane int) (mean, variance []float64) {
-	mean, variance = make([]float64, channels), make([]float64, channels)
-	if len(x) == 0 {
+func channelMoments(s *scratch, x []float64, channels, plane int) (mean, variance []float64) {
+	mean, variance = s.floats(channels), s.floats(channels)
+	if s.err != nil || len(x) == 0 {
 		return mean, variance
 	}
 	count := float64(len(x) / channels)

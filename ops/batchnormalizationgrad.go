@@ -43,17 +43,21 @@ func evalBatchNormalizationGrad(c *ir.EvalCtx) error {
 	if err := checkGradient(shapeOf(c, 0), shapeOf(c, 1)); err != nil {
 		return err
 	}
-	dy, x, scale := asFloat64(c.In[0]), asFloat64(c.In[1]), asFloat64(c.In[2])
+	s := &scratch{c: c}
+	dy, x, scale := s.wide(c.In[0]), s.wide(c.In[1]), s.wide(c.In[2])
 	plane := 1
 	if c.In[1].Rank() > 2 {
 		plane = product(c.In[1].Shape()[2:])
 	}
-	mean, variance := channelMoments(x, channels.N, plane)
-	inverse := make([]float64, channels.N)
+	mean, variance := channelMoments(s, x, channels.N, plane)
+	inverse := s.floats(channels.N)
+	dscale, dbias, dx := s.floats(channels.N), s.floats(channels.N), s.floats(len(x))
+	if s.err != nil {
+		return s.err
+	}
 	for ch, v := range variance {
 		inverse[ch] = 1 / math.Sqrt(v+float64(c.Op.(*BatchNormalizationGrad).Epsilon))
 	}
-	dscale, dbias, dx := make([]float64, channels.N), make([]float64, channels.N), make([]float64, len(x))
 	for i, g := range dy {
 		ch := i / plane % channels.N
 		dbias[ch] += g

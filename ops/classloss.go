@@ -47,9 +47,12 @@ func (l classLoss) eval(c *ir.EvalCtx, p []float64) error {
 	}
 	in := c.In[0].Shape()
 	channels, plane := in[1], product(in[2:])
-	classes, _ := c.In[1].AsInts()
-	weight := asFloat64(c.Input(2))
-	losses, total, weights := make([]float64, len(classes)), 0.0, 0.0
+	s := &scratch{c: c}
+	classes, weight, total, weights := s.ints(c.In[1]), s.wide(c.Input(2)), 0.0, 0.0
+	losses := s.floats(len(classes))
+	if s.err != nil {
+		return s.err
+	}
 	for i, class := range classes {
 		if l.ignore != nil && class == *l.ignore {
 			continue

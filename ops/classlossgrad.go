@@ -52,9 +52,12 @@ func evalClassLossGrad(c *ir.EvalCtx) error {
 		return err
 	}
 	channels, plane := out.Dim(1), product(out.Shape()[2:])
-	classes, _ := c.In[2].AsInts()
-	dl, weight := asFloat64(c.In[0]), asFloat64(c.Input(3))
-	dp, total := make([]float64, out.Len()), 0.0
+	s := &scratch{c: c}
+	classes, total := s.ints(c.In[2]), 0.0
+	dl, weight, dp := s.wide(c.In[0]), s.wide(c.Input(3)), s.floats(out.Len())
+	if s.err != nil {
+		return s.err
+	}
 	weightOf := func(class int) float64 {
 		switch {
 		case a.IgnoreIndex != nil && class == *a.IgnoreIndex:

@@ -38,7 +38,12 @@ var clipScale = &ir.Def{
 		if loss := asFloat64(c.In[0])[0]; math.IsNaN(loss) || math.IsInf(loss, 0) {
 			scale = math.NaN()
 		} else if limit > 0 {
-			if scale = min(1, limit/(norm(c.In[1:])+1e-6)); scale == 0 { // an infinite norm
+			s := &scratch{c: c}
+			scale = min(1, limit/(s.norm(c.In[1:])+1e-6))
+			if s.err != nil {
+				return s.err
+			}
+			if scale == 0 { // an infinite norm
 				scale = math.NaN()
 			}
 		}
@@ -47,10 +52,10 @@ var clipScale = &ir.Def{
 }
 
 // norm is the Euclidean norm of the elements of all tensors.
-func norm(tensors []*tensor.Tensor) float64 {
+func (s *scratch) norm(tensors []*tensor.Tensor) float64 {
 	sum := 0.0
 	for _, t := range tensors {
-		for _, v := range asFloat64(t) {
+		for _, v := range s.wide(t) {
 			sum += v * v
 		}
 	}

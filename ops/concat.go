@@ -110,6 +110,9 @@ func evalConcat(c *ir.EvalCtx) error {
 // same, and so are their element types.
 func copySlab(c *ir.EvalCtx, dst, src *tensor.Tensor, axis, to, from, n int) {
 	outer, inner := 1, 1
+	if n == 0 || src.Len() == 0 {
+		return
+	}
 	for _, d := range src.Shape()[:axis] {
 		outer *= d
 	}

@@ -124,8 +124,17 @@ func convOf[T tensor.Float](c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	convolve(c, tensor.Data[T](y), tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), win, x[0], x[1], w[0], a.Group,
-		func(sum float64) T { return T(sum) })
+	if c.In[0].Len() > 0 { // else sums of nothing
+		s := &scratch{c: c}
+		column, weights := s.floats(w[1], product(win.Kernel)), s.floats(c.In[1].Len())
+		if s.err != nil {
+			return s.err
+		}
+		for i, v := range tensor.Data[T](c.In[1]) {
+			weights[i] = float64(v)
+		}
+		convolve(c, tensor.Data[T](y), tensor.Data[T](c.In[0]), weights, column, win, x[0], x[1], w[0], a.Group)
+	}
 	if c.Has(2) {
 		addBias(tensor.Data[T](y), tensor.Data[T](c.In[2]), product(win.Out))
 	}
@@ -133,15 +142,10 @@ func convOf[T tensor.Float](c *ir.EvalCtx) error {
 }
 
 // convolve computes a convolution without bias of batch images of channels, giving filters channels. Elements are taken
-// as float64, which holds every product and sum of the quantized types exactly, too.
-func convolve[S, W, D tensor.Real](c *ir.EvalCtx, y []D, x []S, w []W, win Window, batch, channels, filters, group int, round func(float64) D) {
+// as float64, which holds every product and sum of the quantized types exactly, too; column is of the size of a filter.
+func convolve[T tensor.Float](c *ir.EvalCtx, y, x []T, weights, column []float64, win Window, batch, channels, filters, group int) {
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := channels/group, filters/group
-	column := make([]float64, cg*kernel)
-	weights := make([]float64, len(w))
-	for i, v := range w {
-		weights[i] = float64(v)
-	}
 	win.each(c, func(pos int, taps []tap) {
 		if len(taps) < kernel {
 			clear(column)
@@ -160,7 +164,7 @@ func convolve[S, W, D tensor.Real](c *ir.EvalCtx, y []D, x []S, w []W, win Windo
 				for i, v := range column {
 					sum += v * row[i]
 				}
-				y[(ng*mg+m)*outPlane+pos] = round(sum)
+				y[(ng*mg+m)*outPlane+pos] = T(sum)
 			}
 		}
 	})

@@ -48,7 +48,10 @@ func convGradInputOf[T tensor.Float](c *ir.EvalCtx) error {
 	dy, w, dx := tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](out)
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := out.Dim(1)/a.Group, c.In[1].Dim(0)/a.Group
-	sums := make([]float64, len(dx))
+	sums, err := ir.Scratch[float64](c, len(dx))
+	if err != nil || len(dy) == 0 {
+		return err
+	}
 	win.each(c, func(pos int, taps []tap) {
 		for ng := range out.Dim(0) * a.Group {
 			for m := range mg {

@@ -47,7 +47,10 @@ func convGradWeightsOf[T tensor.Float](c *ir.EvalCtx) error {
 	dy, x, dw := tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](out)
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := out.Dim(1), out.Dim(0)/a.Group
-	sums := make([]float64, len(dw))
+	sums, err := ir.Scratch[float64](c, len(dw))
+	if err != nil || len(x) == 0 {
+		return err
+	}
 	win.each(c, func(pos int, taps []tap) {
 		for ng := range c.In[1].Dim(0) * a.Group {
 			for m := range mg {

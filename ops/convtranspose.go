@@ -186,8 +186,14 @@ func convTransposeOf[T tensor.Float](c *ir.EvalCtx) error {
 	x, w, y := tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](out)
 	inPlane, outPlane, kernel := product(win.In), product(win.Out), product(win.Kernel)
 	cg, mg := c.In[0].Dim(1)/a.Group, c.In[1].Dim(1)
-	patch := make([]T, mg*kernel)
+	patch, err := ir.Scratch[T](c, mg, kernel)
+	if err != nil {
+		return err
+	}
 	win.In, win.Out = win.Out, win.In
+	if len(x) == 0 { // sums of nothing
+		win.Out[0] = 0
+	}
 	win.each(c, func(pos int, taps []tap) {
 		for ng := range c.In[0].Dim(0) * a.Group {
 			clear(patch)

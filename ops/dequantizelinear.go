@@ -57,7 +57,10 @@ func evalDequantizeLinear(c *ir.EvalCtx) error {
 	if out.DType() == tensor.Float32 {
 		return a.fill(c, tensor.Data[float32](out))
 	}
-	wide := make([]float32, x.Len())
+	wide, err := ir.Scratch[float32](c, x.Len())
+	if err != nil {
+		return err
+	}
 	if err := a.fill(c, wide); err != nil {
 		return err
 	}
@@ -84,7 +87,7 @@ func (a *DequantizeLinear) fill(c *ir.EvalCtx, dst []float32) error {
 
 func dequantize[S tensor.Real](a *DequantizeLinear, c *ir.EvalCtx, dst []float32, x []S) error {
 	scale, _ := c.In[1].AsFloat32()
-	zero, err := zeroPoints(c.Input(2))
+	zero, err := zeroPoints(c, c.Input(2))
 	if err != nil {
 		return err
 	}

@@ -35,13 +35,12 @@ var det = &ir.Def{
 			return err
 		}
 		n := x.Dim(-1)
-		data := append([]float64{}, asFloat64(x)...)
-		shape := x.Shape()[:x.Rank()-2]
-		count := 1
-		for _, d := range shape {
-			count *= d
+		s, shape := &scratch{c: c}, x.Shape()[:x.Rank()-2]
+		data, out := s.floats(x.Len()), s.floats(shape...)
+		if s.err != nil {
+			return s.err
 		}
-		out := make([]float64, count)
+		copy(data, asFloat64(x))
 		for i := range out {
 			out[i] = determinant(c, data[i*n*n:(i+1)*n*n], n)
 		}

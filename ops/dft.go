@@ -123,20 +123,19 @@ func evalDFT(c *ir.EvalCtx) error {
 		n = length[0]
 	}
 	ints, _ := shape.Ints()
-	count, err := tensor.Count(tensor.Float64, ints)
-	if err != nil {
-		return err
-	}
-	src, dst, parts := asFloat64(x), make([]float64, count), x.Dim(-1)
+	s := &scratch{c: c}
+	src, dst, parts := s.wide(x), s.floats(ints...), x.Dim(-1)
 	outStride := tensor.Strides(ints)[axis] / 2
-	line := make([]complex128, n)
+	t := newTransform(s, n, min(n, x.Dim(axis)), ints[axis], a.Inverse)
+	if s.err != nil {
+		return s.err
+	}
 	eachLine(x.Shape()[:x.Rank()-1], axis, func(i, start, stride int) {
-		clear(line)
-		for k := range min(n, x.Dim(axis)) {
-			line[k] = complexAt(src, start+k*stride, parts)
+		for k := range t.line {
+			t.line[k] = complexAt(src, start+k*stride, parts)
 		}
 		to := i/outStride*ints[axis]*outStride + i%outStride
-		for k, v := range fourier(c, line, ints[axis], a.Inverse) {
+		for k, v := range t.run(c) {
 			dst[2*(to+k*outStride)], dst[2*(to+k*outStride)+1] = real(v), imag(v)
 		}
 	})
@@ -154,30 +153,38 @@ func complexAt(data []float64, i, parts int) complex128 {
 	return complex(data[2*i], data[2*i+1])
 }
 
-// fourier is the first outs terms of a line's transform, by its definition.
-func fourier(c *ir.EvalCtx, line []complex128, outs int, inverse bool) []complex128 {
-	n := len(line)
+// transform is the Fourier transform of lines of n numbers, of which those in line may differ from 0, by its definition.
+type transform struct {
+	line, roots, out []complex128
+	scale            complex128
+}
+
+// newTransform is one of lines of used numbers that gives the first outs terms.
+func newTransform(s *scratch, n, used, outs int, inverse bool) *transform {
+	t := &transform{take[complex128](s, used), take[complex128](s, n), take[complex128](s, outs), 1}
 	turn := -2 * math.Pi / float64(n)
-	scale := complex(1, 0)
 	if inverse {
-		turn, scale = -turn, complex(1/float64(n), 0)
+		turn, t.scale = -turn, complex(1/float64(n), 0)
 	}
-	roots := make([]complex128, n)
-	for k := range roots {
+	for k := range t.roots {
 		sin, cos := math.Sincos(turn * float64(k))
-		roots[k] = complex(cos, sin)
+		t.roots[k] = complex(cos, sin)
 	}
-	out := make([]complex128, outs)
-	for k := range out {
-		c.Spend(n)
-		at := 0
-		for _, v := range line {
-			out[k] += v * roots[at]
-			at = (at + k) % n
+	return t
+}
+
+// run is the terms of line, good until the next run.
+func (t *transform) run(c *ir.EvalCtx) []complex128 {
+	for k := range t.out {
+		c.Spend(len(t.line))
+		at, sum := 0, complex128(0)
+		for _, v := range t.line {
+			sum += v * t.roots[at]
+			at = (at + k) % len(t.roots)
 		}
-		out[k] *= scale
+		t.out[k] = sum * t.scale
 	}
-	return out
+	return t.out
 }
 
 func downgradeDFT(l *ir.Legacy) error {

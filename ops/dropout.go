@@ -27,6 +27,11 @@ var dropout = &ir.Def{
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, c.Shape(0))
 		c.SetShape(1, c.Shape(0))
+		for i, name := range []string{1: "ratio", 2: "training_mode"} {
+			if err := checkOneElement(name, c.Shape(i)); i > 0 && err != nil {
+				return err
+			}
+		}
 		if training := c.Const(2); training != nil && (!c.Has(1) || c.Const(1) != nil) {
 			return refuseTraining(c.Const(1), training)
 		}

@@ -48,11 +48,11 @@ func evalDynamicQuantizeLinear(c *ir.EvalCtx) error {
 		return err
 	}
 	tensor.Data[float32](factor)[0] = scale
-	if err := newQuantizer(zero, true).fill(func(set func(i int, v, zero float64)) { set(0, float64(-low/scale), 0) }); err != nil {
+	if err := newQuantizer(zero, true).fill(c, func(set func(i int, v, zero float64)) { set(0, float64(-low/scale), 0) }); err != nil {
 		return err
 	}
 	z := float64(tensor.Data[uint8](zero)[0])
-	return newQuantizer(y, true).fill(func(set func(i int, v, zero float64)) {
+	return newQuantizer(y, true).fill(c, func(set func(i int, v, zero float64)) {
 		for i, v := range x {
 			set(i, float64(v/scale), z)
 		}

@@ -169,16 +169,22 @@ func contract[T, S tensor.Real](c *ir.EvalCtx, a, b labelled[T], keep, sizes []i
 	}
 	shape, strides := along(keep)
 	sumShape, sumStrides := along(summed)
-	count, err := tensor.Count(tensor.TypeOf[T](), shape)
+	data, err := ir.Scratch[T](c, shape...)
 	if err != nil {
 		return labelled[T]{}, err
 	}
-	out := labelled[T]{data: make([]T, count), labels: keep, stride: map[int]int{}}
+	out := labelled[T]{data: data, labels: keep, stride: map[int]int{}}
 	for i, stride := range tensor.Strides(shape) {
 		out.stride[keep[i]] = stride
 	}
-	var starts [][2]int // of the innermost sums, in both operands
-	eachOffset(sumShape, sumStrides, func(_ int, offs []int) { c.Spend(1); starts = append(starts, [2]int(offs)) })
+	if inner == 0 || slices.Contains(sumShape, 0) { // sums of nothing
+		return out, nil
+	}
+	starts, err := ir.Scratch[[2]int](c, sumShape...) // of the innermost sums, in both operands
+	if err != nil {
+		return labelled[T]{}, err
+	}
+	eachOffset(sumShape, sumStrides, func(i int, offs []int) { c.Spend(1); starts[i] = [2]int(offs) })
 	eachOffset(shape, strides, func(i int, at []int) {
 		var total S
 		for _, s := range starts {

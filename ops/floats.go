@@ -48,7 +48,10 @@ func outputFloat64(c *ir.EvalCtx, o int, dt tensor.DType, data []float64, shape 
 		copy(tensor.Data[float64](out), data)
 		return nil
 	}
-	narrow := make([]float32, len(data))
+	narrow, err := ir.Scratch[float32](c, len(data))
+	if err != nil {
+		return err
+	}
 	for i, v := range data {
 		narrow[i] = float32(v)
 	}

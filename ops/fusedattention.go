@@ -47,7 +47,7 @@ var fusedAttention = &ir.Def{
 
 // shape is the shape of the output.
 func (a *FusedAttention) shape(x ir.Shape) (ir.Shape, error) {
-	if a.Heads < 1 {
+	if a.Heads < 1 || a.Heads > maxWindowSize {
 		return nil, &ir.AttrError{Attr: "heads", Msg: fmt.Sprintf("is %d, must be positive", a.Heads)}
 	}
 	if x == nil {
@@ -97,7 +97,11 @@ func evalFusedAttention(c *ir.EvalCtx) error {
 		images, times = times, images
 		line = func(n, t int) int { return t*images + n }
 	}
-	x, y, weights := asFloat64(c.In[0]), make([]float64, images*times*channels), make([]float64, times)
+	s := &scratch{c: c}
+	x, y, weights := s.wide(c.In[0]), s.floats(images, times, channels), s.floats(times)
+	if s.err != nil {
+		return s.err
+	}
 	depth := channels / a.Heads
 	for i := range images * a.Heads {
 		n, head := i/a.Heads, i%a.Heads*depth

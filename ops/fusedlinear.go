@@ -65,9 +65,9 @@ func evalFusedLinear(c *ir.EvalCtx) error {
 		return err
 	}
 	last := x.Rank() - 1
-	rows := ir.EvalCtx{Ctx: c.Ctx, Op: &Gemm{Alpha: 1, Beta: 1, TransB: op.TransB}, In: slices.Clone(c.In[:min(3, len(c.In))])}
+	rows := c.Part(&Gemm{Alpha: 1, Beta: 1, TransB: op.TransB}, slices.Clone(c.In[:min(3, len(c.In))])...)
 	rows.In[0] = x.Reshaped(product(x.Shape()[:last]), x.Dim(last))
-	if err := evalGemm(&rows); err != nil {
+	if err := evalGemm(rows); err != nil {
 		return err
 	}
 	out, err := outputShaped(c, 0, x.DType(), shape)

@@ -27,7 +27,7 @@ var gatherElements = &ir.Def{
 	},
 	Eval: func(c *ir.EvalCtx) error {
 		axis := c.Op.(*GatherElements).Axis
-		at, err := elementPlaces(c.In[0], c.In[1], axis)
+		at, err := elementPlaces(c, axis)
 		if err != nil {
 			return err
 		}
@@ -61,8 +61,9 @@ func checkElementwise(x, at ir.Shape, axis int) error {
 	return nil
 }
 
-// elementPlaces is, for each place of the indices in row-major order, the place in x that it stands for.
-func elementPlaces(x, indices *tensor.Tensor, axis int) ([]int, error) {
+// elementPlaces is, for each place of the indices, input 1, in row-major order, the place in input 0 that it stands for.
+func elementPlaces(c *ir.EvalCtx, axis int) ([]int, error) {
+	x, indices := c.In[0], c.In[1]
 	if err := checkElementwise(ir.Dims(x.Shape()...), ir.Dims(indices.Shape()...), axis); err != nil {
 		return nil, err
 	}
@@ -70,7 +71,11 @@ func elementPlaces(x, indices *tensor.Tensor, axis int) ([]int, error) {
 	strides := tensor.Strides(x.Shape())
 	step, size := strides[axis], x.Dim(axis)
 	strides[axis] = 0
-	at, _ := indices.AsInts()
+	s := &scratch{c: c}
+	at := s.ints(indices)
+	if s.err != nil {
+		return nil, s.err
+	}
 	var err error
 	eachOffset(indices.Shape(), [][]int{strides}, func(i int, offs []int) {
 		n, e := indexOf(at[i], size)

@@ -28,20 +28,20 @@ var gatherND = &ir.Def{
 		return err
 	},
 	Eval: func(c *ir.EvalCtx) error {
-		a, x, at := c.Op.(*GatherND), c.In[0], c.In[1]
+		a, x := c.Op.(*GatherND), c.In[0]
 		shape, err := a.shape(shapeOf(c, 0), shapeOf(c, 1))
 		if err != nil {
 			return err
 		}
 		out, err := outputShaped(c, 0, x.DType(), shape)
+		if err != nil || out.Len() == 0 {
+			return err
+		}
+		places, err := slicePlaces(c, a.BatchDims)
 		if err != nil {
 			return err
 		}
-		places, size, err := slicePlaces(x, at, a.BatchDims)
-		if err != nil {
-			return err
-		}
-		moveElements(c, out, x, nil, widen(places, size))
+		moveElements(c, out, x, nil, places)
 		return nil
 	},
 	Grad: backward(moved),
@@ -76,49 +76,25 @@ func checkCoordinates(x, at ir.Shape, batch int) error {
 	return nil
 }
 
-// slicePlaces is where each slice that the indices name begins in x, and how many elements it has.
-func slicePlaces(x, indices *tensor.Tensor, batch int) (places []int, size int, err error) {
-	coords := indices.Dim(-1)
-	strides := tensor.Strides(x.Shape())
-	size, batchSize, perBatch := 1, 1, 1
-	for _, n := range x.Shape()[batch+coords:] {
-		size *= n
-	}
-	for _, n := range x.Shape()[batch:] {
-		batchSize *= n
-	}
-	for _, n := range indices.Shape()[batch : indices.Rank()-1] {
-		perBatch *= n
-	}
-	at, _ := indices.AsInts()
-	count := 1
-	for _, n := range indices.Shape()[:indices.Rank()-1] {
-		count *= n
-	}
-	places = make([]int, count)
-	for i := range places {
-		places[i] = i / max(perBatch, 1) * batchSize
+// slicePlaces is where the elements of all slices that the indices, input 1, name lie in input 0.
+func slicePlaces(c *ir.EvalCtx, batch int) ([]int, error) {
+	x, indices, s := c.In[0], c.In[1], &scratch{c: c}
+	coords, outer := indices.Dim(-1), indices.Shape()[:indices.Rank()-1]
+	size, strides := product(x.Shape()[batch+coords:]), tensor.Strides(x.Shape())
+	batchSize, perBatch := product(x.Shape()[batch:]), product(outer[batch:])
+	at, places := s.ints(indices), take[int](s, append(slices.Clone(outer), size)...)
+	for i := 0; i*size < len(places); i++ {
+		from := i / perBatch * batchSize
 		for k := range coords {
 			n, err := indexOf(at[i*coords+k], x.Dim(batch+k))
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
-			places[i] += n * strides[batch+k]
+			from += n * strides[batch+k]
+		}
+		for j := range places[i*size:][:size] {
+			places[i*size+j] = from + j
 		}
 	}
-	return places, size, nil
-}
-
-// widen is the places of size elements from each place on.
-func widen(places []int, size int) []int {
-	if size == 1 {
-		return places
-	}
-	out := make([]int, 0, len(places)*size)
-	for _, p := range places {
-		for i := range size {
-			out = append(out, p+i)
-		}
-	}
-	return out
+	return places, s.err
 }

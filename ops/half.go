@@ -18,10 +18,13 @@ func viaFloat32(eval func(*ir.EvalCtx) error) func(*ir.EvalCtx) error {
 		if half == tensor.Undefined {
 			return eval(c)
 		}
-		wide := &ir.EvalCtx{Ctx: c.Ctx, Node: c.Node, Op: c.Op, In: make([]*tensor.Tensor, len(c.In)), Host: c.Host}
-		wide.Host.Alloc = nil
+		wide := c.Part(c.Op, make([]*tensor.Tensor, len(c.In))...)
+		wide.Node = c.Node
 		for i, t := range c.In {
 			if t != nil && halfTypes.Has(t.DType()) {
+				if err := c.Take(t.Len(), 4); err != nil {
+					return err
+				}
 				t = t.ToFloat32()
 			}
 			wide.In[i] = t
@@ -34,6 +37,9 @@ func viaFloat32(eval func(*ir.EvalCtx) error) func(*ir.EvalCtx) error {
 				continue
 			}
 			if want := outputType(c.Node, o, half); t.DType() == tensor.Float32 && halfTypes.Has(want) {
+				if err := c.Take(t.Len(), 2); err != nil {
+					return err
+				}
 				t = tensor.FromFloat32(t, want)
 			}
 			c.SetOutput(o, t)

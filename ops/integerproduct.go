@@ -31,7 +31,7 @@ func filterFactors(shape []int, axis, rank int) []int {
 
 // centred is x less its zero point, which broadcasts to it in a shape; nil is 0.
 func centred(c *ir.EvalCtx, x, zero *tensor.Tensor, shape []int) (*tensor.Tensor, error) {
-	wide, err := numbers(x)
+	wide, err := numbers(c, x)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func centred(c *ir.EvalCtx, x, zero *tensor.Tensor, shape []int) (*tensor.Tensor
 	if zero == nil {
 		return out, nil
 	}
-	z, err := numbers(zero)
+	z, err := numbers(c, zero)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func applyFactors(c *ir.EvalCtx, x, factors *tensor.Tensor, f func(a, b float64)
 
 // scaleBy multiplies x, or divides it, by scales that broadcast to it in a shape.
 func scaleBy(c *ir.EvalCtx, x, scale *tensor.Tensor, shape []int, f func(a, b float64) float64) error {
-	s, err := numbers(scale)
+	s, err := numbers(c, scale)
 	if err != nil {
 		return err
 	}
@@ -73,9 +73,13 @@ func over(a, b float64) float64  { return a / b }
 
 // quantizeProduct sets out to round(x) plus a zero point, nil for 0, that broadcasts to it in a shape.
 func quantizeProduct(c *ir.EvalCtx, out, x, zero *tensor.Tensor, shape []int) error {
-	zeros := tensor.New(tensor.Float64, x.Shape()...)
+	wide, err := ir.Scratch[float64](c, x.Len())
+	if err != nil {
+		return err
+	}
+	zeros := tensor.FromSlice(wide, x.Shape()...)
 	if zero != nil {
-		z, err := numbers(zero)
+		z, err := numbers(c, zero)
 		if err != nil {
 			return err
 		}
@@ -84,7 +88,7 @@ func quantizeProduct(c *ir.EvalCtx, out, x, zero *tensor.Tensor, shape []int) er
 		}
 	}
 	v, z := tensor.Data[float64](x), tensor.Data[float64](zeros)
-	return newQuantizer(out, true).fill(func(set func(i int, v, zero float64)) {
+	return newQuantizer(out, true).fill(c, func(set func(i int, v, zero float64)) {
 		for i := range v {
 			set(i, v[i], z[i])
 		}
@@ -93,7 +97,7 @@ func quantizeProduct(c *ir.EvalCtx, out, x, zero *tensor.Tensor, shape []int) er
 
 // wideMatMul is the matrix product of tensors of float64.
 func wideMatMul(c *ir.EvalCtx, a, b *tensor.Tensor) (*tensor.Tensor, error) {
-	wide := &ir.EvalCtx{Ctx: c.Ctx, Op: &MatMul{}, In: []*tensor.Tensor{a, b}}
+	wide := c.Part(&MatMul{}, a, b)
 	if err := matMulOf[float64, float64](wide); err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func wideMatMul(c *ir.EvalCtx, a, b *tensor.Tensor) (*tensor.Tensor, error) {
 
 // wideConv is the convolution, without a bias, of tensors of float64.
 func wideConv(c *ir.EvalCtx, a *Conv, x, w *tensor.Tensor) (*tensor.Tensor, error) {
-	wide := &ir.EvalCtx{Ctx: c.Ctx, Op: a, In: []*tensor.Tensor{x, w}}
+	wide := c.Part(a, x, w)
 	if err := convOf[float64](wide); err != nil {
 		return nil, err
 	}

@@ -36,8 +36,9 @@ func testFloats(c *ir.EvalCtx, f func(float64) bool) error {
 	if err != nil {
 		return err
 	}
-	for i, x := range asFloat64(c.In[0]) {
+	s := &scratch{c: c}
+	for i, x := range s.wide(c.In[0]) {
 		tensor.Data[bool](out)[i] = f(x)
 	}
-	return nil
+	return s.err
 }

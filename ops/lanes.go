@@ -53,7 +53,11 @@ func mapLanes[T tensor.Float](c *ir.EvalCtx, axis int, f func(dst, src []T)) err
 		}
 		return nil
 	}
-	from, to := make([]T, n), make([]T, n)
+	s := &scratch{c: c}
+	from, to := take[T](s, n), take[T](s, n)
+	if s.err != nil {
+		return s.err
+	}
 	for at := 0; at < len(src); at += n * inner {
 		for j := range inner {
 			c.Spend(n)

@@ -56,10 +56,14 @@ func evalLayerNormalization(c *ir.EvalCtx) error {
 	}
 	outer, _ := outerDims.Ints()
 	row, _ := rowDims.Ints()
-	scale, bias := stretched(c.In[1], row, 1), stretched(c.Input(2), row, 0)
-	x := asFloat64(c.In[0])
+	s := &scratch{c: c}
+	scale, bias := s.stretched(c.In[1], row, 1), s.stretched(c.Input(2), row, 0)
+	x := s.wide(c.In[0])
 	rows, n := product(outer), product(row)
-	y, means, invs := make([]float64, len(x)), make([]float64, rows), make([]float64, rows)
+	y, means, invs := s.floats(len(x)), s.floats(rows), s.floats(rows)
+	if s.err != nil {
+		return s.err
+	}
 	for r := range rows {
 		c.Spend(2 * n)
 		mean, variance := moments(x[r*n:][:n])

@@ -57,7 +57,10 @@ func lrnOf[T tensor.Float](c *ir.EvalCtx) error {
 	channels, plane := shape[1], product(shape[2:])
 	alpha := float64(a.Alpha) / float64(a.Size)
 	x, y := tensor.Data[T](c.In[0]), tensor.Data[T](out)
-	sums := make([]float64, plane)
+	sums, err := ir.Scratch[float64](c, plane)
+	if err != nil {
+		return err
+	}
 	for base := 0; base < len(x); base += channels * plane {
 		for ch := range channels {
 			clear(sums)

@@ -50,7 +50,11 @@ func lrnGradOf[T tensor.Float](c *ir.EvalCtx) error {
 	channels, plane := shape[1], product(shape[2:])
 	alpha, beta := float64(a.Alpha)/float64(a.Size), float64(a.Beta)
 	dy, x, dx := tensor.Data[T](c.In[0]), tensor.Data[T](c.In[1]), tensor.Data[T](out)
-	sums, lanes := make([]float64, channels), make([]float64, channels)
+	s := &scratch{c: c}
+	sums, lanes := s.floats(channels), s.floats(channels)
+	if s.err != nil {
+		return s.err
+	}
 	for base := 0; base < len(x); base += channels * plane {
 		for at := base; at < base+plane; at++ {
 			clear(lanes)

@@ -55,7 +55,11 @@ func meanVarianceOf[T tensor.Float](c *ir.EvalCtx) error {
 	group := [][]int{broadcastStrides(kept, shape)}
 	x, y := tensor.Data[T](c.In[0]), tensor.Data[T](out)
 	groups := product(kept)
-	mean, deviation, count := make([]float64, groups), make([]float64, groups), float64(len(x)/groups)
+	s := &scratch{c: c}
+	mean, deviation, count := s.floats(groups), s.floats(groups), float64(len(x)/groups)
+	if s.err != nil {
+		return s.err
+	}
 	eachOffset(shape, group, func(i int, g []int) { mean[g[0]] += float64(x[i]) / count })
 	eachOffset(shape, group, func(i int, g []int) {
 		d := float64(x[i]) - mean[g[0]]

@@ -43,11 +43,12 @@ func evalMelWeightMatrix(c *ir.EvalCtx) error {
 		}
 		v[i] = asFloat64(t)[0]
 	}
-	if !(v[0] >= 1 && v[0] <= maxRank*1024 && v[1] >= 1 && v[1] <= 1<<24 && v[2] > 0 && v[3] >= 0 && v[4] >= v[3] && v[4] <= v[2]) {
+	if !(v[0] >= 1 && v[0] <= maxRank*1024 && v[1] >= 1 && v[1] <= 1<<24 && v[2] > 0 && v[3] >= 0 && v[4] >= v[3] && v[4] <= v[2] && v[2] <= math.MaxFloat32) {
 		return fmt.Errorf("%v bins, dft_length %v, sample_rate %v, edges %v and %v are not supported", v[0], v[1], v[2], v[3], v[4])
 	}
 	bins, rows := int(v[0]), int(v[1])/2+1
-	if _, err := tensor.Count(tensor.Float32, []int{rows, bins}); err != nil {
+	w, err := ir.Scratch[float32](c, rows, bins)
+	if err != nil {
 		return err
 	}
 	mel := func(hz float64) float64 { return 2595 * math.Log10(1+hz/700) }
@@ -57,8 +58,6 @@ func evalMelWeightMatrix(c *ir.EvalCtx) error {
 		m := low + float64(i)*(high-low)/float64(bins+2)
 		edges[i] = int(math.Floor((v[1] + 1) * 700 * (math.Pow(10, m/2595) - 1) / v[2]))
 	}
-	out := tensor.New(tensor.Float32, rows, bins)
-	w := tensor.Data[float32](out)
 	for b := range bins {
 		lower, center, upper := edges[b], edges[b+1], edges[b+2]
 		if lower == center && center < rows {
@@ -71,5 +70,5 @@ func evalMelWeightMatrix(c *ir.EvalCtx) error {
 			w[r*bins+b] = float32(upper-r) / float32(upper-center)
 		}
 	}
-	return setConverted(c, out, c.Op.(*MelWeightMatrix).OutputDatatype)
+	return setConverted(c, tensor.FromSlice(w, rows, bins), c.Op.(*MelWeightMatrix).OutputDatatype)
 }

@@ -77,15 +77,18 @@ func trailing(x ir.Shape, axis int, vectors ...ir.Shape) (outer, row ir.Shape, e
 }
 
 // stretched is the elements of a tensor broadcast to a shape, as float64; n of them are fill where t is absent.
-func stretched(t *tensor.Tensor, shape []int, fill float64) []float64 {
-	out := make([]float64, product(shape))
+func (s *scratch) stretched(t *tensor.Tensor, shape []int, fill float64) []float64 {
+	out := s.floats(shape...)
 	if t == nil {
 		for i := range out {
 			out[i] = fill
 		}
 		return out
 	}
-	data := asFloat64(t)
+	data := s.wide(t)
+	if s.err != nil {
+		return nil
+	}
 	eachOffset(shape, [][]int{broadcastStrides(t.Shape(), shape)}, func(i int, offs []int) { out[i] = data[offs[0]] })
 	return out
 }

@@ -37,7 +37,10 @@ var momentum = &ir.Def{
 			return err
 		}
 		v := u.state(c, 4)
-		rate, mu, decay := asFloat64(c.In[2])[0]*float64(a.RateFactor), float64(a.Momentum), float64(a.Decay)
+		rate, mu, decay := u.scalar(c, 2)*float64(a.RateFactor), float64(a.Momentum), float64(a.Decay)
+		if u.err != nil {
+			return u.err
+		}
 		for i := range u.w {
 			if u.still {
 				break
@@ -77,6 +80,7 @@ type update struct {
 	w, dw []float64
 	scale float64
 	still bool // scale is NaN: nothing changes
+	*scratch
 }
 
 // newUpdate reads W, dW, and the scale that input i is if present.
@@ -84,18 +88,32 @@ func newUpdate(c *ir.EvalCtx, i int) (*update, error) {
 	if err := checkGradient(shapeOf(c, 1), shapeOf(c, 0)); err != nil {
 		return nil, err
 	}
-	u := &update{w: append([]float64(nil), asFloat64(c.In[0])...), dw: asFloat64(c.In[1]), scale: 1}
-	if t := c.Input(i); t != nil {
-		u.scale = asFloat64(t)[0]
+	s := &scratch{c: c}
+	u := &update{w: s.floats(c.In[0].Len()), dw: s.wide(c.In[1]), scale: 1, scratch: s}
+	if s.err != nil {
+		return nil, s.err
+	}
+	copy(u.w, asFloat64(c.In[0]))
+	if c.Has(i) {
+		u.scale = u.scalar(c, i)
 		u.still = math.IsNaN(u.scale)
 	}
-	return u, nil
+	return u, u.err
+}
+
+// scalar is the one element of input i.
+func (u *update) scalar(c *ir.EvalCtx, i int) float64 {
+	if n := c.In[i].Len(); n != 1 {
+		u.err = fmt.Errorf("input %d has %d elements, expects one", i, n)
+		return 0
+	}
+	return asFloat64(c.In[i])[0]
 }
 
 // state is what input i holds, zeros where it is absent.
 func (u *update) state(c *ir.EvalCtx, i int) []float64 {
-	v := make([]float64, len(u.w))
-	copy(v, asFloat64(c.Input(i)))
+	v := u.floats(len(u.w))
+	copy(v, u.wide(c.Input(i)))
 	return v
 }
 

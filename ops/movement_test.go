@@ -190,3 +190,9 @@ func TestTriluEyeLikeRange(t *testing.T) {
 		evalErr(t, &Range{}, 1, tensor.Scalar(v[0]), tensor.Scalar(v[1]), tensor.Scalar(v[2]))
 	}
 }
+
+// The least integer, which has no opposite, is no pad.
+func TestPadRefusesTheLeastInteger(t *testing.T) {
+	x, pads := tensor.Vector[float32](1, 2), tensor.Vector[int64](math.MinInt64, math.MinInt64)
+	require.ErrorContains(t, evalErr(t, ir.New[Pad](), 1, x, pads), "out of range")
+}

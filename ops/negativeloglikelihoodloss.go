@@ -26,7 +26,12 @@ var negativeLogLikelihoodLoss = &ir.Def{
 	},
 	Eval: func(c *ir.EvalCtx) error {
 		a := c.Op.(*NegativeLogLikelihoodLoss)
-		return classLoss{a.IgnoreIndex, a.Reduction}.eval(c, asFloat64(c.In[0]))
+		s := &scratch{c: c}
+		p := s.wide(c.In[0])
+		if s.err != nil {
+			return s.err
+		}
+		return classLoss{a.IgnoreIndex, a.Reduction}.eval(c, p)
 	},
 	Grad: backward(gradNegativeLogLikelihoodLoss),
 }

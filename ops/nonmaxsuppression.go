@@ -91,6 +91,9 @@ func evalNonMaxSuppression(c *ir.EvalCtx) error {
 	images, classes, count := c.In[1].Dim(0), c.In[1].Dim(1), c.In[1].Dim(2)
 	coords, scores := tensor.Data[float32](c.In[0]), tensor.Data[float32](c.In[1])
 	rows := []int64{}
+	if c.In[1].Len() == 0 {
+		limit = 0
+	}
 	for ic := range images * classes {
 		if limit <= 0 {
 			break

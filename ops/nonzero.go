@@ -24,6 +24,9 @@ var nonZero = &ir.Def{
 	},
 	Eval: func(c *ir.EvalCtx) error {
 		x := c.In[0]
+		if err := c.Take(x.Len(), 8); err != nil {
+			return err
+		}
 		var at []int
 		for i := range x.Len() {
 			if !isZero(x, i) {

@@ -84,8 +84,13 @@ func evalOneHot(c *ir.EvalCtx) error {
 	for _, n := range c.In[0].Shape()[axis:] {
 		inner *= n
 	}
-	var on []int
-	for i, v := range asFloat64(c.In[0]) {
+	s := &scratch{c: c}
+	wide, on, ones := s.wide(c.In[0]), take[int](s, c.In[0].Len())[:0], take[int](s, c.In[0].Len())
+	if s.err != nil {
+		return s.err
+	}
+	fill(ones, 1)
+	for i, v := range wide {
 		v = math.Trunc(v)
 		if v < 0 {
 			v += float64(depth)
@@ -94,6 +99,6 @@ func evalOneHot(c *ir.EvalCtx) error {
 			on = append(on, (i/inner*depth+int(v))*inner+i%inner)
 		}
 	}
-	moveElements(c, out, c.In[2], on, slices.Repeat([]int{1}, len(on)))
+	moveElements(c, out, c.In[2], on, ones[:len(on)])
 	return nil
 }

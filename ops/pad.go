@@ -76,7 +76,7 @@ func padsOf(pads, axes []int, rank int) (before, behind []int, err error) {
 	before, behind = make([]int, rank), make([]int, rank)
 	for i, d := range axes {
 		before[d], behind[d] = pads[i], pads[len(axes)+i]
-		if max(before[d], -before[d], behind[d], -behind[d]) > maxWindowSize {
+		if max(before[d], behind[d]) > maxWindowSize || min(before[d], behind[d]) < -maxWindowSize {
 			return nil, nil, fmt.Errorf("pads %v are out of range", pads)
 		}
 	}
@@ -131,7 +131,7 @@ func evalPad(c *ir.EvalCtx) error {
 		}
 	}
 	out, err := c.Output(0, x.DType(), shape...)
-	if err != nil {
+	if err != nil || out.Len() == 0 {
 		return err
 	}
 	if a.Mode == "constant" {

@@ -57,7 +57,7 @@ func evalQLinearConv(c *ir.EvalCtx) error {
 		return err
 	}
 	if c.Has(8) {
-		bias, err := numbers(c.In[8])
+		bias, err := numbers(c, c.In[8])
 		if err != nil {
 			return err
 		}

@@ -104,15 +104,18 @@ func integerRange(dt tensor.DType) (low, high float64, ok bool) {
 }
 
 // zeroPoints is the elements of a zero point; nil, for 0, where it is absent.
-func zeroPoints(t *tensor.Tensor) ([]float64, error) {
+func zeroPoints(c *ir.EvalCtx, t *tensor.Tensor) ([]float64, error) {
 	if t == nil {
 		return nil, nil
 	}
-	return numbers(t)
+	return numbers(c, t)
 }
 
 // numbers is the elements of a tensor of any numeric type.
-func numbers(t *tensor.Tensor) ([]float64, error) {
+func numbers(c *ir.EvalCtx, t *tensor.Tensor) ([]float64, error) {
+	if err := c.Take(t.Len(), 8); err != nil {
+		return nil, err
+	}
 	wide := tensor.New(tensor.Float64, t.Shape()...)
 	if err := (converter{}).convert(wide, t); err != nil {
 		return nil, err
@@ -135,8 +138,11 @@ func newQuantizer(out *tensor.Tensor, saturate bool) quantizer {
 }
 
 // fill sets every element to the number that f gives, rounded, plus its zero point.
-func (q quantizer) fill(f func(set func(i int, v, zero float64))) error {
-	codes := make([]float64, q.out.Len())
+func (q quantizer) fill(c *ir.EvalCtx, f func(set func(i int, v, zero float64))) error {
+	codes, err := ir.Scratch[float64](c, q.out.Len())
+	if err != nil {
+		return err
+	}
 	var failed error
 	f(func(i int, v, zero float64) {
 		if !q.integer {

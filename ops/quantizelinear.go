@@ -68,15 +68,15 @@ func evalQuantizeLinear(c *ir.EvalCtx) error {
 	if c.Has(2) {
 		zeroType = c.In[2].DType()
 	}
-	x, err := numbers(c.In[0])
+	x, err := numbers(c, c.In[0])
 	if err != nil {
 		return err
 	}
-	scale, err := numbers(c.In[1])
+	scale, err := numbers(c, c.In[1])
 	if err != nil {
 		return err
 	}
-	zero, err := zeroPoints(c.Input(2))
+	zero, err := zeroPoints(c, c.Input(2))
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func evalQuantizeLinear(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	return newQuantizer(out, a.Saturate).fill(func(set func(i int, v, zero float64)) {
+	return newQuantizer(out, a.Saturate).fill(c, func(set func(i int, v, zero float64)) {
 		a.each(c.In[0].Shape(), c.In[1].Shape(), func(at, n, s, step int) {
 			for i := range n {
 				z := 0.0

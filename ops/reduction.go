@@ -117,30 +117,38 @@ func newReducer(c *ir.EvalCtx, a Reducing) (reducer, error) {
 		return reducer{}, err
 	}
 	r := reducer{x: x, shape: []int{}, kept: []int{0}, inner: []int{0}, noop: !slices.Contains(marks, true) && a.NoopWithEmptyAxes}
+	if x.Len() == 0 {
+		r.inner = nil
+	}
 	strides := tensor.Strides(x.Shape())
 	for d, n := range x.Shape() {
 		if marks[d] {
-			r.inner = spread(r.inner, n, strides[d])
+			if r.inner, err = spread(c, r.inner, n, strides[d]); err != nil {
+				return reducer{}, err
+			}
 			if a.KeepDims {
 				r.shape = append(r.shape, 1)
 			}
 			continue
 		}
-		r.kept = spread(r.kept, n, strides[d])
+		if r.kept, err = spread(c, r.kept, n, strides[d]); err != nil {
+			return reducer{}, err
+		}
 		r.shape = append(r.shape, n)
 	}
 	return r, nil
 }
 
 // spread is the offsets of n places, stride apart, from each of the offsets.
-func spread(offsets []int, n, stride int) []int {
-	out := make([]int, 0, len(offsets)*n)
-	for _, o := range offsets {
-		for i := range n {
-			out = append(out, o+i*stride)
-		}
+func spread(c *ir.EvalCtx, offsets []int, n, stride int) ([]int, error) {
+	if len(offsets) == 0 {
+		return nil, nil
 	}
-	return out
+	out, err := ir.Scratch[int](c, len(offsets), n)
+	for i := range out {
+		out[i] = offsets[i/n] + i%n*stride
+	}
+	return out, err
 }
 
 // fold computes each output as finish(the elements folded into init, their number).

@@ -139,40 +139,48 @@ func keys(a, x float64) float64 {
 
 // resample sets out to x resampled along every dimension in turn.
 func (a *Resize) resample(c *ir.EvalCtx, out, x *tensor.Tensor, plan []resizeAxis) error {
+	s := &scratch{c: c}
 	switch x.DType() {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16:
+		if s.spend(x, tensor.Float32); s.err != nil {
+			return s.err
+		}
 		data, _ := x.AsFloat32()
-		data = resampled(c, a, data, x.Shape(), plan)
-		out.CopyFrom(tensor.FromFloat32(tensor.FromSlice(data, out.Shape()...), x.DType()))
+		if data = resampled(s, a, data, x.Shape(), plan); s.err == nil {
+			out.CopyFrom(tensor.FromFloat32(tensor.FromSlice(data, out.Shape()...), x.DType()))
+		}
 	case tensor.Float64:
-		copy(tensor.Data[float64](out), resampled(c, a, tensor.Data[float64](x), x.Shape(), plan))
+		copy(tensor.Data[float64](out), resampled(s, a, tensor.Data[float64](x), x.Shape(), plan))
 	case tensor.Int8:
-		resampleInts[int8](c, a, out, x, plan)
+		resampleInts[int8](s, a, out, x, plan)
 	case tensor.Int16:
-		resampleInts[int16](c, a, out, x, plan)
+		resampleInts[int16](s, a, out, x, plan)
 	case tensor.Int32:
-		resampleInts[int32](c, a, out, x, plan)
+		resampleInts[int32](s, a, out, x, plan)
 	case tensor.Int64:
-		resampleInts[int64](c, a, out, x, plan)
+		resampleInts[int64](s, a, out, x, plan)
 	case tensor.Uint8:
-		resampleInts[uint8](c, a, out, x, plan)
+		resampleInts[uint8](s, a, out, x, plan)
 	case tensor.Uint16:
-		resampleInts[uint16](c, a, out, x, plan)
+		resampleInts[uint16](s, a, out, x, plan)
 	case tensor.Uint32:
-		resampleInts[uint32](c, a, out, x, plan)
+		resampleInts[uint32](s, a, out, x, plan)
 	default:
-		resampleInts[uint64](c, a, out, x, plan)
+		resampleInts[uint64](s, a, out, x, plan)
 	}
-	return nil
+	return s.err
 }
 
-func resampleInts[T tensor.Integer](c *ir.EvalCtx, a *Resize, out, x *tensor.Tensor, plan []resizeAxis) {
-	wide := make([]float64, x.Len())
+func resampleInts[T tensor.Integer](s *scratch, a *Resize, out, x *tensor.Tensor, plan []resizeAxis) {
+	wide := s.floats(x.Len())
+	if s.err != nil {
+		return
+	}
 	for i, v := range tensor.Data[T](x) {
 		wide[i] = float64(v)
 	}
 	dst := tensor.Data[T](out)
-	for i, v := range resampled(c, a, wide, x.Shape(), plan) {
+	for i, v := range resampled(s, a, wide, x.Shape(), plan) {
 		dst[i] = truncated[T](v)
 	}
 }
@@ -202,10 +210,13 @@ func limits[T tensor.Integer]() (least, most T) {
 }
 
 // resampled applies plan to data, one dimension after the other.
-func resampled[T tensor.Float](c *ir.EvalCtx, a *Resize, data []T, shape []int, plan []resizeAxis) []T {
+func resampled[T tensor.Float](s *scratch, a *Resize, data []T, shape []int, plan []resizeAxis) []T {
 	shape = slices.Clone(shape)
 	for d, p := range plan {
-		samples, identity := make([][]weighted, p.out), p.in == p.out
+		samples, identity := take[[]weighted](s, p.out), p.in == p.out
+		if s.err != nil {
+			return nil
+		}
 		for o := range samples {
 			samples[o] = a.sample(p, o)
 			identity = identity && sampleIs(samples[o], o)
@@ -215,11 +226,14 @@ func resampled[T tensor.Float](c *ir.EvalCtx, a *Resize, data []T, shape []int, 
 		}
 		inner := product(shape[d+1:])
 		outer := len(data) / (p.in * inner)
-		next := make([]T, outer*p.out*inner)
+		next := take[T](s, outer, p.out, inner)
+		if s.err != nil {
+			return nil
+		}
 		for i := range outer {
 			src := data[i*p.in*inner:][:p.in*inner]
 			for o, taps := range samples {
-				c.Spend((1 + len(taps)) * inner)
+				s.c.Spend((1 + len(taps)) * inner)
 				mix(next[(i*p.out+o)*inner:][:inner], src, taps, T(a.ExtrapolationValue))
 			}
 		}

@@ -49,7 +49,10 @@ func resizeGradOf[T tensor.Float](c *ir.EvalCtx) error {
 	data := tensor.Data[T](c.In[0])
 	for d, p := range slices.Backward(plan) {
 		inner, outer := product(out.Shape()[d+1:]), product(shape[:d])
-		next := make([]T, outer*p.in*inner)
+		next, err := ir.Scratch[T](c, outer, p.in, inner)
+		if err != nil || out.Len() == 0 {
+			return err
+		}
 		for o := range p.out {
 			for _, t := range a.sample(p, o) {
 				for i := range outer {

@@ -52,14 +52,18 @@ func evalReverseSequence(c *ir.EvalCtx) error {
 		}
 	}
 	out, err := c.Output(0, x.DType(), x.Shape()...)
-	if err != nil {
+	if err != nil || out.Len() == 0 {
 		return err
 	}
 	inner := 1
 	for _, n := range x.Shape()[2:] {
 		inner *= n
 	}
-	from := make([]int, 0, x.Len())
+	from, err := ir.Scratch[int](c, x.Len())
+	if err != nil {
+		return err
+	}
+	from = from[:0]
 	for i := range x.Dim(0) {
 		for j := range x.Dim(1) {
 			at := [2]int{i, j}

@@ -43,8 +43,12 @@ func evalRMSNormalization(c *ir.EvalCtx) error {
 		return err
 	}
 	row, _ := rowDims.Ints()
-	scale, x, n := stretched(c.In[1], row, 1), asFloat64(c.In[0]), product(row)
-	y := make([]float64, len(x))
+	s := &scratch{c: c}
+	scale, x, n := s.stretched(c.In[1], row, 1), s.wide(c.In[0]), product(row)
+	y := s.floats(len(x))
+	if s.err != nil {
+		return s.err
+	}
 	for r := 0; r < len(x); r += n {
 		squares := 0.0
 		for _, v := range x[r:][:n] {

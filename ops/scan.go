@@ -176,6 +176,9 @@ func slab(c *ir.EvalCtx, x *tensor.Tensor, axis, i int) *tensor.Tensor {
 	return out.Reshaped(slices.Delete(shape, axis, axis+1)...)
 }
 
+// maxHollow bounds the iterations over an input without elements, which no memory bounds.
+const maxHollow = 1 << 16
+
 func evalScan(c *ir.EvalCtx) error {
 	a, in := c.Op.(*Scan), c.In
 	states, scans, outs, err := a.counts(len(in))
@@ -192,6 +195,9 @@ func evalScan(c *ir.EvalCtx) error {
 			return fmt.Errorf("scanned input %d is %v, expects %d places along axis %d", i, x, length, axes[i])
 		}
 		length = x.Dim(axes[i])
+	}
+	if length > maxHollow && slices.ContainsFunc(in[states:][:scans], func(x *tensor.Tensor) bool { return x.Len() == 0 }) {
+		return fmt.Errorf("scans %d places that have no elements, more than %d", length, maxHollow)
 	}
 	values, captured := slices.Clone(in[:states]), in[states+scans:]
 	stacks := make([][]*tensor.Tensor, outs)

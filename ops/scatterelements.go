@@ -49,7 +49,7 @@ var scatterElements = &ir.Def{
 	},
 	Eval: viaFloat32(func(c *ir.EvalCtx) error {
 		a := c.Op.(*ScatterElements)
-		places, err := elementPlaces(c.In[0], c.In[1], a.Axis)
+		places, err := elementPlaces(c, a.Axis)
 		if err != nil {
 			return err
 		}

@@ -28,11 +28,11 @@ var scatterND = &ir.Def{
 		if err := checkScatterND(shapeOf(c, 0), shapeOf(c, 1), shapeOf(c, 2)); err != nil {
 			return err
 		}
-		places, size, err := slicePlaces(c.In[0], c.In[1], 0)
+		places, err := slicePlaces(c, 0)
 		if err != nil {
 			return err
 		}
-		return scatter(c, c.In[0], c.In[2], widen(places, size), c.Op.(*ScatterND).Reduction)
+		return scatter(c, c.In[0], c.In[2], places, c.Op.(*ScatterND).Reduction)
 	}),
 }
 

@@ -26,7 +26,7 @@ var scatterOld = &ir.Def{
 	},
 	Infer: sameShape,
 	Eval: func(c *ir.EvalCtx) error {
-		places, err := elementPlaces(c.In[0], c.In[1], c.Op.(*Scatter).Axis)
+		places, err := elementPlaces(c, c.Op.(*Scatter).Axis)
 		if err != nil {
 			return err
 		}

@@ -68,10 +68,7 @@ func broadcastStrides(shape, out []int) []int {
 
 // eachOffset calls f once for every element of shape in row-major order with its offsets by each of the strides.
 func eachOffset(shape []int, strides [][]int, f func(i int, offs []int)) {
-	n := 1
-	for _, d := range shape {
-		n *= d
-	}
+	n := product(shape)
 	offs := make([]int, len(strides))
 	index := make([]int, len(shape))
 	for i := range n {

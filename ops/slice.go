@@ -3,6 +3,7 @@ package ops
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -145,19 +146,18 @@ func evalSlice(c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	offsets, strides := make([][]int, x.Rank()), tensor.Strides(x.Shape())
-	shape := append([]int{}, x.Shape()...)
-	for d, n := range shape {
-		offsets[d] = places(0, n, 1, strides[d])
-	}
+	shape, starts, steps := slices.Clone(x.Shape()), make([]int, x.Rank()), orOnes(nil, x.Rank())
 	for _, r := range ranges {
-		start, n := r.resolve(x.Dim(r.axis))
-		shape[r.axis] = n
-		offsets[r.axis] = places(start, n, r.step, strides[r.axis])
+		starts[r.axis], shape[r.axis] = r.resolve(x.Dim(r.axis))
+		steps[r.axis] = r.step
 	}
 	out, err := c.Output(0, x.DType(), shape...)
-	if err != nil {
+	if err != nil || out.Len() == 0 {
 		return err
+	}
+	offsets := make([][]int, x.Rank())
+	for d, stride := range tensor.Strides(x.Shape()) {
+		offsets[d] = places(starts[d], shape[d], steps[d], stride)
 	}
 	copyMapped(c, out, x, offsets)
 	return nil

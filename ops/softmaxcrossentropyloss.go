@@ -39,7 +39,11 @@ func evalSoftmaxCrossEntropyLoss(c *ir.EvalCtx) error {
 		return err
 	}
 	shape := c.In[0].Shape()
-	p := logSoftmaxChannels(asFloat64(c.In[0]), shape[1], product(shape[2:]))
+	s := &scratch{c: c}
+	p := logSoftmaxChannels(s, s.wide(c.In[0]), shape[1], product(shape[2:]))
+	if s.err != nil {
+		return s.err
+	}
 	if err := (classLoss{a.IgnoreIndex, a.Reduction}).eval(c, p); err != nil {
 		return err
 	}
@@ -50,8 +54,11 @@ func evalSoftmaxCrossEntropyLoss(c *ir.EvalCtx) error {
 }
 
 // logSoftmaxChannels is x - log Σ exp x, the sum over the channels, whose planes lie apart.
-func logSoftmaxChannels(x []float64, channels, plane int) []float64 {
-	y := make([]float64, len(x))
+func logSoftmaxChannels(s *scratch, x []float64, channels, plane int) []float64 {
+	y := s.floats(len(x))
+	if s.err != nil {
+		return nil
+	}
 	for base := 0; base < len(x); base += channels * plane {
 		for i := base; i < base+plane; i++ {
 			greatest, sum := math.Inf(-1), 0.0

@@ -54,13 +54,23 @@ func evalStandardizeGrad(c *ir.EvalCtx) error {
 	}
 	for d, n := range shape {
 		if marks[d] {
-			inner = spread(inner, n, strides[d])
+			inner, err = spread(c, inner, n, strides[d])
 		} else {
-			bases = spread(bases, n, strides[d])
+			bases, err = spread(c, bases, n, strides[d])
+		}
+		if err != nil {
+			return err
 		}
 	}
-	dh, x := asFloat64(c.In[0]), asFloat64(c.In[1])
-	dx, h, part := make([]float64, len(x)), make([]float64, len(x)), make([]float64, len(inner))
+	s := &scratch{c: c}
+	dh, x := s.wide(c.In[0]), s.wide(c.In[1])
+	dx, h, part := s.floats(len(x)), s.floats(len(x)), s.floats(len(inner))
+	if s.err != nil {
+		return s.err
+	}
+	if len(x) == 0 {
+		bases = nil
+	}
 	for _, base := range bases {
 		for i, o := range inner {
 			part[i] = x[base+o]

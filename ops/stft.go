@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/onnxrun/onnxrun/ir"
-	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // STFT is the Fourier transforms of frames of a signal, batch × length × 1 or 2 (real, imaginary), each multiplied by a
@@ -39,10 +38,10 @@ func evalSTFT(c *ir.EvalCtx) error {
 	}
 	oneSided := c.Op.(*STFT).OneSided && x.Dim(2) == 1
 	steps, _ := c.In[1].AsInts()
-	length := 0
+	s, length := &scratch{c: c}, 0
 	var window []float64
 	if c.Has(2) {
-		window = asFloat64(c.In[2])
+		window = s.wide(c.In[2])
 		length = len(window)
 	}
 	if c.Has(3) {
@@ -58,20 +57,19 @@ func evalSTFT(c *ir.EvalCtx) error {
 		outs = length/2 + 1
 	}
 	shape := []int{x.Dim(0), frames, outs, 2}
-	count, err := tensor.Count(tensor.Float64, shape)
-	if err != nil {
-		return err
+	src, dst, t := s.wide(x), s.floats(shape...)[:0], newTransform(s, length, length, outs, false)
+	if s.err != nil {
+		return s.err
 	}
-	src, dst, line := asFloat64(x), make([]float64, 0, count), make([]complex128, length)
 	for b := range x.Dim(0) {
 		for f := range frames {
-			for k := range line {
-				line[k] = complexAt(src, b*x.Dim(1)+f*steps[0]+k, x.Dim(2))
+			for k := range t.line {
+				t.line[k] = complexAt(src, b*x.Dim(1)+f*steps[0]+k, x.Dim(2))
 				if window != nil {
-					line[k] *= complex(window[k], 0)
+					t.line[k] *= complex(window[k], 0)
 				}
 			}
-			for _, v := range fourier(c, line, outs, false) {
+			for _, v := range t.run(c) {
 				dst = append(dst, real(v), imag(v))
 			}
 		}

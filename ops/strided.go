@@ -10,6 +10,9 @@ import (
 // copyStrided sets dst's elements, in row-major order of shape, to those that strides (in elements, from the first one
 // on) reach in src, of the same element type whatever it is.
 func copyStrided(c *ir.EvalCtx, dst, src *tensor.Tensor, shape, strides []int) {
+	if dst.Len() == 0 {
+		return
+	}
 	offsets := make([][]int, len(shape))
 	for d := range offsets {
 		offsets[d] = make([]int, shape[d])

@@ -55,7 +55,11 @@ func sumToOf[T tensor.Float](c *ir.EvalCtx) error {
 	if err != nil {
 		return err
 	}
-	src, sums := tensor.Data[T](x), make([]float64, out.Len())
+	src := tensor.Data[T](x)
+	sums, err := ir.Scratch[float64](c, out.Len())
+	if err != nil {
+		return err
+	}
 	eachOffset(x.Shape(), [][]int{broadcastStrides(shape, x.Shape())}, func(i int, offs []int) { sums[offs[0]] += float64(src[i]) })
 	for i, v := range sums {
 		tensor.Data[T](out)[i] = T(v)

@@ -217,7 +217,7 @@ var taught = [...]*ir.Def{
 
 // LookupFused is Lookup with the operators that no file has.
 func LookupFused(domain, name string) *ir.Def {
-	for _, d := range slices.Concat(fused[:], taught[:]) {
+	for _, d := range Made() {
 		if domain == d.Domain && name == d.Name {
 			return d
 		}
@@ -227,3 +227,6 @@ func LookupFused(domain, name string) *ir.Def {
 
 // All is every operator, sorted by name.
 func All() []*ir.Def { return slices.Clone(table[:]) }
+
+// Made is every operator that no file has.
+func Made() []*ir.Def { return slices.Concat(fused[:], taught[:]) }

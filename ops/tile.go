@@ -40,7 +40,7 @@ var tile = &ir.Def{
 			return err
 		}
 		out, err := outputShaped(c, 0, x.DType(), shape)
-		if err != nil {
+		if err != nil || out.Len() == 0 {
 			return err
 		}
 		offsets, strides := make([][]int, x.Rank()), tensor.Strides(x.Shape())

@@ -125,7 +125,10 @@ func topKOf[T tensor.Real](c *ir.EvalCtx) error {
 		return err
 	}
 	src, dst, at := tensor.Data[T](x), tensor.Data[T](values), tensor.Data[int64](indices)
-	order := make([]int, x.Dim(axis))
+	order, err := ir.Scratch[int](c, x.Dim(axis))
+	if err != nil || x.Len() == 0 {
+		return err
+	}
 	eachLine(x.Shape(), axis, func(line, start, stride int) {
 		for i := range order {
 			order[i] = i

@@ -52,6 +52,9 @@ func evalTrilu(c *ir.EvalCtx) error {
 	}
 	rows, cols := x.Dim(-2), x.Dim(-1)
 	upper := c.Op.(*Trilu).Upper
+	if err := c.Take(x.Len(), 8); err != nil {
+		return err
+	}
 	var keep []int
 	for i := range x.Len() {
 		row, col := i/cols%rows, i%cols

@@ -60,15 +60,19 @@ func evalUnique(c *ir.EvalCtx) error {
 		}
 	}
 	n := x.Dim(axis)
-	compare := slabOrder(c, x, axis)
-	order := make([]int, n)
+	s := &scratch{c: c}
+	compare := slabOrder(s, x, axis)
+	order, inverse := take[int](s, n), take[int64](s, n)
+	s.err = cmp.Or(s.err, c.Take(3*n, 8)) // what follows of the order
+	if s.err != nil {
+		return s.err
+	}
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, compare)
 	var first []int // of each different slab, in order
 	var counts []int64
-	inverse := make([]int64, n)
 	for k, i := range order {
 		if k == 0 || compare(order[k-1], i) != 0 {
 			first = append(first, i)
@@ -118,16 +122,21 @@ func byOccurrence(first []int, counts, inverse []int64) ([]int, []int64, []int64
 }
 
 // slabOrder compares the slabs i and j of x along axis, element by element.
-func slabOrder(c *ir.EvalCtx, x *tensor.Tensor, axis int) func(i, j int) int {
+func slabOrder(s *scratch, x *tensor.Tensor, axis int) func(i, j int) int {
 	one := slices.Clone(x.Shape())
 	one[axis] = 1
 	strides := tensor.Strides(x.Shape())
-	var offsets []int // of a slab's elements
-	eachOffset(one, [][]int{strides}, func(_ int, offs []int) { offsets = append(offsets, offs[0]) })
+	if x.Len() == 0 {
+		one = []int{0}
+	}
+	offsets := take[int](s, one...) // of a slab's elements
+	if s.err == nil && len(offsets) > 0 {
+		eachOffset(one, [][]int{strides}, func(i int, offs []int) { offsets[i] = offs[0] })
+	}
 	element := elementOrder(x)
 	return func(i, j int) int {
 		for _, o := range offsets {
-			c.Spend(1)
+			s.c.Spend(1)
 			if by := element(o+i*strides[axis], o+j*strides[axis]); by != 0 {
 				return by
 			}

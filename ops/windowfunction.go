@@ -62,7 +62,7 @@ func windowFunction(name, doc string, newOp func() ir.Op, params func(ir.Op) Win
 
 // setConverted gives output 0 as a float32 tensor converted to dt.
 func setConverted(c *ir.EvalCtx, t *tensor.Tensor, dt tensor.DType) error {
-	inner := &ir.EvalCtx{Ctx: c.Ctx, Op: castTo(dt), In: []*tensor.Tensor{t}}
+	inner := c.Part(castTo(dt), t)
 	if err := castOp.Eval(inner); err != nil {
 		return err
 	}

@@ -48,7 +48,8 @@ func givesInput(n *ir.Node) bool {
 		return true
 	case *ops.Dropout:
 		none, ok := scalar(n.In(1)) // a ratio of 0 drops none, even where a model is in training
-		return n.In(2) == nil || ok && none == 0 || n.In(2).Const() != nil && !tensor.Data[bool](n.In(2).Const())[0]
+		training := n.In(2).Const()
+		return n.In(2) == nil || ok && none == 0 || training != nil && !slices.Contains(tensor.Data[bool](training), true)
 	case *ops.Cast:
 		return op.To == x.Type().DType
 	case *ops.Concat, *ops.Sum, *ops.Mean, *ops.Max, *ops.Min:

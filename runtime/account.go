@@ -24,7 +24,7 @@ func (a *account) begin(used, limit int) {
 // take counts bytes, fewer where negative.
 func (a *account) take(bytes int) error {
 	if bytes > 0 && bytes > a.limit-a.used {
-		return &MemoryError{a.used + bytes, a.limit}
+		return &MemoryError{Need: a.used + bytes, Limit: a.limit}
 	}
 	a.used += bytes
 	return nil

@@ -31,6 +31,7 @@ const (
 	aliased
 	replaced // an output that lies where an input lies
 	absent   // not computed: the value is needed in another layout only
+	empty    // known to have no elements: there is nothing to compute
 )
 
 // makeSlots says of every value what kind of slot it has.
@@ -51,16 +52,32 @@ func (p *plan) makeSlots() {
 			}
 			t := v.Type()
 			shape, ok := t.Shape.Ints()
-			if !ok || t.DType == tensor.String {
+			if !ok {
 				continue
 			}
 			count, err := tensor.Count(t.DType, shape)
-			if err != nil { // Eval will say so, should it be reached
+			switch {
+			case err != nil: // Eval will say so, should it be reached
+				continue
+			case count == 0:
+				p.slots[v.ID()] = slot{kind: empty, dtype: t.DType, shape: shape}
+				continue
+			case t.DType == tensor.String:
 				continue
 			}
 			p.slots[v.ID()] = slot{kind: planned, dtype: t.DType, shape: shape, size: count * t.DType.Size()}
 		}
 	}
+}
+
+// checkSlots refuses values that memory cannot hold, before kernels are made for them.
+func (p *plan) checkSlots() error {
+	for _, s := range p.slots {
+		if limit := p.session.opts.MaxMemory; s.kind == planned && s.size > limit {
+			return &MemoryError{Need: s.size, Limit: limit}
+		}
+	}
+	return nil
 }
 
 // newSlot adds a place for n float32.
@@ -116,9 +133,9 @@ func (p *plan) liveness() {
 const maxBySize = 1 << 13
 
 // packArena gives planned slots that live at the same time disjoint places, and returns the arena's size: largest first,
-// each at the lowest offset that is free throughout its life (Pisarchyk and Lee, 2020, "greedy by size"). Very many get
-// theirs in the order of time.
-func packArena(slots []slot) int {
+// each at the lowest offset that is free throughout its life (Pisarchyk and Lee, 2020, "greedy by size"); it stops when the
+// arena is beyond the limit. Very many get theirs in the order of time.
+func packArena(slots []slot, limit int) int {
 	var order []int
 	for id, s := range slots {
 		if s.kind == planned && s.size > 0 {
@@ -145,7 +162,9 @@ func packArena(slots []slot) int {
 			at = max(at, align(o.offset+o.size))
 		}
 		s.offset = at
-		arena = max(arena, at+s.size)
+		if arena = max(arena, at+s.size); arena > limit {
+			return arena
+		}
 		i, _ := slices.BinarySearchFunc(placed, at, func(id, at int) int { return slots[id].offset - at })
 		placed = slices.Insert(placed, i, id)
 	}

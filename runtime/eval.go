@@ -40,7 +40,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 			}
 			return newTensor(f.ctx, dt, shape)
 		}
-		c.Host.Run = f.runBody
+		c.Host.Run, c.Host.Memory = f.runBody, f.account.limit
 		if err := c.Evaluate(); err != nil {
 			return err
 		}
@@ -67,6 +67,7 @@ func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor, from []*tensor.Tens
 		return fmt.Errorf("output %q: inferred %v, computed %v", v.Name(), v.Type(), t)
 	}
 	switch f.plan.slots[id].kind {
+	case empty:
 	case planned, replaced:
 		if place := f.vals[id]; place != t {
 			return f.copy(place, t)

@@ -139,7 +139,7 @@ func newTensor(ctx context.Context, dt tensor.DType, shape []int) (*tensor.Tenso
 // acquire is a frame for a Run that may take limit bytes.
 func (p *plan) acquire(ctx context.Context, limit int) (f *frame, err error) {
 	if p.need() > limit {
-		return nil, fmt.Errorf("runtime: %w", &MemoryError{p.need(), limit})
+		return nil, fmt.Errorf("runtime: %w", &MemoryError{Need: p.need(), Limit: limit})
 	}
 	p.mu.Lock()
 	if n := len(p.free); n > 0 {
@@ -186,6 +186,9 @@ func (p *plan) newFrame() (*frame, error) {
 		}
 	}
 	for id, s := range p.slots {
+		if s.kind == empty {
+			f.vals[id] = tensor.New(s.dtype, s.shape...)
+		}
 		if s.kind != planned && s.kind != aliased {
 			continue
 		}

@@ -1,10 +1,18 @@
 package runtime
 
-import "github.com/onnxrun/onnxrun/ir"
+import (
+	"slices"
+
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
+)
 
 // lowerNode chooses how a node is executed: in the blocked layout, not at all because its value lies in another's place,
 // by a kernel on plain arrays, or by the operator's reference.
 func (p *plan) lowerNode(n *ir.Node) error {
+	if !slices.ContainsFunc(n.Outputs(), func(v *ir.Value) bool { return v != nil && p.slots[v.ID()].kind != empty }) {
+		return nil
+	}
 	static := p.static(n)
 	if static {
 		p.least = p.leastTasks(n)
@@ -41,10 +49,15 @@ func (p *plan) lowerNode(n *ir.Node) error {
 	return nil
 }
 
-// static reports whether the types of all that a node reads and writes are known.
+// static reports whether the types of all that a node reads and writes are known, and all of it has elements: kernels need
+// not think of values without any. What is put one behind the other may have none.
 func (p *plan) static(n *ir.Node) bool {
+	_, concat := n.Op.(*ops.Concat)
 	for _, v := range append(n.Inputs()[:len(n.Inputs()):len(n.Inputs())], n.Outputs()...) {
-		if v != nil && p.slots[v.ID()].kind == dynamic {
+		if v == nil {
+			continue
+		}
+		if s, _ := v.Type().Shape.Ints(); p.slots[v.ID()].kind == dynamic || !concat && slices.Contains(s, 0) {
 			return false
 		}
 	}

@@ -69,6 +69,9 @@ func newPlan(ctx context.Context, s *Session, inputs []ir.Type) (*plan, error) {
 	for _, r := range p.inPlace {
 		p.slots[r.id].kind = replaced
 	}
+	if err := p.checkSlots(); err != nil {
+		return nil, fmt.Errorf("runtime: %w", err)
+	}
 	if err := p.lower(); err != nil {
 		return nil, err
 	}
@@ -77,9 +80,9 @@ func newPlan(ctx context.Context, s *Session, inputs []ir.Type) (*plan, error) {
 	}
 	p.liveness()
 	p.discard()
-	p.arena, p.ctx = packArena(p.slots), nil
+	p.arena, p.ctx = packArena(p.slots, s.opts.MaxMemory), nil
 	if p.need() > s.opts.MaxMemory {
-		return nil, fmt.Errorf("runtime: %w", &MemoryError{p.need(), s.opts.MaxMemory})
+		return nil, fmt.Errorf("runtime: %w", &MemoryError{Need: p.need(), Limit: s.opts.MaxMemory})
 	}
 	return p, s.unchanged()
 }

@@ -32,7 +32,7 @@ func TestPackArena(t *testing.T) {
 			}
 			arena = packByTime(slots, order)
 		} else {
-			arena = packArena(slots)
+			arena = packArena(slots, DefaultMaxMemory)
 		}
 		require.LessOrEqual(t, arena, sum)
 		for i, a := range slots {

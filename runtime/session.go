@@ -87,6 +87,7 @@ func Compile(ctx context.Context, g *ir.Graph, opts Options) (*Session, error) {
 	if opts.MaxMemory <= 0 {
 		opts.MaxMemory = DefaultMaxMemory
 	}
+	opts.MaxMemory = min(opts.MaxMemory, math.MaxInt/64) // so that sums of a few sizes are sizes
 	if opts.Pool == nil {
 		pool := NewPool(opts.Threads)
 		s, err := compile(ctx, g, opts, pool)
@@ -327,11 +328,7 @@ func (s *Session) keep(p *plan) {
 }
 
 // MemoryError says that intermediate results would exceed Options.MaxMemory.
-type MemoryError struct{ Need, Limit int }
-
-func (e *MemoryError) Error() string {
-	return fmt.Sprintf("intermediate results need %d bytes, more than the limit of %d (Options.MaxMemory)", e.Need, e.Limit)
-}
+type MemoryError = ir.MemoryError
 
 // recover turns a panic into an error: no panic crosses the package's boundary. It restores whether faults are panics.
 func (s *Session) recover(panicOnFault bool, err *error) {

@@ -1,0 +1,158 @@
+package ir
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"unsafe"
+
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// DefaultMemory is the bytes that an evaluation may take where its Host says nothing.
+const DefaultMemory = 1 << 30
+
+// MemoryError says that intermediate results would take more memory than they may.
+type MemoryError struct{ Need, Limit int }
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("intermediate results need %d bytes, more than the limit of %d (Options.MaxMemory)", e.Need, e.Limit)
+}
+
+// evaluate computes c.Out by the operator's reference. What has no elements is not computed, however large the other
+// dimensions: so no loop goes over the outer dimensions of nothing. Outputs whose sizes follow from the inputs are held
+// against the memory before anything is computed.
+func (c *EvalCtx) evaluate() error {
+	if c.Node == nil {
+		return c.Op.Def().Eval(c)
+	}
+	types, err := c.outputTypes()
+	if err != nil {
+		return err
+	}
+	need, empty := 0, len(types) > 0
+	for o, t := range types {
+		if !c.Wants(o) {
+			continue
+		}
+		shape, known := t.Shape.Ints()
+		if !known {
+			empty = false
+			continue
+		}
+		n, err := tensor.Count(t.DType, shape)
+		if err != nil {
+			return err
+		}
+		empty = empty && n == 0
+		need = saturated(need, n, max(t.DType.Size(), 1))
+	}
+	if need > c.Host.memory() {
+		return &MemoryError{need, c.Host.memory()}
+	}
+	if !empty {
+		return c.Op.Def().Eval(c)
+	}
+	for o, t := range types {
+		if shape, _ := t.Shape.Ints(); c.Wants(o) {
+			if _, err := c.Output(o, t.DType, shape...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// outputTypes is the types of the node's outputs, inferred anew from the inputs where the graph does not tell all of them;
+// bodies are left to say it themselves.
+func (c *EvalCtx) outputTypes() ([]Type, error) {
+	types := make([]Type, len(c.Node.outputs))
+	known := true
+	for o, v := range c.Node.outputs {
+		if v != nil {
+			types[o] = v.typ
+			_, ok := v.typ.Shape.Ints()
+			known = known && ok
+		}
+	}
+	if known {
+		return types, nil
+	}
+	for range Bodies(c.Op) {
+		return types, nil
+	}
+	n := &Node{Name: c.Node.Name, Op: c.Op, inputs: make([]*Value, len(c.In))}
+	for i, t := range c.In {
+		if t != nil {
+			n.inputs[i] = &Value{typ: TensorType(t), konst: t, dims: constDims(t)}
+		}
+	}
+	types, _, err := inferNode(n, len(types))
+	return types, err
+}
+
+// memory is the bound on the bytes of an evaluation.
+func (h Host) memory() int {
+	if h.Memory <= 0 {
+		return DefaultMemory
+	}
+	return h.Memory
+}
+
+// saturated is sum + n·size, or the greatest int.
+func saturated(sum, n, size int) int {
+	if n > (math.MaxInt-sum)/max(size, 1) {
+		return math.MaxInt
+	}
+	return sum + n*size
+}
+
+// Take counts n elements of size bytes against the memory of the evaluation.
+func (c *EvalCtx) Take(n, size int) error {
+	if n < 0 {
+		return fmt.Errorf("size %d is negative", n)
+	}
+	if c.taken == nil {
+		c.taken = new(int)
+	}
+	*c.taken = saturated(*c.taken, n, size)
+	if limit := c.Host.memory(); *c.taken > limit {
+		return &MemoryError{*c.taken, limit}
+	}
+	return nil
+}
+
+// Part is an evaluation of op that is part of this one: it takes of the same memory. Its outputs are tensors of its own.
+func (c *EvalCtx) Part(op Op, in ...*tensor.Tensor) *EvalCtx {
+	if c.taken == nil {
+		c.taken = new(int)
+	}
+	return &EvalCtx{Ctx: c.Ctx, Op: op, In: in, Host: Host{Memory: c.Host.Memory, Run: c.Host.Run, Hold: c.Host.Hold, Budget: c.Host.Budget}, taken: c.taken}
+}
+
+// Scratch is zeroed memory for the product of sizes, which may come from a file, that an evaluation asks for.
+func Scratch[T any](c *EvalCtx, sizes ...int) ([]T, error) {
+	n := 1
+	for _, d := range sizes {
+		if n = saturated(0, n, d); d < 0 || n == math.MaxInt {
+			return nil, fmt.Errorf("sizes %v are negative or too large", sizes)
+		}
+	}
+	var zero T
+	if err := c.Take(n, int(unsafe.Sizeof(zero))); err != nil {
+		return nil, err
+	}
+	return make([]T, n), nil
+}
+
+// Eval runs a node's reference on tensors, on no arena: for constant folding and tests.
+func Eval(ctx context.Context, n *Node, in []*tensor.Tensor, host Host) (out []*tensor.Tensor, err error) {
+	c := &EvalCtx{Ctx: ctx, Node: n, Op: n.Op, In: in, Host: host}
+	if err := c.Evaluate(); err != nil {
+		return nil, &Error{Node: n.Name, Op: n.OpName(), Err: err}
+	}
+	for len(c.Out) < len(n.outputs) {
+		c.Out = append(c.Out, nil)
+	}
+	return c.Out[:len(n.outputs)], nil
+}

@@ -1,0 +1,50 @@
+package ops
+
+import (
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
+)
+
+// scratch is the memory that an evaluation works with, beside its inputs and outputs, taken piece by piece: nil from the
+// first piece on that is too much. err is to be looked at behind the last.
+type scratch struct {
+	c   *ir.EvalCtx
+	err error
+}
+
+// take is zeroed elements, as many as the product of the sizes.
+func take[T any](s *scratch, sizes ...int) (data []T) {
+	if s.err == nil {
+		data, s.err = ir.Scratch[T](s.c, sizes...)
+	}
+	return data
+}
+
+func (s *scratch) floats(sizes ...int) []float64 { return take[float64](s, sizes...) }
+
+// wide is the elements of a numeric tensor as float64, nil for nil; they may be the tensor's own.
+func (s *scratch) wide(t *tensor.Tensor) []float64 {
+	if t == nil {
+		return nil
+	}
+	if s.spend(t, tensor.Float64); s.err != nil {
+		return nil
+	}
+	return asFloat64(t)
+}
+
+// ints is the elements of an integer tensor, a copy.
+func (s *scratch) ints(t *tensor.Tensor) []int {
+	if s.spend(t, tensor.Undefined); s.err != nil {
+		return nil
+	}
+	ints, _ := t.AsInts()
+	return ints
+}
+
+// spend counts eight bytes for each element of a tensor that is not of a type.
+func (s *scratch) spend(t *tensor.Tensor, but tensor.DType) {
+	if s.err == nil && t.DType() != but {
+		s.err = s.c.Take(t.Len(), 8)
+	}
+}
