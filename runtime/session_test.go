@@ -68,7 +68,7 @@ func TestRunRefusesWrongInputs(t *testing.T) {
 		`runtime: input "x": float32[1 2 3] does not fit float32[N,1,3]`: {tensor.New(tensor.Float32, 1, 2, 3)},
 		`runtime: input "x": float64[1 1 3] does not fit float32[N,1,3]`: {tensor.New(tensor.Float64, 1, 1, 3)},
 		`runtime: input "x": float32[3] does not fit float32[N,1,3]`:     {tensor.New(tensor.Float32, 3)},
-		`runtime: 2 inputs given, the graph has 1: x`:                    {tensor.New(tensor.Float32, 1, 1, 3), tensor.New(tensor.Float32)},
+		`runtime: 2 inputs given, the graph has 1: "x"`:                  {tensor.New(tensor.Float32, 1, 1, 3), tensor.New(tensor.Float32)},
 	} {
 		_, err := s.Run(ctx, in...)
 		require.EqualError(t, err, want)

@@ -59,7 +59,7 @@ func (a *app) claim(force bool, outs ...output) error {
 			return fmt.Errorf("%s: %w", o.flag, err)
 		}
 		if atomicfile.Stdout(o.path) {
-			a.out = a.err
+			a.out, a.data = a.err, a.terminal
 		}
 	}
 	return nil

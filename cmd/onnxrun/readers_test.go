@@ -48,9 +48,9 @@ func TestStandardInput(t *testing.T) {
 		{image, "%  7\n", []string{lenet, "-"}},
 		{image, "float32[1 84]", []string{"features", lenet, "-", "--layer", "F6", "-o", filepath.Join(dir, "f.npy")}},
 		{[]byte("a\nb\nc\nd\ne\nf\ng\nsieben\ni\nj\n"), "sieben", []string{lenet, seven, "--labels", "-"}},
-		{array, "prob.npy", []string{"run", lenet, "-i", "-", "-o", dir}},
-		{array, "prob.npy", []string{"run", lenet, "-i", "image=-", "-o", dir}},
-		{proto, "prob.npy", []string{"run", lenet, "-i", "image=-", "-o", dir}},
+		{array, "prob.npy", []string{"run", lenet, "-i", "-", "-o", t.TempDir()}},
+		{array, "prob.npy", []string{"run", lenet, "-i", "image=-", "-o", t.TempDir()}},
+		{proto, "prob.npy", []string{"run", lenet, "-i", "image=-", "-o", t.TempDir()}},
 	} {
 		code, out, errOut := fromInput(t, c.in, c.args...)
 		require.Zero(t, code, "%v: %s", c.args, errOut)

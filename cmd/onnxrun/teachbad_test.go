@@ -107,7 +107,7 @@ func TestTeachBadInput(t *testing.T) {
 		{"too many layers", "tiny", "good", "--reinit 9", `train: 10 layers to restart, expects 0 to the model's 4`},
 		{"fewer layers than none", "tiny", "good", "--reinit -1", `-1 layers to restart, expects 0 or more`},
 		{"dropout of all", "tiny", "good", "--dropout 1", `train: dropout ratio 1, expects at least 0 and less than 1`},
-		{"no teacher", "tiny", "good", "--distill $D/none.onnx", `importer: open $D/none.onnx: no such file or directory`},
+		{"no teacher", "tiny", "good", "--distill $D/none.onnx", `importer: $D/none.onnx: no such file or directory`},
 		{"a teacher of other classes", "tiny", "good", "--distill ../../testdata/lenet5.onnx", `teacher: value "OUTPUT": it has 10 classes, the data set 3`},
 		{"a teacher of other images", "tiny", "good", "--distill ../../testdata/lenet5.onnx --distill-weight 0", `teacher: runtime: input "image": float32[24 3 12 12] does not fit float32[N,1,28,28]`},
 		{"a weight beyond one", "tiny", "good", "--distill $D/tiny.onnx --distill-weight 2", `train: loss: distillation: weight is 2, expects 0 to 1`},
