@@ -302,7 +302,7 @@ func (a *Resize) allAxes(l *ir.Legacy) error {
 	if err != nil {
 		return err
 	}
-	if v := l.In(2); v != nil {
+	if v := l.In(2); v != nil && (l.In(3) == nil || v.Const() == nil || v.Const().Len() > 0) { // no scales beside sizes are none
 		if v.Const() == nil || v.Const().Len() != len(axes) {
 			return refuse
 		}
