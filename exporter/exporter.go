@@ -24,6 +24,9 @@ const producer = "onnxrun"
 // OldestOpset is the oldest opset that is written; the newest is ops.Opset.
 const OldestOpset = 7
 
+// DataSuffix is what the file of a model's weights has behind the model's name.
+const DataSuffix = ".data"
+
 // defaultOpset is that of graphs that come from no file.
 const defaultOpset = 21
 
@@ -84,8 +87,8 @@ func (m *model) writeExternal(path string) error {
 	} else if kind == atomicfile.Stream {
 		return fmt.Errorf("%s is a device or a pipe: weights in a file of their own (external data) go with a model that is a file", path)
 	}
-	data := m.external(filepath.Base(path) + ".data")
-	return atomicfile.WriteAll([]atomicfile.File{{Path: path + ".data", Write: m.watched(data.write)}, {Path: path, Write: m.watched(m.write)}})
+	data := m.external(filepath.Base(path) + DataSuffix)
+	return atomicfile.WriteAll([]atomicfile.File{{Path: path + DataSuffix, Write: m.watched(data.write)}, {Path: path, Write: m.watched(m.write)}})
 }
 
 // Write writes a model into one file, whatever Options.ExternalData. Weights go straight from their tensors to w.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -34,7 +35,7 @@ type output struct {
 func modelOutputs(flag, path string, external bool, g *ir.Graph) []output {
 	outs := []output{{flag: flag, path: path}}
 	if external || g != nil && weightBytes(g) > singleFile {
-		outs = append(outs, output{flag: "its weights", path: path + ".data"})
+		outs = append(outs, output{flag: "its weights", path: path + exporter.DataSuffix})
 	}
 	return outs
 }
@@ -156,7 +157,7 @@ func fileBytes(path string, g *ir.Graph) int64 {
 		return 0
 	}
 	size := info.Size()
-	if data, err := os.Stat(path + ".data"); err == nil && size < weightBytes(g) {
+	if data, err := os.Stat(path + exporter.DataSuffix); err == nil && size < weightBytes(g) {
 		size += data.Size()
 	}
 	return size

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +19,7 @@ import (
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
+	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
@@ -270,15 +273,26 @@ func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *onnx
 	return verified, calibrated, err
 }
 
-// write writes the model. Where results are verified, what stands in the file is, before it takes its place, against what
-// stands in the original: both are opened afresh, so that nothing that was done in memory is a witness.
+// write writes the model. Where results are verified, what stands in a file is, against what stands in the original: both
+// are opened afresh, so that nothing that was done in memory is a witness. The bytes of that file then take their place.
 func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
+	write := func() error { return exporter.WriteFile(out, f.out, f.format) }
 	if len(opts.Verify) > 0 {
-		if err := f.verifyTrial(ctx, src, out, r, opts); err != nil {
+		dir, remove, err := atomicfile.TempDir(f.out)
+		if err != nil {
 			return err
 		}
+		defer remove()
+		trial := filepath.Join(dir, filepath.Base(f.out))
+		if err := exporter.WriteFile(out, trial, f.format); err != nil {
+			return fmt.Errorf("%s: %w", f.out, err)
+		}
+		if err := verifyFile(ctx, src, trial, r, opts); err != nil {
+			return err
+		}
+		write = func() error { return copyModel(trial, f.out) }
 	}
-	if err := exporter.WriteFile(out, f.out, f.format); err != nil || isStream(f.out) {
+	if err := write(); err != nil || isStream(f.out) {
 		return err
 	}
 	r.After.FileBytes = fileBytes(f.out, out)
@@ -288,18 +302,9 @@ func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r 
 	return nil
 }
 
-// verifyTrial writes the model to another place, and compares what stands there with the original.
-func (f *optimizeFlags) verifyTrial(ctx context.Context, src source, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
-	dir, remove, err := atomicfile.TempDir(f.out)
-	if err != nil {
-		return err
-	}
-	defer remove()
-	trial := filepath.Join(dir, filepath.Base(f.out))
-	if err := exporter.WriteFile(out, trial, f.format); err != nil {
-		return fmt.Errorf("%s: %w", f.out, err)
-	}
-	written, err := importer.Open(trial)
+// verifyFile compares the model in a file with the original.
+func verifyFile(ctx context.Context, src source, path string, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
+	written, err := importer.Open(path)
 	if err != nil {
 		return fmt.Errorf("what was written cannot be read: %w", err)
 	}
@@ -311,4 +316,26 @@ func (f *optimizeFlags) verifyTrial(ctx context.Context, src source, out *ir.Gra
 		return fmt.Errorf("what was written: %w", err)
 	}
 	return nil
+}
+
+// copyModel writes a copy of a model's file, and of that of its weights if it has one.
+func copyModel(from, to string) error {
+	copies := []atomicfile.File{{Path: to, Write: copyOf(from)}}
+	if _, err := os.Stat(from + exporter.DataSuffix); err == nil {
+		copies = append([]atomicfile.File{{Path: to + exporter.DataSuffix, Write: copyOf(from + exporter.DataSuffix)}}, copies...)
+	}
+	return atomicfile.WriteAll(copies)
+}
+
+// copyOf writes what a file holds.
+func copyOf(path string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		f, err := hostfile.Open(path)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		_, err = io.Copy(w, f)
+		return err
+	}
 }

@@ -103,7 +103,7 @@ func removeCheckpoint(path string) error {
 	if path == "" {
 		return nil
 	}
-	return errors.Join(atomicfile.Remove(path), atomicfile.Remove(path+".data"))
+	return errors.Join(atomicfile.Remove(path), atomicfile.Remove(path+exporter.DataSuffix))
 }
 
 func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset) (*float64, error) {

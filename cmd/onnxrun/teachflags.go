@@ -125,7 +125,7 @@ func (f *teachFlags) claim(a *app, data *vision.Dataset, inputs ...string) error
 	}
 	own := []output{{flag: "the checkpoint", path: f.checkpoint(), hint: "; --resume goes on from it"}}
 	if f.checkpoint() != "" { // a large one has its weights beside it
-		own = append(own, output{flag: "its weights", path: f.checkpoint() + ".data"})
+		own = append(own, output{flag: "its weights", path: f.checkpoint() + exporter.DataSuffix})
 	}
 	own = append(own, output{flag: "--log", path: f.logFile()}, output{flag: "--curves", path: f.curvesFile()})
 	for i := range own {

@@ -54,6 +54,22 @@ func TestStandardInputIsAsTheFile(t *testing.T) {
 	ok(t, "optimize", model, "-o", filepath.Join(dir, "c.onnx"), "-d", "check", "--time", "0")
 }
 
+// What was verified is what is written: the same bytes as without verification, those of the weights too.
+func TestVerifiedBytesAreWritten(t *testing.T) {
+	dir := t.TempDir()
+	plain, proven := filepath.Join(dir, "plain", "m.onnx"), filepath.Join(dir, "proven", "m.onnx")
+	for path, verify := range map[string][]string{plain: nil, proven: {"--verify", "random"}} {
+		require.NoError(t, os.Mkdir(filepath.Dir(path), 0o777))
+		ok(t, append([]string{"optimize", lenet, "-o", path, "--external-data", "--time", "0"}, verify...)...)
+		entries, err := os.ReadDir(filepath.Dir(path))
+		require.NoError(t, err)
+		require.Len(t, entries, 2)
+	}
+	require.Equal(t, read(t, plain), read(t, proven))
+	require.Equal(t, read(t, plain+exporter.DataSuffix), read(t, proven+exporter.DataSuffix))
+	ok(t, "check", proven)
+}
+
 // A model file that is cut or written to while it is in use is an error that names it; one that is deleted is still there
 // for who has it open.
 func TestModelsThatChangeInUse(t *testing.T) {
