@@ -55,8 +55,7 @@ func (c *EvalCtx) Steps(n, work int, f func(from, to int)) {
 	}
 }
 
-// Evaluate computes c.Out by the operator's reference; every evaluation goes through it. What has no elements is not computed,
-// however large the other dimensions, and what is more than Host.Memory fails before it begins.
+// Evaluate runs the operator's reference: every evaluation goes through it or a reference that does.
 func (c *EvalCtx) Evaluate() (err error) {
 	defer func() {
 		switch v := recover().(type) {
@@ -70,10 +69,15 @@ func (c *EvalCtx) Evaluate() (err error) {
 	return c.evaluate()
 }
 
-// Hold counts bytes that the evaluation keeps beside its outputs; fewer, where negative.
+// Hold counts bytes that the evaluation keeps beside its outputs; fewer, where negative. Where the Host does not count, they
+// are held against DefaultMemory.
 func (c *EvalCtx) Hold(bytes int) error {
-	if c.Host.Hold == nil {
-		return nil
+	if c.Host.Hold != nil {
+		return c.Host.Hold(bytes)
 	}
-	return c.Host.Hold(bytes)
+	if bytes > DefaultMemory-c.held {
+		return &MemoryError{saturated(c.held, bytes, 1), DefaultMemory}
+	}
+	c.held += bytes
+	return nil
 }

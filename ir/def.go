@@ -179,21 +179,18 @@ type EvalCtx struct {
 	Out  []*tensor.Tensor
 	Host Host
 
-	spent int  // work since the last look at the context
-	taken *int // bytes of Host.Memory, by this evaluation and those that it is part of
+	spent int // work since the last look at the context
+	held  int // bytes, where the Host does not count them
 }
 
 // Host is what an evaluation needs of who runs it.
 type Host struct {
 	// Alloc returns a zeroed tensor for output o. nil stands for tensor.New.
 	Alloc func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error)
-	// Memory bounds the bytes that an evaluation may take for its outputs and on the way to them; 0 stands for
-	// DefaultMemory.
-	Memory int
 	// Run runs a body with all its inputs.
 	Run func(ctx context.Context, body *Graph, in []*tensor.Tensor) ([]*tensor.Tensor, error)
-	// Hold counts bytes that are kept beside the outputs, fewer where negative, and fails where they are too many. nil counts
-	// nothing.
+	// Hold counts bytes that are kept beside the outputs, fewer where negative, and fails where they are too many. nil holds
+	// them against DefaultMemory.
 	Hold func(bytes int) error
 	// Budget bounds the evaluation; nil sets no bound.
 	Budget *Budget
@@ -220,7 +217,10 @@ func (c *EvalCtx) Output(o int, dt tensor.DType, shape ...int) (*tensor.Tensor, 
 	if err != nil {
 		return nil, err
 	}
-	if err := c.Take(n, max(dt.Size(), 1)); err != nil {
+	if c.Host.Alloc == nil || !c.Wants(o) { // else the host counts
+		err = c.Reserve(n, max(dt.Size(), 1))
+	}
+	if err != nil {
 		return nil, err
 	}
 	if b := c.Host.Budget; b != nil {

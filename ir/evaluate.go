@@ -9,7 +9,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// DefaultMemory is the bytes that an evaluation may take where its Host says nothing.
+// DefaultMemory is the bytes that an evaluation may hold where its Host does not count them.
 const DefaultMemory = 1 << 30
 
 // MemoryError says that intermediate results would take more memory than they may.
@@ -20,7 +20,7 @@ func (e *MemoryError) Error() string {
 }
 
 // evaluate computes c.Out by the operator's reference. What has no elements is not computed, however large the other
-// dimensions: so no loop goes over the outer dimensions of nothing. Outputs whose sizes follow from the inputs are held
+// dimensions: so no loop goes over the outer dimensions of nothing. Outputs whose sizes follow from the inputs alone are held
 // against the memory before anything is computed.
 func (c *EvalCtx) evaluate() error {
 	if c.Node == nil {
@@ -45,10 +45,15 @@ func (c *EvalCtx) evaluate() error {
 			return err
 		}
 		empty = empty && n == 0
-		need = saturated(need, n, max(t.DType.Size(), 1))
+		if _, planned := c.Node.outputs[o].typ.Shape.Ints(); !planned { // else there may be a place for it already
+			need = saturated(need, n, max(t.DType.Size(), 1))
+		}
 	}
-	if need > c.Host.memory() {
-		return &MemoryError{need, c.Host.memory()}
+	if err := c.Hold(need); err != nil {
+		return err
+	}
+	if err := c.Hold(-need); err != nil {
+		return err
 	}
 	if !empty {
 		return c.Op.Def().Eval(c)
@@ -91,14 +96,6 @@ func (c *EvalCtx) outputTypes() ([]Type, error) {
 	return types, err
 }
 
-// memory is the bound on the bytes of an evaluation.
-func (h Host) memory() int {
-	if h.Memory <= 0 {
-		return DefaultMemory
-	}
-	return h.Memory
-}
-
 // saturated is sum + n·size, or the greatest int.
 func saturated(sum, n, size int) int {
 	if n > (math.MaxInt-sum)/max(size, 1) {
@@ -107,27 +104,19 @@ func saturated(sum, n, size int) int {
 	return sum + n*size
 }
 
-// Take counts n elements of size bytes against the memory of the evaluation.
-func (c *EvalCtx) Take(n, size int) error {
+// Reserve holds n elements of size bytes.
+func (c *EvalCtx) Reserve(n, size int) error {
 	if n < 0 {
 		return fmt.Errorf("size %d is negative", n)
 	}
-	if c.taken == nil {
-		c.taken = new(int)
-	}
-	*c.taken = saturated(*c.taken, n, size)
-	if limit := c.Host.memory(); *c.taken > limit {
-		return &MemoryError{*c.taken, limit}
-	}
-	return nil
+	return c.Hold(saturated(0, n, size))
 }
 
-// Part is an evaluation of op that is part of this one: it takes of the same memory. Its outputs are tensors of its own.
+// Part is an evaluation of op that is part of this one: the same Host counts it. Its outputs are tensors of its own.
 func (c *EvalCtx) Part(op Op, in ...*tensor.Tensor) *EvalCtx {
-	if c.taken == nil {
-		c.taken = new(int)
-	}
-	return &EvalCtx{Ctx: c.Ctx, Op: op, In: in, Host: Host{Memory: c.Host.Memory, Run: c.Host.Run, Hold: c.Host.Hold, Budget: c.Host.Budget}, taken: c.taken}
+	p := &EvalCtx{Ctx: c.Ctx, Op: op, In: in, Host: c.Host}
+	p.Host.Alloc = nil
+	return p
 }
 
 // Scratch is zeroed memory for the product of sizes, which may come from a file, that an evaluation asks for.
@@ -139,7 +128,7 @@ func Scratch[T any](c *EvalCtx, sizes ...int) ([]T, error) {
 		}
 	}
 	var zero T
-	if err := c.Take(n, int(unsafe.Sizeof(zero))); err != nil {
+	if err := c.Reserve(n, int(unsafe.Sizeof(zero))); err != nil {
 		return nil, err
 	}
 	return make([]T, n), nil

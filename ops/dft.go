@@ -81,8 +81,8 @@ func (a *DFT) shape(x ir.Shape, axis int, length []int) (ir.Shape, int, error) {
 
 func inferDFT(c *ir.InferCtx) error {
 	x := c.Shape(0)
-	if x == nil {
-		return nil
+	if err := checkOneElement("axis", c.Shape(2)); err != nil || x == nil {
+		return err
 	}
 	axis, length := []int{-2}, []int(nil)
 	known := true
@@ -135,7 +135,7 @@ func evalDFT(c *ir.EvalCtx) error {
 			t.line[k] = complexAt(src, start+k*stride, parts)
 		}
 		to := i/outStride*ints[axis]*outStride + i%outStride
-		for k, v := range t.run(c) {
+		for k, v := range t.run() {
 			dst[2*(to+k*outStride)], dst[2*(to+k*outStride)+1] = real(v), imag(v)
 		}
 	})
@@ -155,13 +155,14 @@ func complexAt(data []float64, i, parts int) complex128 {
 
 // transform is the Fourier transform of lines of n numbers, of which those in line may differ from 0, by its definition.
 type transform struct {
+	c                *ir.EvalCtx
 	line, roots, out []complex128
 	scale            complex128
 }
 
 // newTransform is one of lines of used numbers that gives the first outs terms.
 func newTransform(s *scratch, n, used, outs int, inverse bool) *transform {
-	t := &transform{take[complex128](s, used), take[complex128](s, n), take[complex128](s, outs), 1}
+	t := &transform{s.c, take[complex128](s, used), take[complex128](s, n), take[complex128](s, outs), 1}
 	turn := -2 * math.Pi / float64(n)
 	if inverse {
 		turn, t.scale = -turn, complex(1/float64(n), 0)
@@ -174,9 +175,9 @@ func newTransform(s *scratch, n, used, outs int, inverse bool) *transform {
 }
 
 // run is the terms of line, good until the next run.
-func (t *transform) run(c *ir.EvalCtx) []complex128 {
+func (t *transform) run() []complex128 {
 	for k := range t.out {
-		c.Spend(len(t.line))
+		t.c.Spend(len(t.line))
 		at, sum := 0, complex128(0)
 		for _, v := range t.line {
 			sum += v * t.roots[at]

@@ -82,13 +82,13 @@ func evalGridSample(c *ir.EvalCtx) error {
 	if x.Len() == 0 {
 		return fmt.Errorf("input of shape %v has nothing to sample", x.Shape())
 	}
-	if err := c.Take(c.In[1].Len(), 8); err != nil { // for coordinates
+	if err := c.Reserve(c.In[1].Len(), 8); err != nil { // for coordinates
 		return err
 	}
 	a := c.Op.(*GridSample)
 	switch x.DType() {
 	case tensor.Float16, tensor.BFloat16:
-		if err := c.Take(x.Len()+out.Len(), 4); err != nil {
+		if err := c.Reserve(x.Len()+out.Len(), 4); err != nil {
 			return err
 		}
 		wide := tensor.New(tensor.Float32, out.Shape()...)

@@ -22,7 +22,7 @@ func viaFloat32(eval func(*ir.EvalCtx) error) func(*ir.EvalCtx) error {
 		wide.Node = c.Node
 		for i, t := range c.In {
 			if t != nil && halfTypes.Has(t.DType()) {
-				if err := c.Take(t.Len(), 4); err != nil {
+				if err := c.Reserve(t.Len(), 4); err != nil {
 					return err
 				}
 				t = t.ToFloat32()
@@ -37,7 +37,7 @@ func viaFloat32(eval func(*ir.EvalCtx) error) func(*ir.EvalCtx) error {
 				continue
 			}
 			if want := outputType(c.Node, o, half); t.DType() == tensor.Float32 && halfTypes.Has(want) {
-				if err := c.Take(t.Len(), 2); err != nil {
+				if err := c.Reserve(t.Len(), 2); err != nil {
 					return err
 				}
 				t = tensor.FromFloat32(t, want)

@@ -191,6 +191,23 @@ func TestTriluEyeLikeRange(t *testing.T) {
 	}
 }
 
+// Numbers that stand in a vector of none are refused whether the rest of the node is known or not.
+func TestNumbersThatAreNotThere(t *testing.T) {
+	for _, op := range []ir.Op{ir.New[TopK](), ir.New[DFT]()} {
+		g := ir.NewGraph("g")
+		x, err := g.AddInput("x", ir.Type{DType: tensor.Float32})
+		require.NoError(t, err)
+		none, err := g.AddConst("none", tensor.New(tensor.Int64, 0))
+		require.NoError(t, err)
+		in, outs := []*ir.Value{x, none}, []string{"y", "z"}
+		if op.Def() == dft {
+			in, outs = []*ir.Value{x, nil, none}, outs[:1]
+		}
+		_, err = g.Append("n", op, in, outs)
+		require.ErrorContains(t, err, "expects one number")
+	}
+}
+
 // The least integer, which has no opposite, is no pad.
 func TestPadRefusesTheLeastInteger(t *testing.T) {
 	x, pads := tensor.Vector[float32](1, 2), tensor.Vector[int64](math.MinInt64, math.MinInt64)

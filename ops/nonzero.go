@@ -24,7 +24,7 @@ var nonZero = &ir.Def{
 	},
 	Eval: func(c *ir.EvalCtx) error {
 		x := c.In[0]
-		if err := c.Take(x.Len(), 8); err != nil {
+		if err := c.Reserve(x.Len(), 8); err != nil {
 			return err
 		}
 		var at []int

@@ -113,7 +113,7 @@ func zeroPoints(c *ir.EvalCtx, t *tensor.Tensor) ([]float64, error) {
 
 // numbers is the elements of a tensor of any numeric type.
 func numbers(c *ir.EvalCtx, t *tensor.Tensor) ([]float64, error) {
-	if err := c.Take(t.Len(), 8); err != nil {
+	if err := c.Reserve(t.Len(), 8); err != nil {
 		return nil, err
 	}
 	wide := tensor.New(tensor.Float64, t.Shape()...)

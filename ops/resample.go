@@ -142,7 +142,7 @@ func (a *Resize) resample(c *ir.EvalCtx, out, x *tensor.Tensor, plan []resizeAxi
 	s := &scratch{c: c}
 	switch x.DType() {
 	case tensor.Float32, tensor.Float16, tensor.BFloat16:
-		if s.spend(x, tensor.Float32); s.err != nil {
+		if s.reserve(x, tensor.Float32); s.err != nil {
 			return s.err
 		}
 		data, _ := x.AsFloat32()

@@ -27,7 +27,7 @@ func (s *scratch) wide(t *tensor.Tensor) []float64 {
 	if t == nil {
 		return nil
 	}
-	if s.spend(t, tensor.Float64); s.err != nil {
+	if s.reserve(t, tensor.Float64); s.err != nil {
 		return nil
 	}
 	return asFloat64(t)
@@ -35,16 +35,16 @@ func (s *scratch) wide(t *tensor.Tensor) []float64 {
 
 // ints is the elements of an integer tensor, a copy.
 func (s *scratch) ints(t *tensor.Tensor) []int {
-	if s.spend(t, tensor.Undefined); s.err != nil {
+	if s.reserve(t, tensor.Undefined); s.err != nil {
 		return nil
 	}
 	ints, _ := t.AsInts()
 	return ints
 }
 
-// spend counts eight bytes for each element of a tensor that is not of a type.
-func (s *scratch) spend(t *tensor.Tensor, but tensor.DType) {
+// reserve counts eight bytes for each element of a tensor that is not of a type.
+func (s *scratch) reserve(t *tensor.Tensor, but tensor.DType) {
 	if s.err == nil && t.DType() != but {
-		s.err = s.c.Take(t.Len(), 8)
+		s.err = s.c.Reserve(t.Len(), 8)
 	}
 }

@@ -69,7 +69,7 @@ func evalSTFT(c *ir.EvalCtx) error {
 					t.line[k] *= complex(window[k], 0)
 				}
 			}
-			for _, v := range t.run(c) {
+			for _, v := range t.run() {
 				dst = append(dst, real(v), imag(v))
 			}
 		}

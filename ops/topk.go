@@ -30,8 +30,8 @@ var topK = &ir.Def{
 	Widened:   []ir.Widening{{Opset: 11, Var: "T", Types: integerTypes}},
 	Infer: func(c *ir.InferCtx) error {
 		x := c.Shape(0)
-		if x == nil {
-			return nil
+		if err := checkOneElement("input K", c.Shape(1)); err != nil || x == nil {
+			return err
 		}
 		axis, err := axisOf(c.Node.Op.(*TopK).Axis, len(x))
 		if err != nil {

@@ -52,7 +52,7 @@ func evalTrilu(c *ir.EvalCtx) error {
 	}
 	rows, cols := x.Dim(-2), x.Dim(-1)
 	upper := c.Op.(*Trilu).Upper
-	if err := c.Take(x.Len(), 8); err != nil {
+	if err := c.Reserve(x.Len(), 8); err != nil {
 		return err
 	}
 	var keep []int

@@ -63,7 +63,7 @@ func evalUnique(c *ir.EvalCtx) error {
 	s := &scratch{c: c}
 	compare := slabOrder(s, x, axis)
 	order, inverse := take[int](s, n), take[int64](s, n)
-	s.err = cmp.Or(s.err, c.Take(3*n, 8)) // what follows of the order
+	s.err = cmp.Or(s.err, c.Reserve(3*n, 8)) // what follows of the order
 	if s.err != nil {
 		return s.err
 	}

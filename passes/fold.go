@@ -106,7 +106,8 @@ func (c *Context) foldNode(rw *ir.Rewriter, n *ir.Node) (hits int, err error) {
 		}
 	}
 	out, err := c.evaluate(n, in, 4*(size+maxFolded)) // halves are widened meanwhile
-	if errors.Is(err, ir.ErrBudget) {
+	var limit *ir.MemoryError
+	if errors.Is(err, ir.ErrBudget) || errors.As(err, &limit) {
 		return hits, nil
 	}
 	if err != nil {

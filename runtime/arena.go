@@ -133,8 +133,8 @@ func (p *plan) liveness() {
 const maxBySize = 1 << 13
 
 // packArena gives planned slots that live at the same time disjoint places, and returns the arena's size: largest first,
-// each at the lowest offset that is free throughout its life (Pisarchyk and Lee, 2020, "greedy by size"); it stops when the
-// arena is beyond the limit. Very many get theirs in the order of time.
+// each at the lowest offset that is free throughout its life (Pisarchyk and Lee, 2020, "greedy by size"). Very many get
+// theirs in the order of time. It stops when the arena is beyond the limit.
 func packArena(slots []slot, limit int) int {
 	var order []int
 	for id, s := range slots {

@@ -40,7 +40,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 			}
 			return newTensor(f.ctx, dt, shape)
 		}
-		c.Host.Run, c.Host.Memory = f.runBody, f.account.limit
+		c.Host.Run = f.runBody
 		if err := c.Evaluate(); err != nil {
 			return err
 		}

@@ -190,7 +190,7 @@ func (h *hollowCase) run() error {
 			in[i] = v.Const()
 		}
 	}
-	want, fault := ir.Eval(ctx, h.node, in, ir.Host{Memory: memory, Run: h.body})
+	want, fault := ir.Eval(ctx, h.node, in, ir.Host{Run: h.body})
 	for _, level := range []passes.Level{passes.O0, passes.O1, passes.O2} {
 		got, err := h.compiled(ctx, h.g, level, h.in)
 		if err != nil {
