@@ -80,8 +80,8 @@ func longFlags(args []string) []string {
 }
 
 // execute runs the command line and returns the exit code.
-func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
-	ctx, cancel := context.WithCancel(ctx)
+func execute(interrupted context.Context, args []string, in io.Reader, out, errOut io.Writer) int {
+	ctx, cancel := context.WithCancel(interrupted)
 	defer cancel()
 	results := &results{to: out, end: cancel}
 	text, notes := plain.NewWriter(results), plain.NewWriter(errOut)
@@ -92,6 +92,10 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := a.run(ctx, root)
+	if err == errLeft && interrupted.Err() != nil { // it may still be writing to the others
+		io.WriteString(errOut, "onnxrun: "+errStopped.Error()+"\n")
+		return exitBad
+	}
 	text.Flush()
 	switch {
 	case isClosedPipe(results.err):
@@ -102,7 +106,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return exitDone
 	case errors.Is(err, errNo):
 		return exitNo
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+	case interrupted.Err() != nil && errors.Is(err, interrupted.Err()):
 		err = errStopped
 	}
 	io.WriteString(notes, "onnxrun: "+strings.TrimPrefix(plain.Message(err), "onnxrun: ")+"\n")
@@ -145,8 +149,11 @@ func (a *app) standardInput(who string) (io.Reader, error) {
 	return a.in, nil
 }
 
-// errStopped is what a command ends with that has been interrupted.
-var errStopped = errors.New("stopped")
+// errStopped is what a command ends with that has been interrupted, errLeft that it has been left where it was.
+var (
+	errStopped = errors.New("stopped")
+	errLeft    = errors.New("left where it was")
+)
 
 // patience is how long a command that has been interrupted may go on to end by itself: what cannot be interrupted, such as a
 // factorization, is left where it is. Files are written whole or not at all, whenever that happens.
@@ -169,7 +176,7 @@ func (a *app) run(ctx context.Context, root *cobra.Command) error {
 	case err := <-done:
 		return err
 	case <-late:
-		return ctx.Err()
+		return errLeft
 	}
 }
 
