@@ -19,7 +19,7 @@ import (
 )
 
 // soon is how long a Run may go on after its context has ended, most times: the contract's 100 ms.
-const soon = 100 * time.Millisecond
+const soon = slower * 100 * time.Millisecond
 
 // latency calls work with a context that ends after a while, and returns how long work went on after that; ok is false if
 // it came to its end before.
