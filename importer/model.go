@@ -33,8 +33,8 @@ func (im *importer) problem(node, op string, err error) {
 type scope struct {
 	g        *ir.Graph
 	values   map[string]*ir.Value
-	names    map[*ir.Value]int // how many names of the file a value goes by
-	poisoned map[string]bool   // names whose node could not be built; who reads them is not at fault
+	names    []int32         // how many names of the file a value goes by, by its id
+	poisoned map[string]bool // names whose node could not be built; who reads them is not at fault
 	opsets   map[string]int
 	prefix   string                            // of the names of what a function call makes
 	attrs    map[string]*onnxpb.AttributeProto // of the function call; nil outside of functions
@@ -42,18 +42,21 @@ type scope struct {
 }
 
 func newScope(g *ir.Graph, opsets map[string]int) *scope {
-	return &scope{g: g, values: map[string]*ir.Value{}, names: map[*ir.Value]int{}, poisoned: map[string]bool{}, opsets: opsets}
+	return &scope{g: g, values: map[string]*ir.Value{}, poisoned: map[string]bool{}, opsets: opsets}
 }
 
 // bind lets name stand for v from here on.
 func (s *scope) bind(name string, v *ir.Value) {
 	s.values[name] = v
-	s.names[v]++
+	for len(s.names) <= v.ID() {
+		s.names = append(s.names, 0)
+	}
+	s.names[v.ID()]++
 }
 
 // rename gives v the name that the file has for it, unless it goes by another one or is a graph input.
 func (s *scope) rename(v *ir.Value, name string) error {
-	if s.names[v] > 1 || v.Def() == nil && v.Const() == nil {
+	if v.ID() < len(s.names) && s.names[v.ID()] > 1 || v.Def() == nil && v.Const() == nil {
 		return nil
 	}
 	return s.g.Rename(v, s.g.FreshName(s.prefix+name))
@@ -91,7 +94,7 @@ func (im *importer) model(p *onnxpb.ModelProto) (*ir.Graph, error) {
 	values := len(p.Graph.Input) + len(p.Graph.Initializer) + len(p.Graph.Node)
 	g.Reserve(values, len(p.Graph.Node))
 	s := newScope(g, opsets)
-	s.values, s.names = make(map[string]*ir.Value, values), make(map[*ir.Value]int, values)
+	s.values, s.names = make(map[string]*ir.Value, values), make([]int32, 0, values)
 	im.graph(s, p.Graph, nil)
 	if len(im.problems) > 0 {
 		return nil, nil

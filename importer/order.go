@@ -2,7 +2,6 @@ package importer
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 )
@@ -48,10 +47,13 @@ func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeP
 		}
 	}
 	for i, p := range nodes {
-		for _, in := range slices.Compact(slices.Sorted(slices.Values(readNames(p)))) {
-			if !known[in] {
+		for _, in := range readNames(p) {
+			if known[in] {
+				continue
+			}
+			if w := waiting[in]; len(w) == 0 || w[len(w)-1] != i { // else it reads the name twice
 				missing[i]++
-				waiting[in] = append(waiting[in], i)
+				waiting[in] = append(w, i)
 			}
 		}
 		if missing[i] == 0 {
@@ -121,5 +123,5 @@ func (im *importer) unordered(s *scope, rest []*onnxpb.NodeProto) {
 
 // readNames is the names that a node reads in its graph: its inputs and what its bodies capture.
 func readNames(p *onnxpb.NodeProto) []string {
-	return append(slices.Clone(p.Input), freeNames(p)...)
+	return append(p.Input[:len(p.Input):len(p.Input)], freeNames(p)...)
 }
