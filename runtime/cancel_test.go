@@ -21,30 +21,35 @@ import (
 // soon is how long a Run may go on after its context has ended, most times: the contract's 100 ms.
 const soon = slower * 100 * time.Millisecond
 
-// latency calls work with a context that ends after a while, and returns how long work went on after that; ok is false if
-// it came to its end before.
-func latency(t testing.TB, after time.Duration, work func(ctx context.Context) error) (d time.Duration, ok bool) {
+// latency calls work with a context that ends after a while, and returns how long work went on after that, or how much of the
+// processors' time that took, if it was less: other processes may have had them. ok is false if it came to its end before.
+func latency(t *testing.T, after time.Duration, work func(ctx context.Context) error) (d time.Duration, ok bool) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	at := make(chan time.Time, 1)
+	type moment struct {
+		clock time.Time
+		used  time.Duration
+	}
+	at := make(chan moment, 1)
 	timer := time.AfterFunc(after, func() {
-		at <- time.Now()
+		at <- moment{time.Now(), cpuTime(t)}
 		cancel()
 	})
 	defer timer.Stop()
 	err := work(ctx)
-	end := time.Now()
+	end := moment{time.Now(), cpuTime(t)}
 	if err == nil {
 		return 0, false
 	}
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, context.Canceled.Error(), err.Error(), "no node is to blame")
-	return end.Sub(<-at), true
+	begin := <-at
+	return min(end.clock.Sub(begin.clock), end.used-begin.used), true
 }
 
 // latencies is latency at some random moments of what takes about whole, sorted.
-func latencies(t testing.TB, n int, whole time.Duration, work func(ctx context.Context) error) []time.Duration {
+func latencies(t *testing.T, n int, whole time.Duration, work func(ctx context.Context) error) []time.Duration {
 	t.Helper()
 	var all []time.Duration
 	for range 4 * n {

@@ -134,7 +134,7 @@ func (p *plan) splitProduct(n *ir.Node) int {
 // What one task does at most, of a step that can be divided so finely: some 10 ms. A Run that is cancelled ends between
 // tasks.
 const (
-	taskMACs         = 1 << 29
+	taskMACs         = 1 << 28
 	taskMACsGeneric  = 1 << 24 // and of windows
 	taskBytes        = 1 << 20
 	taskBytesProduct = 1 << 24 // which are only read
