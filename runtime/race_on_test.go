@@ -3,4 +3,4 @@
 package runtime_test
 
 // slower is how many times as long plain Go takes under the race detector.
-const slower = 15
+const slower = 40
