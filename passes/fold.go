@@ -3,6 +3,7 @@ package passes
 
 import (
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
@@ -18,7 +19,7 @@ const maxFolded = 1 << 20
 // are. What takes more is left to the run, which can be interrupted.
 const (
 	maxNodeWork  = 1 << 30
-	maxWork      = 1 << 32
+	maxWork      = math.MaxInt32 * (1 + (math.MaxInt >> 62)) // 2^31 where int has 32 bits, else 2^32
 	maxFoldBytes = 1 << 28
 	maxFoldTimes = 4
 )

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	goruntime "runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -87,9 +88,16 @@ func multiply(a, b matrix, transA, transB bool) (matrix, error) {
 	}
 	c := newMatrix(m, n)
 	var next atomic.Int64
+	var thrown atomic.Value
 	var wg sync.WaitGroup
 	for range threads {
 		wg.Go(func() {
+			debug.SetPanicOnFault(true) // weights may lie in a mapped file that has been truncated
+			defer func() {
+				if v := recover(); v != nil {
+					thrown.CompareAndSwap(nil, panicked{v})
+				}
+			}()
 			scratch := make([]float32, product.ScratchSize())
 			for task := int(next.Add(1)) - 1; task < product.Tasks(); task = int(next.Add(1)) - 1 {
 				product.Run(task, c.data, a.data, b.data, nil, nil, scratch)
@@ -97,8 +105,14 @@ func multiply(a, b matrix, transA, transB bool) (matrix, error) {
 		})
 	}
 	wg.Wait()
+	if p, ok := thrown.Load().(panicked); ok {
+		panic(p.value)
+	}
 	return c, nil
 }
+
+// panicked is what a goroutine panicked with, and so does who waits for it.
+type panicked struct{ value any }
 
 // gramBlock is how many rows multiply sums in float32 before addGram adds them up in float64.
 const gramBlock = 512

@@ -162,6 +162,7 @@ const maxFrames = 16
 
 func (p *plan) release(f *frame) {
 	f.ctx, f.job.done = nil, nil
+	clear(f.account.storage) // whose keys keep values
 	for id, s := range p.slots {
 		if s.kind == input || s.kind == dynamic || s.kind == replaced {
 			f.vals[id] = nil

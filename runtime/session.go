@@ -35,9 +35,10 @@ type Options struct {
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
 	Kernels string
 	// Strict excludes algorithms that reassociate more than a matrix product does: Winograd's convolution. Without it, too,
-	// a NaN, an infinity or a huge number among a convolution's inputs reaches no output that the definition does not let it
-	// reach, and the others near it are as with Strict; but where weights come with each Run, as in training, it makes NaN of
-	// the tile of outputs around it, up to 4×4, and gradients by weights are NaN where any term is.
+	// a NaN or an infinity among a convolution's inputs reaches no output that the definition does not let it reach, and the
+	// others near it are as with Strict; but where weights come with each Run, as in training, it makes NaN of the tile of
+	// outputs around it, up to 4×4, and gradients by weights are NaN where any term is. Rounding is relative to the greatest
+	// number of a tile and the window around it: near one that is many powers of ten greater, small ones are lost.
 	Strict bool
 	// Tune measures the algorithms of each convolution when a plan is made, in place of estimating them, and keeps the
 	// results in this folder, created if needed; see TuneDir. Empty: they are estimated.
@@ -48,7 +49,8 @@ type Options struct {
 	// ops.BatchNormalization make of that input, where no node after it reads the input: anything else is an error.
 	// After a Run that fails they may be changed in part.
 	InPlace map[string]string
-	// Passes say how the graph is optimized; nil stands for all that is good for running, passes.O2.
+	// Passes say how the graph is optimized; nil stands for all that is good for running, passes.O2. They run when the session
+	// is compiled and for each plan, one graph at a time.
 	Passes *passes.Options
 	// Pool computes for several sessions; nil stands for a pool of the session's own.
 	Pool *Pool
@@ -76,6 +78,8 @@ type Session struct {
 	mu     sync.Mutex
 	plans  []*plan // most recently used first
 	making flights[string, *plan]
+
+	passing sync.Mutex // Options.Passes are used by one goroutine at a time
 }
 
 // Compile makes a session of a graph, which it does not change and which must not change afterwards. ctx bounds the
@@ -150,6 +154,8 @@ func (s *Session) optimize(ctx context.Context, g *ir.Graph) error {
 	opts := passes.Options{Level: passes.O2}
 	if s.opts.Passes != nil {
 		opts = *s.opts.Passes
+		s.passing.Lock()
+		defer s.passing.Unlock()
 	}
 	_, err := passes.Optimize(ctx, g, opts)
 	if err != nil && err == ctx.Err() {

@@ -92,8 +92,12 @@ func execute(interrupted context.Context, args []string, in io.Reader, out, errO
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := a.run(ctx, root)
-	if err == errLeft && interrupted.Err() != nil { // it may still be writing to the others
-		io.WriteString(errOut, "onnxrun: "+errStopped.Error()+"\n")
+	if err == errLeft { // it may still be writing to the others
+		why := errStopped
+		if interrupted.Err() == nil {
+			why = errors.New("standard output cannot be written")
+		}
+		io.WriteString(errOut, "onnxrun: "+why.Error()+"\n")
 		return exitBad
 	}
 	text.Flush()
