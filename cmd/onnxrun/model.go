@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/importer"
@@ -17,18 +19,31 @@ const maxModel = 2 << 30
 type source struct {
 	path string
 	data []byte
+	info os.FileInfo // of the file as it was opened first
 }
 
 func (a *app) source(arg string) (source, error) {
 	if arg != "-" {
-		return source{path: arg}, nil
+		info, _ := os.Stat(arg) // what is wrong with it, opening says
+		return source{path: arg, info: info}, nil
 	}
 	in, err := a.standardInput("MODEL")
 	if err != nil {
 		return source{}, err
 	}
 	data, err := hostfile.ReadAll(in, maxModel)
-	return source{arg, data}, err
+	return source{path: arg, data: data}, err
+}
+
+// again is open for the model that was opened first; that another stands in its place by now is an error.
+func (s source) again() (*ir.Graph, error) {
+	if s.path != "-" {
+		info, err := os.Stat(s.path)
+		if err != nil || s.info == nil || !os.SameFile(info, s.info) || info.Size() != s.info.Size() || !info.ModTime().Equal(s.info.ModTime()) {
+			return nil, fmt.Errorf("%s has changed while it was in use, so that nothing can be compared with it: nothing is written", s.path)
+		}
+	}
+	return s.open()
 }
 
 // open reads the model; each time afresh, into memory that no graph before has.

@@ -308,9 +308,9 @@ func verifyFile(ctx context.Context, src source, path string, r *onnxrun.Report,
 	if err != nil {
 		return fmt.Errorf("what was written cannot be read: %w", err)
 	}
-	original, err := src.open()
+	original, err := src.again()
 	if err != nil {
-		return fmt.Errorf("the original cannot be read again: %w", err)
+		return err
 	}
 	if err := r.VerifyAgain(ctx, original, written, opts); err != nil {
 		return fmt.Errorf("what was written: %w", err)

@@ -70,6 +70,23 @@ func TestVerifiedBytesAreWritten(t *testing.T) {
 	ok(t, "check", proven)
 }
 
+// The original is the model that was opened, and no other that has its name by now.
+func TestReplacedOriginalIsNoWitness(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	require.NoError(t, os.WriteFile(path, read(t, lenet), 0o644))
+	src, err := (&app{}).source(path)
+	require.NoError(t, err)
+	_, err = src.again()
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path+"2", read(t, lenet), 0o644))
+	require.NoError(t, os.Rename(path+"2", path))
+	_, err = src.again()
+	require.ErrorContains(t, err, path+" has changed while it was in use")
+	require.NoError(t, os.Remove(path))
+	_, err = src.again()
+	require.ErrorContains(t, err, path+" has changed while it was in use")
+}
+
 // A model file that is cut or written to while it is in use is an error that names it; one that is deleted is still there
 // for who has it open.
 func TestModelsThatChangeInUse(t *testing.T) {
