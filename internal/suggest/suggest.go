@@ -46,7 +46,10 @@ func Nearest(name string, known []string) string {
 }
 
 // head is what is compared of a name.
-func head(s string) string { return strings.ToLower(s[:min(len(s), maxName)]) }
+func head(s string) string {
+	s = strings.ToLower(s[:min(len(s), maxName)]) // which may be longer in lower case
+	return s[:min(len(s), maxName)]
+}
 
 func abs(n int) int { return max(n, -n) }
 
