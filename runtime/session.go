@@ -327,6 +327,7 @@ func (s *Session) findPlan(is func(p *plan) bool) *plan {
 func (s *Session) keep(p *plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.plans = slices.DeleteFunc(s.plans, func(q *plan) bool { return q.key == p.key }) // made twice, as nobody waited for it
 	if len(s.plans) == maxPlans {
 		s.plans = s.plans[:maxPlans-1]
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/ir"
 )
 
@@ -50,6 +51,9 @@ func SplitAt(g *ir.Graph, at *ir.Value) (front, back *ir.Graph, err error) {
 // they differ those of back.
 func Join(front, back *ir.Graph) (*ir.Graph, error) {
 	g, tail := front.Clone(), back.Clone()
+	if files := slices.Concat(mapped.Of(front.Backing()), mapped.Of(back.Backing())); len(files) > 0 {
+		g.KeepAlive(files)
+	}
 	g.SetOutputs()
 	have := map[*ir.Value]*ir.Value{}
 	for _, v := range tail.Inputs() {
