@@ -76,6 +76,16 @@ func TestCapturedValuesStandBehindOptionalInputs(t *testing.T) {
 	}
 }
 
+// A body at an operator that has none is refused, whatever it captures.
+func TestBodiesOfOthers(t *testing.T) {
+	body := model(17, node("Relu", "x", "b")).Graph
+	body.Input, body.Output = nil, []*onnxpb.ValueInfoProto{{Name: "b"}}
+	for _, op := range []string{"Relu", "Add", "Concat", "Constant"} {
+		_, err := read(t, model(17, node(op, "x", "y", &onnxpb.AttributeProto{Name: "body", Type: onnxpb.AttributeProto_GRAPH, G: body})))
+		require.Error(t, err, op)
+	}
+}
+
 // Outputs that are left out at the end count where their number says something.
 func TestOutputsLeftOutAtTheEnd(t *testing.T) {
 	g, err := read(t, model(13, node("Split", "x", "y,", &onnxpb.AttributeProto{Name: "axis", Type: onnxpb.AttributeProto_INT, I: proto.Int64(1)})))

@@ -79,8 +79,10 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	if err != nil {
 		return err
 	}
-	for len(captured) > 0 && ir.ParamAt(def.Ins, len(inputs)).Kind != ir.VariadicAny { // optional ones that are left out
-		inputs = append(inputs, nil)
+	if last := len(def.Ins) - 1; len(captured) > 0 && last >= 0 && def.Ins[last].Kind == ir.VariadicAny {
+		for len(inputs) < last { // optional ones that are left out
+			inputs = append(inputs, nil)
+		}
 	}
 	name := nodeName(s, p)
 	l := ir.NewLegacy(s.g, opset, name, attrs, append(inputs, captured...), len(p.Output))
