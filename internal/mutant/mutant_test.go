@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -87,23 +88,25 @@ func FuzzMutants(f *testing.F) {
 	})
 }
 
-// duration is how long TestMutants tries: ONNXRUN_ATTACK, else half a minute of a long run and a moment of a short one.
-func duration(t *testing.T) time.Duration {
+// effort is what TestMutants tries: for as long as ONNXRUN_ATTACK says, other mutants each time; else always the same
+// number of the same ones, more in a long run.
+func effort(t *testing.T) (most int, longest time.Duration, rng *rand.Rand) {
 	if text := os.Getenv("ONNXRUN_ATTACK"); text != "" {
 		d, err := time.ParseDuration(text)
 		require.NoError(t, err)
-		return d
+		return math.MaxInt, d, rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 3))
 	}
+	most = 1000
 	if os.Getenv("ONNXRUN_LONG") != "" {
-		return 30 * time.Second
+		most = 20_000
 	}
-	return 2 * time.Second
+	return most, math.MaxInt64, rand.New(rand.NewPCG(12, 3))
 }
 
 // hopeless is where a mutant is given up, which ends the process.
 const hopeless = time.Minute
 
-// TestMutants drives mutants of all seeds, other ones each time it runs. A finding names the seed and the number of the
+// TestMutants drives mutants of all seeds. A finding names the seed and the number of the
 // mutation, by which TestMutant does it again.
 func TestMutants(t *testing.T) {
 	all := seeds(t)
@@ -123,8 +126,8 @@ func TestMutants(t *testing.T) {
 		})
 	}
 	start, found := time.Now(), map[string]int{}
-	rng := rand.New(rand.NewPCG(uint64(start.UnixNano()), 3))
-	for time.Since(start) < duration(t) {
+	most, longest, rng := effort(t)
+	for n := 0; n < most && time.Since(start) < longest; n++ {
 		s, number := all[rng.IntN(len(all))], rng.Uint64()
 		what := fmt.Sprintf("ONNXRUN_MUTANT='%s %d'", s.name, number)
 		watch(what)
