@@ -20,7 +20,7 @@ func (im *importer) attributes(s *scope, p *onnxpb.NodeProto, inputs []*ir.Value
 	free := freeNames(p)
 	var names []string
 	for _, name := range free {
-		v := s.values[name]
+		v := s.value(name)
 		if v == nil {
 			return nil, nil, fmt.Errorf("a body reads %q: no node, input or initializer has that name", name)
 		}
@@ -165,7 +165,7 @@ func (im *importer) body(s *scope, p *onnxpb.NodeProto, g *onnxpb.GraphProto, in
 		return nil, fmt.Errorf("bodies lie more than %d deep in one another", maxCallDepth)
 	}
 	for _, name := range free {
-		if v := s.values[name]; v.Const() != nil && !definesInput(g, name) {
+		if v := s.value(name); v.Const() != nil && !definesInput(g, name) {
 			if _, err := im.define(inner, name, func(name string) (*ir.Value, error) { return body.AddConst(name, v.Const()) }); err != nil {
 				return nil, fmt.Errorf("captured %q: %w", name, err)
 			}
@@ -176,12 +176,12 @@ func (im *importer) body(s *scope, p *onnxpb.NodeProto, g *onnxpb.GraphProto, in
 	formals := formalTypes(p, g, inputs)
 	for _, name := range names {
 		captures = append(captures, &onnxpb.ValueInfoProto{Name: name})
-		formals = append(formals, s.values[name].Type())
+		formals = append(formals, s.value(name).Type())
 	}
 	im.graph(inner, &onnxpb.GraphProto{
-		Name: g.Name, Input: append(slices.Clone(g.Input), captures...), Output: g.Output, Node: g.Node,
+		Name: g.Name, Input: append(slices.Clone(g.Input), captures...), Output: g.Output,
 		Initializer: g.Initializer, SparseInitializer: g.SparseInitializer,
-	}, formals)
+	}, given(g.Node), formals)
 	if len(im.problems) > before {
 		return nil, errInBody
 	}

@@ -89,19 +89,23 @@ func decode(f *mapped.File, dir string) (g *ir.Graph, problems []Problem, err er
 	if len(data) == 0 {
 		return nil, nil, errors.New("the file is empty")
 	}
-	skel, cuts, err := skeleton(modelShape, data)
+	skel, err := skeleton(modelShape, data)
 	if err != nil {
 		return nil, nil, notAModel(data, err)
 	}
 	var model onnxpb.ModelProto
-	if err := proto.Unmarshal(skel, &model); err != nil {
+	if err := proto.Unmarshal(skel.message, &model); err != nil {
 		return nil, nil, notAModel(data, err)
 	}
 	if model.Graph == nil || model.IrVersion == 0 {
 		return nil, nil, notAModel(data, errors.New("no graph or no IR version in it"))
 	}
-	im.decoder.cuts = cuts
-	if g, err = im.model(&model); err != nil {
+	im.decoder.cuts = skel.cuts
+	g, err = im.model(&model, &skel.nodes)
+	if im.damage != nil {
+		return nil, nil, notAModel(data, im.damage)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	files := im.decoder.files()

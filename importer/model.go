@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 
@@ -19,6 +20,7 @@ type importer struct {
 	decoder   decoder
 	functions map[functionKey]*onnxpb.FunctionProto
 	problems  []Problem // faults
+	damage    error     // of the file, met while nodes were decoded
 	warnings  []Problem
 }
 
@@ -32,37 +34,72 @@ func (im *importer) problem(node, op string, err error) {
 // scope is where names of a graph, a body or a function are looked up while its nodes are built.
 type scope struct {
 	g        *ir.Graph
-	values   map[string]*ir.Value
-	names    []int32         // how many names of the file a value goes by, by its id
-	poisoned map[string]bool // names whose node could not be built; who reads them is not at fault
+	first    int                  // id of the values made here; those before it are from around
+	names    []binding            // of what was made here, by id
+	values   map[string]*ir.Value // by names that are not theirs in g
+	poisoned map[string]bool      // names whose node could not be built; who reads them is not at fault
 	opsets   map[string]int
 	prefix   string                            // of the names of what a function call makes
 	attrs    map[string]*onnxpb.AttributeProto // of the function call; nil outside of functions
 	depth    int
 }
 
+// binding is what a scope knows of a value that it made.
+type binding struct {
+	names int32 // how many names of the file it goes by
+	own   bool  // its name in the graph is one of them
+}
+
 func newScope(g *ir.Graph, opsets map[string]int) *scope {
-	return &scope{g: g, values: map[string]*ir.Value{}, poisoned: map[string]bool{}, opsets: opsets}
+	return &scope{g: g, first: g.NumValues(), values: map[string]*ir.Value{}, poisoned: map[string]bool{}, opsets: opsets}
+}
+
+// binding is that of v; nil if v is from around.
+func (s *scope) binding(v *ir.Value) *binding {
+	i := v.ID() - s.first
+	if i < 0 {
+		return nil
+	}
+	for len(s.names) <= i {
+		s.names = append(s.names, binding{})
+	}
+	return &s.names[i]
 }
 
 // bind lets name stand for v from here on.
 func (s *scope) bind(name string, v *ir.Value) {
-	s.values[name] = v
-	for len(s.names) <= v.ID() {
-		s.names = append(s.names, 0)
+	b := s.binding(v)
+	if b != nil {
+		b.names++
 	}
-	s.names[v.ID()]++
+	if b != nil && v.Name() == name {
+		b.own = true
+	} else {
+		s.values[name] = v
+	}
 }
 
-// rename gives v the name that the file has for it, unless it goes by another one or is a graph input.
+// value is what name stands for; nil: nothing.
+func (s *scope) value(name string) *ir.Value {
+	if v := s.g.Value(name); v != nil {
+		if i := v.ID() - s.first; i >= 0 && i < len(s.names) && s.names[i].own {
+			return v
+		}
+	}
+	return s.values[name]
+}
+
+// rename gives v, which has been bound to name, that name, unless it goes by another one or comes from elsewhere.
 func (s *scope) rename(v *ir.Value, name string) error {
-	if v.ID() < len(s.names) && s.names[v.ID()] > 1 || v.Def() == nil && v.Const() == nil {
+	b := s.binding(v)
+	if b == nil || b.names > 1 || b.own || v.Def() == nil && v.Const() == nil {
 		return nil
 	}
 	return s.g.Rename(v, s.g.FreshName(s.prefix+name))
 }
 
-func (im *importer) model(p *onnxpb.ModelProto) (*ir.Graph, error) {
+// model builds the graph of a model, whose nodes stand apart.
+func (im *importer) model(p *onnxpb.ModelProto, nodes *nodeList) (*ir.Graph, error) {
 	if p.IrVersion < minIRVersion {
 		return nil, fmt.Errorf("IR version %d is %w, %d is the oldest that is", p.IrVersion, ErrUnsupported, minIRVersion)
 	}
@@ -91,11 +128,11 @@ func (im *importer) model(p *onnxpb.ModelProto) (*ir.Graph, error) {
 	g.Origin = ir.Origin{
 		Producer: p.ProducerName, ProducerVersion: p.ProducerVersion, Domain: p.Domain, Version: int(p.ModelVersion), GraphDoc: p.Graph.DocString,
 	}
-	values := len(p.Graph.Input) + len(p.Graph.Initializer) + len(p.Graph.Node)
-	g.Reserve(values, len(p.Graph.Node))
+	values := len(p.Graph.Input) + len(p.Graph.Initializer) + nodes.n
+	g.Reserve(values, nodes.n)
 	s := newScope(g, opsets)
-	s.values, s.names = make(map[string]*ir.Value, values), make([]int32, 0, values)
-	im.graph(s, p.Graph, nil)
+	s.names = make([]binding, 0, values)
+	im.graph(s, p.Graph, nodes.all(), nil)
 	if len(im.problems) > 0 {
 		return nil, nil
 	}
@@ -140,8 +177,8 @@ func opsetMap(imports []*onnxpb.OperatorSetIdProto, around map[string]int) (map[
 	return opsets, nil
 }
 
-// graph builds a graph into s: inputs, constants, nodes, outputs. formals are the types of inputs that leave theirs out.
-func (im *importer) graph(s *scope, p *onnxpb.GraphProto, formals []ir.Type) {
+// graph builds a graph of these nodes into s: inputs, constants, nodes, outputs. formals are the types of inputs that leave theirs out.
+func (im *importer) graph(s *scope, p *onnxpb.GraphProto, nodes iter.Seq2[*onnxpb.NodeProto, error], formals []ir.Type) {
 	initialized := map[string]bool{}
 	for _, t := range p.Initializer {
 		initialized[t.Name] = true
@@ -175,7 +212,7 @@ func (im *importer) graph(s *scope, p *onnxpb.GraphProto, formals []ir.Type) {
 		}
 	}
 	im.constants(s, p)
-	im.nodes(s, p.Node)
+	im.nodes(s, nodes)
 	im.outputs(s, p.Output)
 }
 
@@ -184,7 +221,7 @@ func (im *importer) define(s *scope, name string, make func(string) (*ir.Value, 
 	if name == "" {
 		return nil, fmt.Errorf("the name is empty")
 	}
-	if s.values[name] != nil {
+	if s.value(name) != nil {
 		return nil, fmt.Errorf("the name is given twice")
 	}
 	v, err := make(s.g.FreshName(s.prefix + name))
@@ -217,7 +254,7 @@ func (im *importer) constants(s *scope, p *onnxpb.GraphProto) {
 func (im *importer) outputs(s *scope, outputs []*onnxpb.ValueInfoProto) {
 	var values []*ir.Value
 	for _, o := range outputs {
-		v := s.values[o.Name]
+		v := s.value(o.Name)
 		if v == nil {
 			if !s.poisoned[o.Name] {
 				im.problem("", "", fmt.Errorf("output %q: no node, input or initializer has that name", o.Name))

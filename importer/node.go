@@ -17,7 +17,7 @@ const maxCallDepth = 32
 // node builds a node, or records why it cannot.
 func (im *importer) node(s *scope, p *onnxpb.NodeProto) {
 	for i, out := range p.Output {
-		if out != "" && (s.values[out] != nil || slices.Contains(p.Output[:i], out)) {
+		if out != "" && (s.value(out) != nil || slices.Contains(p.Output[:i], out)) {
 			im.fail(s, p, fmt.Errorf("output %q: the name is given twice", out))
 			return
 		}
@@ -54,7 +54,7 @@ func (im *importer) fail(s *scope, p *onnxpb.NodeProto, err error) {
 
 func (im *importer) poison(s *scope, p *onnxpb.NodeProto) {
 	for _, out := range p.Output {
-		if s.values[out] == nil {
+		if !s.known(out) {
 			s.poisoned[out] = true
 		}
 	}
@@ -85,17 +85,19 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 		}
 	}
 	name := nodeName(s, p)
-	l := ir.NewLegacy(s.g, opset, name, attrs, append(inputs, captured...), len(p.Output))
+	inputs = append(inputs, captured...)
 	if def.Upgrade != nil {
+		l := ir.NewLegacy(s.g, opset, name, attrs, inputs, len(p.Output))
 		if err := def.Upgrade(l); err != nil {
 			return err
 		}
-	}
-	if values, ok := l.Replaced(); ok {
-		return im.adopt(s, p, values)
+		if values, ok := l.Replaced(); ok {
+			return im.adopt(s, p, values)
+		}
+		attrs, inputs = l.Attrs, l.Inputs
 	}
 	op := def.New()
-	if err := ir.DecodeAttrs(op, l.Attrs, true); err != nil {
+	if err := ir.DecodeAttrs(op, attrs, true); err != nil {
 		return err
 	}
 	names := make([]string, len(p.Output))
@@ -107,7 +109,7 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	for len(names) > 0 && names[len(names)-1] == "" && ir.ParamAt(def.Outs, len(names)-1).Kind <= ir.Optional { // else they count
 		names = names[:len(names)-1]
 	}
-	n, err := s.g.Append(name, op, l.Inputs, names)
+	n, err := s.g.Append(name, op, inputs, names)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func lookupInputs(s *scope, names []string) ([]*ir.Value, error) {
 		if in == "" {
 			continue
 		}
-		if inputs[i] = s.values[in]; inputs[i] == nil {
+		if inputs[i] = s.value(in); inputs[i] == nil {
 			return nil, fmt.Errorf("input %q: no node, input or initializer has that name", in)
 		}
 	}
@@ -155,7 +157,8 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 	if s.depth >= maxCallDepth {
 		return fmt.Errorf("functions call one another more than %d deep", maxCallDepth)
 	}
-	if err := im.decoder.spend(inlineCost(f)); err != nil {
+	prefix := nodeName(s, p) + "/"
+	if err := im.decoder.spend(inlineCost(f, prefix)); err != nil {
 		return fmt.Errorf("functions call one another: %w", err)
 	}
 	opsets, err := opsetMap(f.OpsetImport, s.opsets)
@@ -166,7 +169,7 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 		return fmt.Errorf("the function has %d inputs and %d outputs, the node %d and %d", len(f.Input), len(f.Output), len(p.Input), len(p.Output))
 	}
 	inner := newScope(s.g, opsets)
-	inner.depth, inner.prefix, inner.attrs = s.depth+1, nodeName(s, p)+"/", map[string]*onnxpb.AttributeProto{}
+	inner.depth, inner.prefix, inner.attrs = s.depth+1, prefix, map[string]*onnxpb.AttributeProto{}
 	for _, a := range f.AttributeProto { // defaults
 		inner.attrs[a.Name] = a
 	}
@@ -191,12 +194,12 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 			absent[name] = true
 		}
 	}
-	im.nodes(inner, withoutAbsent(f.Node, absent))
+	im.nodes(inner, given(withoutAbsent(f.Node, absent)))
 	for i, out := range p.Output {
 		if out == "" {
 			continue
 		}
-		v := inner.values[f.Output[i]]
+		v := inner.value(f.Output[i])
 		if v == nil {
 			if inner.poisoned[f.Output[i]] {
 				return errInBody
@@ -235,12 +238,12 @@ func withoutAbsent(nodes []*onnxpb.NodeProto, absent map[string]bool) []*onnxpb.
 	return out
 }
 
-// inlineCost is roughly the bytes that a call of f adds to the graph.
-func inlineCost(f *onnxpb.FunctionProto) int {
+// inlineCost is roughly the bytes that a call of f adds to the graph, in which its names begin with prefix.
+func inlineCost(f *onnxpb.FunctionProto, prefix string) int {
 	const perNode = 256
-	cost := perNode
+	cost := perNode + len(prefix)
 	for _, p := range f.Node {
-		cost += perNode + proto.Size(p)
+		cost += perNode + proto.Size(p) + (1+len(p.Output))*len(prefix)
 	}
 	return cost
 }

@@ -2,13 +2,27 @@ package importer
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 )
 
 // nodes builds nodes in topological order, which files should have but need not.
-func (im *importer) nodes(s *scope, nodes []*onnxpb.NodeProto) {
-	order, rest := sortNodes(s, nodes)
+func (im *importer) nodes(s *scope, nodes iter.Seq2[*onnxpb.NodeProto, error]) {
+	var later []*onnxpb.NodeProto // from the first one on that reads from one behind it
+	for p, err := range nodes {
+		switch {
+		case err != nil:
+			im.damage = err
+			return
+		case len(later) == 0 && inOrder(s, p):
+			im.node(s, p)
+		default:
+			later = append(later, p)
+		}
+	}
+	order, rest := sortNodes(s, later)
 	for _, p := range order {
 		im.node(s, p)
 	}
@@ -18,27 +32,31 @@ func (im *importer) nodes(s *scope, nodes []*onnxpb.NodeProto) {
 	}
 }
 
+// inOrder says whether all that a node reads stands before it.
+func inOrder(s *scope, p *onnxpb.NodeProto) bool {
+	return !slices.ContainsFunc(readNames(p), func(name string) bool { return !s.known(name) })
+}
+
+// known says whether a name is absent, or made by what was built, or by what should have been.
+func (s *scope) known(name string) bool {
+	return name == "" || s.value(name) != nil || s.poisoned[name]
+}
+
 // sortNodes returns the nodes in an order in which each stands behind those it reads from, keeping the file's order
 // where that is one, and the nodes for which there is none: on a cycle, behind one, or with an input that nobody makes.
 func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeProto) {
-	known := make(map[string]bool, len(s.values)+len(nodes))
-	known[""] = true
-	for name := range s.values {
-		known[name] = true
-	}
-	for name := range s.poisoned {
-		known[name] = true
-	}
+	made := make(map[string]bool, len(nodes))
+	known := func(name string) bool { return made[name] || s.known(name) }
 	waiting := map[string][]int{} // by the missing name
 	missing := make([]int, len(nodes))
 	var ready []int
 	add := func(i int) {
 		order = append(order, nodes[i])
 		for _, out := range nodes[i].Output {
-			if known[out] {
+			if known(out) {
 				continue
 			}
-			known[out] = true
+			made[out] = true
 			for _, j := range waiting[out] {
 				if missing[j]--; missing[j] == 0 {
 					ready = append(ready, j)
@@ -48,7 +66,7 @@ func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeP
 	}
 	for i, p := range nodes {
 		for _, in := range readNames(p) {
-			if known[in] {
+			if known(in) {
 				continue
 			}
 			if w := waiting[in]; len(w) == 0 || w[len(w)-1] != i { // else it reads the name twice
@@ -91,7 +109,7 @@ func (im *importer) unordered(s *scope, rest []*onnxpb.NodeProto) {
 	needs := map[*onnxpb.NodeProto]need{}
 	for _, p := range rest {
 		for _, name := range readNames(p) {
-			if name == "" || s.values[name] != nil || s.poisoned[name] {
+			if s.known(name) {
 				continue
 			}
 			if n, ok := needs[p]; !ok || n.from != nil {

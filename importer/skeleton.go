@@ -36,14 +36,15 @@ type shape map[protowire.Number]*shape
 
 var (
 	tensorShape = shape{}
+	graphShape  = &shape{}
 	modelShape  = func() *shape {
-		graph, attr, sparse := shape{}, shape{}, shape{1: &tensorShape, 2: &tensorShape}
+		graph, attr, sparse := *graphShape, shape{}, shape{1: &tensorShape, 2: &tensorShape}
 		node := shape{5: &attr}
-		attr[5], attr[10], attr[6], attr[11], attr[22], attr[23] = &tensorShape, &tensorShape, &graph, &graph, &sparse, &sparse
+		attr[5], attr[10], attr[6], attr[11], attr[22], attr[23] = &tensorShape, &tensorShape, graphShape, graphShape, &sparse, &sparse
 		graph[1], graph[5], graph[15] = &node, &tensorShape, &sparse
 		function := shape{7: &node, 11: &attr}
-		training := shape{1: &graph, 2: &graph}
-		return &shape{7: &graph, 20: &training, 25: &function}
+		training := shape{1: graphShape, 2: graphShape}
+		return &shape{7: graphShape, 20: &training, 25: &function}
 	}()
 )
 
@@ -56,19 +57,28 @@ const (
 	bytesPerMessage = 16
 )
 
-// skeleton copies message in without the elements of tensors, which are cuts.
-func skeleton(s *shape, in []byte) (out []byte, cuts []cut, err error) {
+// parts is a message that is a skeleton, and what was taken out of it.
+type parts struct {
+	message []byte
+	cuts    []cut
+	nodes   nodeList // of a model's graph
+}
+
+// skeleton takes message in apart.
+func skeleton(s *shape, in []byte) (*parts, error) {
 	w := &walker{left: maxMessages + len(in)/bytesPerMessage}
-	out, err = w.message(nil, s, in, 0)
-	return out, w.cuts, err
+	var err error
+	w.message, err = w.copy(nil, s, in, 0)
+	return &w.parts, err
 }
 
 type walker struct {
-	cuts []cut
+	parts
 	left int // messages that may come
 }
 
-func (w *walker) message(out []byte, s *shape, in []byte, depth int) ([]byte, error) {
+// copy appends to out what stays of a message of shape s.
+func (w *walker) copy(out []byte, s *shape, in []byte, depth int) ([]byte, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("graphs lie more than %d deep in one another", maxDepth)
 	}
@@ -94,15 +104,41 @@ func (w *walker) message(out []byte, s *shape, in []byte, depth int) ([]byte, er
 			return nil, errors.New("has more nodes, attributes and tensors than a file of this size may")
 		}
 		body, _ := protowire.ConsumeBytes(in[n:])
-		inner, err := w.message(nil, sub, body, depth+1)
+		in = in[n+m:]
+		var err error
+		if depth == 1 && s == graphShape && num == 1 {
+			if w.nodes.data, err = w.field(w.nodes.data, num, sub, body, depth); err == nil {
+				w.nodes.added()
+			}
+		} else {
+			out, err = w.field(out, num, sub, body, depth)
+		}
 		if err != nil {
 			return nil, err
 		}
-		out = protowire.AppendTag(out, num, typ)
-		out = protowire.AppendBytes(out, inner)
-		in = in[n+m:]
 	}
 	return out, nil
+}
+
+// field appends to out what stays of a message that is a field of another.
+func (w *walker) field(out []byte, num protowire.Number, s *shape, body []byte, depth int) ([]byte, error) {
+	out = protowire.AppendTag(out, num, protowire.BytesType)
+	at := len(out)
+	out = protowire.AppendVarint(out, uint64(len(body)))
+	start := len(out)
+	out, err := w.copy(out, s, body, depth+1)
+	if err == nil {
+		putVarint(out[at:start], len(out)-start)
+	}
+	return out, err
+}
+
+// putVarint fills b with n as a varint, which may be longer than it need be.
+func putVarint(b []byte, n int) {
+	for i := range b {
+		b[i] = byte(n>>(7*i)) | 0x80
+	}
+	b[len(b)-1] &= 0x7f
 }
 
 // tensor copies a TensorProto. A field that comes in several pieces is not cut; protobuf joins the pieces.

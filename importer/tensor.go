@@ -30,15 +30,15 @@ func ReadTensor(path string) (t *tensor.Tensor, name string, err error) {
 
 // DecodeTensor decodes a TensorProto, which the tensor then shares memory with.
 func DecodeTensor(data []byte) (t *tensor.Tensor, name string, err error) {
-	skel, cuts, err := skeleton(&tensorShape, data)
+	skel, err := skeleton(&tensorShape, data)
 	if err != nil {
 		return nil, "", err
 	}
 	var p onnxpb.TensorProto
-	if err := proto.Unmarshal(skel, &p); err != nil {
+	if err := proto.Unmarshal(skel.message, &p); err != nil {
 		return nil, "", fmt.Errorf("%w: %w", errWire, err)
 	}
-	t, err = (&decoder{cuts: cuts}).tensor(&p)
+	t, err = (&decoder{cuts: skel.cuts}).tensor(&p)
 	return t, p.Name, err
 }
 

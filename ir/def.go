@@ -97,6 +97,19 @@ type InferCtx struct {
 	Node  *Node
 	types []Type
 	dims  [][]Dim
+
+	oneType [1]Type // what types and dims are of, where there is one output
+	oneDims [1][]Dim
+}
+
+func newInferCtx(n *Node, numOut int) *InferCtx {
+	c := &InferCtx{Node: n}
+	if numOut == 1 {
+		c.types, c.dims = c.oneType[:], c.oneDims[:]
+	} else {
+		c.types, c.dims = make([]Type, numOut), make([][]Dim, numOut)
+	}
+	return c
 }
 
 // NumIn and NumOut count arguments, absent ones before the last included.

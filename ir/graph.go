@@ -31,7 +31,7 @@ type Graph struct {
 	nodes     []*Node
 	values    []*Value // by id; nil where removed
 	names     map[string]*Value
-	nodeNames map[string]bool
+	nodeNames map[string]struct{}
 	nextName  map[string]int // numbers behind fresh names, by base
 	nextNode  map[string]int
 	backing   any // keeps alive what constants alias (a file mapping)
@@ -81,7 +81,7 @@ type Node struct {
 // NewGraph returns an empty graph.
 func NewGraph(name string) *Graph {
 	return &Graph{
-		Name: name, names: map[string]*Value{}, nodeNames: map[string]bool{},
+		Name: name, names: map[string]*Value{}, nodeNames: map[string]struct{}{},
 		nextName: map[string]int{}, nextNode: map[string]int{},
 	}
 }
@@ -89,7 +89,7 @@ func NewGraph(name string) *Graph {
 // Reserve makes room in an empty graph for about so many values and nodes, so that very many take no longer to add.
 func (g *Graph) Reserve(values, nodes int) {
 	if len(g.values)+len(g.nodes) == 0 {
-		g.names, g.nodeNames = make(map[string]*Value, values), make(map[string]bool, nodes)
+		g.names, g.nodeNames = make(map[string]*Value, values), make(map[string]struct{}, nodes)
 		g.values, g.nodes = make([]*Value, 0, values), make([]*Node, 0, nodes)
 	}
 }
@@ -267,14 +267,14 @@ func (g *Graph) Append(name string, op Op, inputs []*Value, outputs []string) (*
 
 // newNode makes a node with its outputs and uses; its place in the list of nodes is the caller's to give.
 func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
-	if name == "" || g.nodeNames[name] {
+	if name == "" || g.hasNode(name) {
 		base := name
 		if base == "" {
 			base = op.Def().Name
 		}
 		name = g.freshNodeName(base)
 	}
-	n := &Node{Name: name, Op: op, inputs: trimAbsent(inputs), graph: g}
+	n := &Node{Name: name, Op: op, inputs: slices.Clone(withoutLastAbsent(inputs)), graph: g}
 	fail := func(err error) (*Node, error) { return nil, &Error{Node: name, Op: n.OpName(), Err: err} }
 	for i, v := range n.inputs {
 		if v != nil && !g.owns(v) {
@@ -307,16 +307,15 @@ func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (
 			v.uses = append(v.uses, Use{n, i})
 		}
 	}
-	g.nodeNames[name] = true
+	g.nodeNames[name] = struct{}{}
 	return n, nil
 }
 
-// trimAbsent is a copy without the absent values at the end.
-func trimAbsent(inputs []*Value) []*Value {
+func withoutLastAbsent(inputs []*Value) []*Value {
 	for len(inputs) > 0 && inputs[len(inputs)-1] == nil {
 		inputs = inputs[:len(inputs)-1]
 	}
-	return slices.Clone(inputs)
+	return inputs
 }
 
 func (g *Graph) owns(v *Value) bool {
@@ -393,12 +392,12 @@ func (g *Graph) RenameNode(n *Node, name string) error {
 	if n.Name == name {
 		return nil
 	}
-	if name == "" || g.nodeNames[name] {
+	if name == "" || g.hasNode(name) {
 		return fmt.Errorf("ir: node %q: name %q is empty or taken", n.Name, name)
 	}
 	delete(g.nodeNames, n.Name)
 	n.Name = name
-	g.nodeNames[name] = true
+	g.nodeNames[name] = struct{}{}
 	return nil
 }
 
@@ -421,7 +420,12 @@ func (g *Graph) FreshName(base string) string {
 }
 
 func (g *Graph) freshNodeName(base string) string {
-	return fresh(base, g.nextNode, func(s string) bool { return g.nodeNames[s] })
+	return fresh(base, g.nextNode, g.hasNode)
+}
+
+func (g *Graph) hasNode(name string) bool {
+	_, ok := g.nodeNames[name]
+	return ok
 }
 
 // fresh keeps in next the number to try first for each base, so that many names of one base take linear time.

@@ -17,7 +17,7 @@ func inferNode(n *Node, numOut int) ([]Type, [][]Dim, error) {
 	if least, most := Arity(def.Outs); numOut < least || numOut > most {
 		return nil, nil, wrap(fmt.Errorf("has %d outputs, expects %s", numOut, span(least, most)))
 	}
-	c := &InferCtx{Node: n, types: make([]Type, numOut), dims: make([][]Dim, numOut)}
+	c := newInferCtx(n, numOut)
 	for i := range c.types {
 		p := ParamAt(def.Outs, i)
 		if p.Kind != VariadicAny {
@@ -166,7 +166,7 @@ func missing(p Param, i int) error {
 // not looked at beyond the first: older forms may have fewer. Those of any kind are left to the newest form: a Scan of
 // opset 8 began with one that may be absent.
 func Missing(def *Def, inputs []*Value) error {
-	inputs = trimAbsent(inputs)
+	inputs = withoutLastAbsent(inputs)
 	if least, _ := Arity(def.Ins); len(inputs) == 0 && least > 0 {
 		return missing(def.Ins[0], 0)
 	}

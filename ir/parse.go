@@ -220,7 +220,7 @@ func (p *parser) node(g *Graph, outs []result) {
 	})
 	nodeName := ""
 	if p.tok.kind == tokString {
-		if nodeName = p.tok.text; nodeName == "" || g.nodeNames[nodeName] {
+		if nodeName = p.tok.text; nodeName == "" || g.hasNode(nodeName) {
 			p.fail("node name %q is empty or taken", nodeName)
 		}
 		p.advance()

@@ -227,7 +227,7 @@ func (r *Rewriter) SetNode(n *Node, op Op, inputs ...*Value) error {
 	if n.graph != r.g {
 		return fail(fmt.Errorf("is not in the graph"))
 	}
-	inputs = trimAbsent(inputs)
+	inputs = slices.Clone(withoutLastAbsent(inputs))
 	for i, v := range inputs {
 		if v != nil && !r.g.owns(v) {
 			return fail(fmt.Errorf("input %d: value %q is not of this graph", i, v.name))

@@ -75,16 +75,16 @@ func (c *verifier) checkValues() {
 }
 
 func (c *verifier) checkNodes() {
-	names := map[string]bool{}
+	names := map[string]struct{}{}
 	for i, n := range c.g.nodes {
 		if _, twice := c.position[n]; twice {
 			c.node(n, errors.New("stands twice in the graph"))
 		}
 		c.position[n] = i
-		if n.Name == "" || names[n.Name] {
+		if _, twice := names[n.Name]; n.Name == "" || twice {
 			c.node(n, errors.New("name is empty or not unique"))
 		}
-		names[n.Name] = true
+		names[n.Name] = struct{}{}
 		if n.graph != c.g {
 			c.node(n, errors.New("belongs to another graph"))
 		}
