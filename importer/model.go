@@ -19,6 +19,7 @@ const minIRVersion = 3
 type importer struct {
 	decoder   decoder
 	functions map[functionKey]*onnxpb.FunctionProto
+	legacy    ir.Legacy // of the node that is being upgraded
 	problems  []Problem // faults
 	damage    error     // of the file, met while nodes were decoded
 	warnings  []Problem

@@ -87,7 +87,8 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	name := nodeName(s, p)
 	inputs = append(inputs, captured...)
 	if def.Upgrade != nil {
-		l := ir.NewLegacy(s.g, opset, name, attrs, inputs, len(p.Output))
+		l := &im.legacy
+		*l = *ir.NewLegacy(s.g, opset, name, attrs, inputs, len(p.Output))
 		if err := def.Upgrade(l); err != nil {
 			return err
 		}

@@ -72,6 +72,9 @@ func skeleton(s *shape, in []byte) (*parts, error) {
 	return &w.parts, err
 }
 
+// maxRoom bounds what is set aside for nodes before their size is known.
+const maxRoom = 64 << 20
+
 type walker struct {
 	parts
 	left int // messages that may come
@@ -107,6 +110,9 @@ func (w *walker) copy(out []byte, s *shape, in []byte, depth int) ([]byte, error
 		in = in[n+m:]
 		var err error
 		if depth == 1 && s == graphShape && num == 1 {
+			if w.nodes.data == nil {
+				w.nodes.data = make([]byte, 0, min(len(in)+len(body), maxRoom))
+			}
 			if w.nodes.data, err = w.field(w.nodes.data, num, sub, body, depth); err == nil {
 				w.nodes.added()
 			}

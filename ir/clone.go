@@ -35,7 +35,7 @@ func (g *Graph) Extract(outputs ...*Value) *Graph {
 // copy copies the values and nodes that are wanted. With a node its inputs and outputs are.
 func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, outputs []*Value) *Graph {
 	c := NewGraph(g.Name)
-	c.names, c.nodeNames = make(map[string]*Value, len(g.names)), make(map[string]struct{}, len(g.nodeNames))
+	c.names, c.nodeNames = newNameTable[*Value](g.names.len()), newNameTable[struct{}](g.nodeNames.len())
 	c.Doc, c.Opset, c.Metadata, c.Origin, c.backing = g.Doc, g.Opset, slices.Clone(g.Metadata), g.Origin, g.backing
 	c.declared = maps.Clone(g.declared)
 	values := make([]*Value, len(g.values))
@@ -46,7 +46,7 @@ func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, out
 		w := &Value{name: v.name, typ: Type{v.typ.DType, v.typ.Shape.Clone()}, id: len(c.values), konst: v.konst, dims: slices.Clone(v.dims), index: v.index}
 		values[v.id] = w
 		c.values = append(c.values, w)
-		c.names[w.name] = w
+		c.names.set(w.name, w)
 	}
 	mapped := func(vs []*Value) []*Value {
 		out := make([]*Value, len(vs))
@@ -73,7 +73,7 @@ func (g *Graph) copy(wantValue func(*Value) bool, wantNode func(*Node) bool, out
 			}
 		}
 		c.nodes = append(c.nodes, m)
-		c.nodeNames[m.Name] = struct{}{}
+		c.nodeNames.set(m.Name, struct{}{})
 	}
 	for _, v := range mapped(g.inputs) {
 		if v != nil {

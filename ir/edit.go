@@ -44,14 +44,14 @@ func (r *Rewriter) remove(n *Node) {
 			r.drop(v)
 		}
 	}
-	delete(r.g.nodeNames, n.Name)
+	r.g.nodeNames.delete(n.Name)
 	n.graph, n.inputs = nil, nil
 	r.edits++
 }
 
 func (r *Rewriter) drop(v *Value) {
 	r.g.values[v.id] = nil
-	delete(r.g.names, v.name)
+	r.g.names.delete(v.name)
 }
 
 // merge puts the inserted nodes into the list of nodes and leaves the removed ones out.

@@ -30,8 +30,8 @@ type Graph struct {
 	outputs   []*Value
 	nodes     []*Node
 	values    []*Value // by id; nil where removed
-	names     map[string]*Value
-	nodeNames map[string]struct{}
+	names     nameTable[*Value]
+	nodeNames nameTable[struct{}]
 	nextName  map[string]int // numbers behind fresh names, by base
 	nextNode  map[string]int
 	backing   any // keeps alive what constants alias (a file mapping)
@@ -81,7 +81,7 @@ type Node struct {
 // NewGraph returns an empty graph.
 func NewGraph(name string) *Graph {
 	return &Graph{
-		Name: name, names: map[string]*Value{}, nodeNames: map[string]struct{}{},
+		Name: name, names: newNameTable[*Value](0), nodeNames: newNameTable[struct{}](0),
 		nextName: map[string]int{}, nextNode: map[string]int{},
 	}
 }
@@ -89,7 +89,7 @@ func NewGraph(name string) *Graph {
 // Reserve makes room in an empty graph for about so many values and nodes, so that very many take no longer to add.
 func (g *Graph) Reserve(values, nodes int) {
 	if len(g.values)+len(g.nodes) == 0 {
-		g.names, g.nodeNames = make(map[string]*Value, values), make(map[string]struct{}, nodes)
+		g.names, g.nodeNames = newNameTable[*Value](values), newNameTable[struct{}](nodes)
 		g.values, g.nodes = make([]*Value, 0, values), make([]*Node, 0, nodes)
 	}
 }
@@ -114,7 +114,10 @@ func (g *Graph) Values() []*Value {
 }
 
 // Value is the value of that name, or nil.
-func (g *Graph) Value(name string) *Value { return g.names[name] }
+func (g *Graph) Value(name string) *Value {
+	v, _ := g.names.get(name)
+	return v
+}
 
 // Meta is the metadata entry of that key.
 func (g *Graph) Meta(key string) (string, bool) {
@@ -267,7 +270,7 @@ func (g *Graph) Append(name string, op Op, inputs []*Value, outputs []string) (*
 
 // newNode makes a node with its outputs and uses; its place in the list of nodes is the caller's to give.
 func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (*Node, error) {
-	if name == "" || g.hasNode(name) {
+	if name == "" || g.nodeNames.has(name) {
 		base := name
 		if base == "" {
 			base = op.Def().Name
@@ -282,7 +285,7 @@ func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (
 		}
 	}
 	for i, out := range outputs {
-		if out != "" && (g.names[out] != nil || slices.Contains(outputs[:i], out)) {
+		if out != "" && (g.names.has(out) || slices.Contains(outputs[:i], out)) {
 			return fail(fmt.Errorf("output %d: value %q is defined twice", i, out))
 		}
 	}
@@ -307,7 +310,7 @@ func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (
 			v.uses = append(v.uses, Use{n, i})
 		}
 	}
-	g.nodeNames[name] = struct{}{}
+	g.nodeNames.set(name, struct{}{})
 	return n, nil
 }
 
@@ -378,12 +381,12 @@ func (g *Graph) Rename(v *Value, name string) error {
 	if v.name == name {
 		return nil
 	}
-	if name == "" || g.names[name] != nil {
+	if name == "" || g.names.has(name) {
 		return fmt.Errorf("ir: value %q: name %q is empty or taken", v.name, name)
 	}
-	delete(g.names, v.name)
+	g.names.delete(v.name)
 	v.name = name
-	g.names[name] = v
+	g.names.set(name, v)
 	return nil
 }
 
@@ -392,12 +395,12 @@ func (g *Graph) RenameNode(n *Node, name string) error {
 	if n.Name == name {
 		return nil
 	}
-	if name == "" || g.hasNode(name) {
+	if name == "" || g.nodeNames.has(name) {
 		return fmt.Errorf("ir: node %q: name %q is empty or taken", n.Name, name)
 	}
-	delete(g.nodeNames, n.Name)
+	g.nodeNames.delete(n.Name)
 	n.Name = name
-	g.nodeNames[name] = struct{}{}
+	g.nodeNames.set(name, struct{}{})
 	return nil
 }
 
@@ -405,27 +408,22 @@ func (g *Graph) newValue(name string, t Type) (*Value, error) {
 	if name == "" {
 		return nil, fmt.Errorf("ir: a value has an empty name")
 	}
-	if g.names[name] != nil {
+	if g.names.has(name) {
 		return nil, fmt.Errorf("ir: value %q: defined twice", name)
 	}
 	v := &Value{name: name, typ: t, id: len(g.values)}
 	g.values = append(g.values, v)
-	g.names[name] = v
+	g.names.set(name, v)
 	return v, nil
 }
 
 // FreshName is base, with a number behind it where base is taken by a value.
 func (g *Graph) FreshName(base string) string {
-	return fresh(base, g.nextName, func(s string) bool { return g.names[s] != nil })
+	return fresh(base, g.nextName, g.names.has)
 }
 
 func (g *Graph) freshNodeName(base string) string {
-	return fresh(base, g.nextNode, g.hasNode)
-}
-
-func (g *Graph) hasNode(name string) bool {
-	_, ok := g.nodeNames[name]
-	return ok
+	return fresh(base, g.nextNode, g.nodeNames.has)
 }
 
 // fresh keeps in next the number to try first for each base, so that many names of one base take linear time.

@@ -220,7 +220,7 @@ func (p *parser) node(g *Graph, outs []result) {
 	})
 	nodeName := ""
 	if p.tok.kind == tokString {
-		if nodeName = p.tok.text; nodeName == "" || g.hasNode(nodeName) {
+		if nodeName = p.tok.text; nodeName == "" || g.nodeNames.has(nodeName) {
 			p.fail("node name %q is empty or taken", nodeName)
 		}
 		p.advance()
@@ -245,7 +245,7 @@ func (p *parser) node(g *Graph, outs []result) {
 }
 
 func (p *parser) value(g *Graph, name token) *Value {
-	v := g.names[name.text]
+	v := g.Value(name.text)
 	if v == nil && p.err == nil {
 		p.failAt(name.pos, fmt.Errorf("value %v is not defined", name))
 	}

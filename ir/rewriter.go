@@ -181,7 +181,8 @@ func (r *Rewriter) replaceOutput(old, new *Value) {
 
 func (r *Rewriter) swapNames(v, w *Value) {
 	v.name, w.name = w.name, v.name
-	r.g.names[v.name], r.g.names[w.name] = v, w
+	r.g.names.set(v.name, v)
+	r.g.names.set(w.name, w)
 }
 
 // Become is Replace for a value whose node has been changed to compute what old was: new has old's name, too, unless it

@@ -3,7 +3,6 @@ package ir
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 )
 
@@ -48,7 +47,7 @@ func (c *verifier) checkValues() {
 		if v.id != id {
 			c.value(v, "has id %d, stands at %d", v.id, id)
 		}
-		if v.name == "" || c.g.names[v.name] != v {
+		if v.name == "" || c.g.Value(v.name) != v {
 			c.value(v, "name is empty or not unique")
 		} else {
 			named++
@@ -69,8 +68,8 @@ func (c *verifier) checkValues() {
 			c.value(v, "has type %v, its constant is %v", v.typ, t)
 		}
 	}
-	if named != len(c.g.names) {
-		c.problems = append(c.problems, fmt.Errorf("ir: graph %q: has %d names for %d values", c.g.Name, len(c.g.names), named))
+	if named != c.g.names.len() {
+		c.problems = append(c.problems, fmt.Errorf("ir: graph %q: has %d names for %d values", c.g.Name, c.g.names.len(), named))
 	}
 }
 
@@ -116,9 +115,19 @@ func (c *verifier) checkNodes() {
 			}
 		}
 	}
-	if !maps.Equal(names, c.g.nodeNames) {
+	if !c.namesAreNodes(names) {
 		c.problems = append(c.problems, fmt.Errorf("ir: graph %q: its set of node names differs from its nodes'", c.g.Name))
 	}
+}
+
+// namesAreNodes says whether names are those that the graph has for its nodes.
+func (c *verifier) namesAreNodes(names map[string]struct{}) bool {
+	for name := range names {
+		if !c.g.nodeNames.has(name) {
+			return false
+		}
+	}
+	return len(names) == c.g.nodeNames.len()
 }
 
 func (c *verifier) checkInference(n *Node) {
