@@ -33,6 +33,9 @@ type Def struct {
 	Infer func(*InferCtx) error
 	// Eval is the clear reference: it computes the outputs from the inputs.
 	Eval func(*EvalCtx) error
+	// Shares says that a node does nothing but give the elements of input 0 as output 0, in whatever shape, so that both
+	// may lie in one place, and Eval's do; nil where no node does.
+	Shares func(*Node) bool
 	// Grad gives the gradients of the inputs that matter from those of the outputs, by nodes that it emits; nil for
 	// operators that are not differentiable. It fails where a form of the operator is not.
 	Grad func(*Gradient) error
@@ -45,6 +48,12 @@ type Widening struct {
 	Opset int
 	Var   string
 	Types TypeSet
+}
+
+// Shares says whether n's operator says so of it.
+func Shares(n *Node) bool {
+	d := n.Op.Def()
+	return d.Shares != nil && d.Shares(n)
 }
 
 // FullName is the name, with the domain where it is not the default one.

@@ -45,6 +45,9 @@ func (c *EvalCtx) evaluate() error {
 			return err
 		}
 		empty = empty && n == 0
+		if Shares(c.Node) {
+			continue
+		}
 		if _, planned := c.Node.outputs[o].typ.Shape.Ints(); !planned { // else there may be a place for it already
 			need = saturated(need, n, max(t.DType.Size(), 1))
 		}

@@ -37,8 +37,9 @@ var dropout = &ir.Def{
 		}
 		return nil
 	},
-	Eval: evalDropout,
-	Grad: backward(func(g *gradient) { g.give(0, g.Of(0)) }),
+	Eval:   evalDropout,
+	Shares: func(n *ir.Node) bool { return n.Out(1) == nil && n.In(2) == nil }, // as it does but in training
+	Grad:   backward(func(g *gradient) { g.give(0, g.Of(0)) }),
 }
 
 // Before opset 12 the ratio was an attribute, before 10 the mask had the type of the data, and before 7 an attribute

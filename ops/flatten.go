@@ -26,6 +26,7 @@ var flatten = &ir.Def{
 		c.SetShape(0, out)
 		return err
 	},
+	Shares: always,
 	Eval: func(c *ir.EvalCtx) error {
 		out, err := c.Op.(*Flatten).shape(shapeOf(c, 0))
 		if err != nil {

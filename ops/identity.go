@@ -17,6 +17,7 @@ var identityOp = &ir.Def{
 		c.SetDims(0, c.Dims(0))
 		return sameShape(c)
 	},
+	Shares: always,
 	Eval: func(c *ir.EvalCtx) error {
 		c.SetOutput(0, c.In[0])
 		return nil

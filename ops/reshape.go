@@ -31,9 +31,10 @@ var reshape = &ir.Def{
 		}
 		return nil
 	},
-	Infer: inferReshape,
-	Eval:  evalReshape,
-	Grad:  backward(reshaped),
+	Infer:  inferReshape,
+	Eval:   evalReshape,
+	Shares: always,
+	Grad:   backward(reshaped),
 }
 
 // Before opset 5 the shape was an attribute.

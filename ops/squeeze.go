@@ -22,6 +22,7 @@ var squeeze = &ir.Def{
 	Downgrade: downgradeSqueeze,
 	Infer:     inferSqueeze,
 	Eval:      evalSqueeze,
+	Shares:    always,
 	Grad:      backward(reshaped),
 }
 

@@ -37,6 +37,7 @@ var unsqueeze = &ir.Def{
 		}
 		return err
 	},
+	Shares: always,
 	Eval: func(c *ir.EvalCtx) error {
 		axes, _ := c.In[1].AsInts()
 		out, err := unsqueezed(shapeOf(c, 0), axes)

@@ -193,12 +193,5 @@ func mergeReshapes(rw *ir.Rewriter, n *ir.Node, op *ops.Reshape) error {
 
 // onlyReshapes reports whether a node gives the elements of input 0 another shape and does nothing else.
 func onlyReshapes(n *ir.Node) bool {
-	if n == nil {
-		return false
-	}
-	switch n.Op.(type) {
-	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze:
-		return true
-	}
-	return false
+	return n != nil && ir.Shares(n)
 }

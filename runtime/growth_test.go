@@ -87,3 +87,26 @@ func TestAccount(t *testing.T) {
 	require.NoError(t, a.keep(input.Reshaped(100, 100), []*tensor.Tensor{input}))
 	require.Equal(t, 1000, a.used)
 }
+
+// What only gives a dynamic value another shape takes no memory.
+func TestSharedStorageIsNotCounted(t *testing.T) {
+	s := compileText(t, `graph "g" opset 21 (%x: float32[1000], %n: int64[2]) -> (%y) {
+  %flat: int64[1] = const [-1]
+  %axes: int64[1] = const [0]
+  %big = Expand(%x, %n) "big"
+  %line = Reshape(%big, %flat) "line"
+  %up = Unsqueeze(%line, %axes) "up"
+  %down = Squeeze(%up, %axes) "down"
+  %same = Identity(%down) "same"
+  %drop = Dropout(%same) "drop"
+  %at: int64[1] = const [999999]
+  %y = Gather(%drop, %at) "y"
+}`, Options{MaxMemory: 6 << 20, Threads: 1})
+	x := tensor.New(tensor.Float32, 1000)
+	for i := range tensor.Data[float32](x) {
+		tensor.Data[float32](x)[i] = 1
+	}
+	out, err := s.Run(t.Context(), x, tensor.FromSlice([]int64{1000, 1000}, 2))
+	require.NoError(t, err)
+	require.Equal(t, float32(1), tensor.Data[float32](out[0])[0])
+}

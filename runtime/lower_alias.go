@@ -1,19 +1,10 @@
 package runtime
 
-import (
-	"github.com/onnxrun/onnxrun/ir"
-	"github.com/onnxrun/onnxrun/ops"
-)
+import "github.com/onnxrun/onnxrun/ir"
 
-// alias lets a node's output lie where its input lies, if the operator only gives the elements another shape.
+// alias lets a node's output lie where its input lies, if the node only gives the elements another shape.
 func (p *plan) alias(n *ir.Node) bool {
-	switch n.Op.(type) {
-	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Identity:
-	case *ops.Dropout: // which does nothing but in training
-		if n.Out(1) != nil || n.In(2) != nil {
-			return false
-		}
-	default:
+	if !ir.Shares(n) {
 		return false
 	}
 	in, out := n.In(0), n.Out(0)

@@ -101,7 +101,8 @@ func (p *plan) lowerRows(n *ir.Node) (done bool, err error) {
 		return p.rowsLinear(n, op)
 	case *ops.Transpose:
 		return p.rowsTranspose(n, op), nil
-	case *ops.Reshape, *ops.Flatten, *ops.Squeeze, *ops.Unsqueeze, *ops.Identity:
+	}
+	if ir.Shares(n) {
 		return p.rowsReshape(n), nil
 	}
 	if !p.hasRows(n.In(0)) && !p.hasRows(n.In(1)) {
