@@ -79,7 +79,7 @@ cannot be read are left out and named; --strict-data makes them an error.`,
 			if err != nil {
 				return err
 			}
-			if err := f.pictures(e, part); err != nil {
+			if err := a.keep(cmd.Context(), func() error { return f.pictures(e, part) }); err != nil {
 				return err
 			}
 			if a.json {

@@ -56,7 +56,7 @@ type app struct {
 	kernels  string
 	strict   bool
 	tune     bool
-	keeps    atomic.Bool // the command has something to keep when it is stopped, and is waited for
+	keeps    atomic.Bool // the command has something to keep when it is stopped, or writes it, and is waited for
 }
 
 // options is how models are run.
@@ -172,16 +172,26 @@ func (a *app) run(ctx context.Context, root *cobra.Command) error {
 		return err
 	case <-ctx.Done():
 	}
-	late := time.After(patience)
-	if a.keeps.Load() {
-		late = nil
-	}
 	select {
 	case err := <-done:
 		return err
-	case <-late:
-		return errLeft
+	case <-time.After(patience):
 	}
+	if a.keeps.Load() {
+		return <-done
+	}
+	return errLeft
+}
+
+// keep has the files written that a command is for. An interrupt before it leaves them unwritten, one meanwhile waits for
+// their end: nothing is left halfway beside them.
+func (a *app) keep(ctx context.Context, write func() error) error {
+	before := a.keeps.Swap(true)
+	defer a.keeps.Store(before)
+	if err := ctx.Err(); err != nil { // what has been interrupted may have been left already
+		return err
+	}
+	return write()
 }
 
 // guarded executes the command, and makes an error of a panic.

@@ -201,10 +201,10 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	}
 	if err == nil {
 		doing("writing")
-		err = f.write(cmd.Context(), src, out, r, opts)
+		err = a.keep(cmd.Context(), func() error { return f.write(cmd.Context(), src, out, r, opts) })
 	}
 	done()
-	return f.finish(a, r, err)
+	return f.finish(cmd.Context(), a, r, err)
 }
 
 // isFitted reports whether a pass has fitted a layer to images.
@@ -213,7 +213,7 @@ func isFitted(s passes.Stat) bool {
 }
 
 // finish prints the report and writes it to where it is wanted, and says what went wrong.
-func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, err error) error {
+func (f *optimizeFlags) finish(ctx context.Context, a *app, r *onnxrun.Report, err error) error {
 	var images *passes.ImagesError
 	var failed *onnxrun.VerificationError
 	switch {
@@ -223,7 +223,10 @@ func (f *optimizeFlags) finish(a *app, r *onnxrun.Report, err error) error {
 		return err
 	}
 	if f.report != "" {
-		if err := r.Save(f.report); err != nil {
+		if err := a.keep(ctx, func() error { return r.Save(f.report) }); err != nil {
+			if failed == nil {
+				err = fmt.Errorf("%s is written, its report is not: %w", plain.Text(f.out, plain.Name), err)
+			}
 			return err
 		}
 	}

@@ -293,7 +293,10 @@ func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vi
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Write(f.findRate, func(w io.Writer) error { return chart.Rates(w, c.Rates, c.Losses, c.Pick) }); err != nil {
+	err = a.keep(ctx, func() error {
+		return atomicfile.Write(f.findRate, func(w io.Writer) error { return chart.Rates(w, c.Rates, c.Losses, c.Pick) })
+	})
+	if err != nil {
 		return fmt.Errorf("--find-rate: %w", err)
 	}
 	if a.json {

@@ -72,7 +72,10 @@ nodes. A file that exists is overwritten only with --force.`,
 			case f.out == "-":
 				return view.Write(a.data, models...)
 			}
-			if err := atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) }); err != nil {
+			err := a.keep(cmd.Context(), func() error {
+				return atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) })
+			})
+			if err != nil {
 				return err
 			}
 			plain.Fprintf(a.out, "%v\n", f.out)

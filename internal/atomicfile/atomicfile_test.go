@@ -96,8 +96,14 @@ func TestKeepByCopy(t *testing.T) {
 	require.ErrorIs(t, keep(path, as), fs.ErrExist) // of a copy as well: nothing is written over
 	require.NoError(t, os.Remove(as))
 	require.ErrorIs(t, keep(filepath.Join(dir, "none"), as), fs.ErrNotExist)
-	require.NoError(t, keep(path, as))
+	require.NoError(t, os.Chmod(path, 0o640|fs.ModeSetgid))
+	require.NoError(t, keepCopy(path, as))
 	require.Equal(t, "text", read(t, as))
+	want, err := os.Stat(path)
+	require.NoError(t, err)
+	got, err := os.Stat(as)
+	require.NoError(t, err)
+	require.Equal(t, want.Mode(), got.Mode())
 }
 
 // What a killed process left goes, with the next write and the next check; what is in use, and what others have, stays.

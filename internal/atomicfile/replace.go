@@ -56,7 +56,7 @@ func (r *replacement) writeNew() error {
 	}
 	err = copyTo(f, r.at.name, r.write)
 	if err == nil {
-		err = named(r.inherit(f), "set the mode of", r.at.name)
+		err = named(inherit(f, r.at.path), "set the mode of", r.at.name)
 	}
 	if err == nil {
 		err = named(synced(f), "sync", r.at.name)
@@ -67,9 +67,9 @@ func (r *replacement) writeNew() error {
 	return err
 }
 
-// inherit gives a new file the owner, group and mode of that which it replaces.
-func (r *replacement) inherit(f *os.File) error {
-	old, err := os.Lstat(r.at.path)
+// inherit gives a new file the owner, group and mode of that at path, if there is one.
+func inherit(f *os.File, path string) error {
+	old, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -173,20 +173,24 @@ func keep(path, as string) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	return keepCopy(path, as)
+}
+
+// keepCopy copies a file, with its owner, group and mode.
+func keepCopy(path, as string) error {
 	from, err := os.Open(path)
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	info, err := from.Stat()
-	if err != nil {
-		return err
-	}
-	to, err := os.OpenFile(as, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm())
+	to, err := os.OpenFile(as, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
 	if _, err = io.Copy(to, from); err == nil {
+		err = inherit(to, path)
+	}
+	if err == nil {
 		err = synced(to)
 	}
 	return errors.Join(err, to.Close())

@@ -1,0 +1,70 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/importer"
+)
+
+// Ctrl-C while a large model is written leaves nothing beside it, without a next run, and the model whole or not there.
+func TestInterruptedWhileWriting(t *testing.T) {
+	stops := 1
+	if os.Getenv("ONNXRUN_LONG") != "" {
+		stops = 4
+	}
+	in := t.TempDir()
+	large := filepath.Join(in, "large.onnx")
+	ok(t, "new", "alexnet", "-o", large, "--quiet") // 240 MB
+	for name, args := range map[string][]string{
+		"label":    {"label", large, "--labels", "imagenet"},
+		"optimize": {"optimize", large, "-O0", "--time", "0", "--verify", "random"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			written := 0
+			for i := range stops {
+				dir := t.TempDir()
+				out := filepath.Join(dir, "out")
+				require.NoError(t, os.Mkdir(out, 0o755))
+				path := filepath.Join(out, "out.onnx")
+				cmd, errOut := process(t, append(args, "-o", path)...)
+				require.NoError(t, cmd.Start())
+				for begin := time.Now(); !isBeingWritten(t, out) && time.Since(begin) < time.Minute; {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(time.Duration(i) * 50 * time.Millisecond)
+				require.NoError(t, cmd.Process.Signal(os.Interrupt))
+				err := cmd.Wait()
+				require.Empty(t, leftOver(t, dir), errOut)
+				if _, lacks := os.Stat(path); lacks == nil {
+					_, err := importer.Open(path)
+					require.NoError(t, err)
+					written++
+				} else {
+					require.Error(t, err)
+					require.Contains(t, errOut.String(), "stopped")
+				}
+				os.Remove(path)
+			}
+			t.Logf("%d of %d were written to the end", written, stops)
+		})
+	}
+}
+
+// isBeingWritten reports whether a new file lies, as far as it is written, beside its place.
+func isBeingWritten(t *testing.T, dir string) bool {
+	for _, pattern := range []string{".onnxrun-*/new", ".onnxrun-*/*.onnx", ".onnxrun-*/.onnxrun-*/new"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		require.NoError(t, err)
+		if len(found) > 0 {
+			return true
+		}
+	}
+	return false
+}
