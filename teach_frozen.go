@@ -196,12 +196,8 @@ func hashData(h io.Writer, data *vision.Dataset, times bool) {
 		root = filepath.Dir(root)
 	}
 	each := true
-	for i := range data.Len() {
+	for i, path := range data.ImageFiles() {
 		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
-		path := filepath.FromSlash(data.ImageName(i))
-		if !filepath.IsAbs(path) { // a list may name files anywhere
-			path = filepath.Join(root, path)
-		}
 		each = file(path) && each
 	}
 	entries, _ := os.ReadDir(root)

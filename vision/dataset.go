@@ -134,6 +134,22 @@ func (d *Dataset) Class(i int) int { return d.samples[i].class }
 // ImageName tells image i from the others: the path below the data set, or a number.
 func (d *Dataset) ImageName(i int) string { return d.samples[i].name }
 
+// ImageFiles is the paths of the images, in their order, where each is a file of its own. Those of a list lie below its folder
+// or anywhere. The images of archives and other large files have such paths as well, but nothing lies there.
+func (d *Dataset) ImageFiles() []string {
+	root := d.name
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		root = filepath.Dir(root)
+	}
+	files := make([]string, d.Len())
+	for i := range files {
+		if files[i] = filepath.FromSlash(d.ImageName(i)); !filepath.IsAbs(files[i]) {
+			files[i] = filepath.Join(root, files[i])
+		}
+	}
+	return files
+}
+
 // Image decodes image i. Errors are *DecodeError.
 func (d *Dataset) Image(i int) (*Image, error) {
 	s := d.samples[i]

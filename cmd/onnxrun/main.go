@@ -216,6 +216,7 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVar(&a.tune, "tune", false, "measure the algorithms of each convolution once, and keep the result in the cache folder")
 	root.AddCommand(a.infoCommand(), a.checkCommand(), a.runCommand(), a.testCommand(), a.featuresCommand(), a.newCommand(), a.benchCommand(), a.profileCommand(),
 		a.evalCommand(), a.optimizeCommand(), a.verifyCommand(), a.diffCommand(), a.labelCommand(), a.viewCommand(), a.trainCommand(), a.finetuneCommand())
+	root.PersistentPreRunE = checkUsage
 	root.SilenceErrors = true
 	root.SilenceUsage = true
 	root.CompletionOptions.HiddenDefaultCmd = true

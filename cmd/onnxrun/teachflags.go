@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -140,21 +141,7 @@ func imagesNamed(data *vision.Dataset, path string) (files []string) {
 	if err != nil {
 		return nil
 	}
-	root := data.Name()
-	if !isFolder(root) { // a list of files below its folder
-		root = filepath.Dir(root)
-	}
-	for i := range data.Len() {
-		name := filepath.FromSlash(data.ImageName(i))
-		if filepath.Base(name) != filepath.Base(at) {
-			continue
-		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(root, name)
-		}
-		files = append(files, name)
-	}
-	return files
+	return slices.DeleteFunc(data.ImageFiles(), func(file string) bool { return filepath.Base(file) != filepath.Base(at) })
 }
 
 // beside is the output's name with another ending; there is none beside a device or a pipe.

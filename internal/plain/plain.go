@@ -128,8 +128,8 @@ func isPlain(s string) bool {
 	return true
 }
 
-// visible reports whether a character is printed as itself: letters, marks, numbers, punctuation, symbols and spaces. Neither
-// controls, line separators, nor what has no width or turns the direction of writing are.
+// visible reports whether a character is printed as itself: those of Unicode's categories L, M, N, P, S and Zs. Controls, line
+// separators, format characters, which turn the direction of writing, and bytes that are no character are not.
 func visible(r rune, size int) bool {
 	if r == utf8.RuneError && size <= 1 {
 		return false
