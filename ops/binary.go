@@ -109,8 +109,8 @@ func eachPair[A, B, R any](f func(a A, b B) R) func(dst []R, a []A, b []B) {
 	}
 }
 
-// combine sets out to a function of a and b, which broadcast to its shape. The function takes rows: a and b of the
-// length of dst, or of one element that stands for all; dst may be a or b.
+// combine sets out to a function of a and b, which broadcast to its shape, as a third tensor may, too. The function takes
+// rows: a and b of the length of dst, or one of them of one element that stands for all; dst may be a or b.
 func combine[A, B, R tensor.Elem](c *ir.EvalCtx, out, a, b *tensor.Tensor, row func(dst []R, a []A, b []B)) {
 	r := broadcastRows(out.Shape(), a.Shape(), b.Shape())
 	dst, x, y := tensor.Data[R](out), tensor.Data[A](a), tensor.Data[B](b)
@@ -119,9 +119,20 @@ func combine[A, B, R tensor.Elem](c *ir.EvalCtx, out, a, b *tensor.Tensor, row f
 		c.Steps(r.length, 1, func(from, to int) {
 			x0, x1 := part(from, to, r.lengths[0])
 			y0, y1 := part(from, to, r.lengths[1])
+			if max(r.lengths[0], r.lengths[1]) == 1 { // of both, which only a third one stretches
+				row(dst[at+from:][:1], x[offs[0]:][:1], y[offs[1]:][:1])
+				fillWith(dst[at+from:at+to], dst[at+from])
+				return
+			}
 			row(dst[at+from:at+to], x[offs[0]+x0:offs[0]+x1], y[offs[1]+y0:offs[1]+y1])
 		})
 	})
+}
+
+func fillWith[T any](dst []T, v T) {
+	for i := range dst {
+		dst[i] = v
+	}
 }
 
 // broadcastOutput creates output 0 of the shape that the inputs broadcast to.

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -39,6 +40,58 @@ func TestCombineEqualsElementwiseWalk(t *testing.T) {
 			t.Fatalf("%v and %v to %v: got %v, want %v", a, b, out, tensor.Data[int64](got), tensor.Data[int64](want))
 		}
 	})
+}
+
+// Of several inputs, some may have to be stretched along a dimension in which only a later one is long.
+func TestFoldsStretchAllInputs(t *testing.T) {
+	both := map[string]func(a, b float32) float32{
+		"Sum": func(a, b float32) float32 { return a + b }, "Mean": func(a, b float32) float32 { return a + b },
+		"Max": func(a, b float32) float32 { return max(a, b) }, "Min": func(a, b float32) float32 { return min(a, b) },
+	}
+	for _, op := range []ir.Op{&Sum{}, &Mean{}, &Max{}, &Min{}} {
+		f := both[op.Def().Name]
+		rapid.Check(t, func(t *rapid.T) {
+			shape := rapid.SliceOfN(rapid.IntRange(1, 4), 0, 4).Draw(t, "shape")
+			in := make([]*tensor.Tensor, rapid.IntRange(1, 4).Draw(t, "inputs"))
+			shapes := make([][]int, len(in))
+			for k := range in {
+				s := append([]int{}, shape[rapid.IntRange(0, len(shape)).Draw(t, "rank"):]...)
+				for i := range s {
+					if rapid.Bool().Draw(t, "stretches") {
+						s[i] = 1
+					}
+				}
+				in[k], shapes[k] = tensor.New(tensor.Float32, s...), s
+				for i := range tensor.Data[float32](in[k]) {
+					tensor.Data[float32](in[k])[i] = float32(rapid.IntRange(-9, 9).Draw(t, "element"))
+				}
+			}
+			c := &ir.EvalCtx{Op: op, In: in}
+			if err := op.Def().Eval(c); err != nil {
+				t.Fatal(err)
+			}
+			out, err := broadcastInts(shapes...)
+			if err != nil || !slices.Equal(out, c.Out[0].Shape()) {
+				t.Fatalf("%v: shape %v, expects %v", err, c.Out[0].Shape(), out)
+			}
+			strides := make([][]int, len(in))
+			for k, s := range shapes {
+				strides[k] = broadcastStrides(s, out)
+			}
+			eachOffset(out, strides, func(i int, offs []int) {
+				want := tensor.Data[float32](in[0])[offs[0]]
+				for k := range in[1:] {
+					want = f(want, tensor.Data[float32](in[k+1])[offs[k+1]])
+				}
+				if op.Def().Name == "Mean" {
+					want /= float32(len(in))
+				}
+				if got := tensor.Data[float32](c.Out[0])[i]; got != want {
+					t.Fatalf("%s of %v: element %d is %v, expects %v", op.Def().Name, shapes, i, got, want)
+				}
+			})
+		})
+	}
 }
 
 func TestBroadcastRowsMergesDimensions(t *testing.T) {
