@@ -195,6 +195,7 @@ func forms() []form {
 	resize("axes", 11, "Resize", []any{x, nil, floats(1.5, 0.7), nil}, func(o *ops.Resize) { o.Mode, o.Axes = "linear", []int{3, 2} })
 	resize("axes, sizes", 11, "Resize", []any{x, nil, nil, ints(7, 3)}, func(o *ops.Resize) { o.Mode, o.Axes = "linear", []int{-2, -1} })
 	resize("axes, sizes beside no scales", 11, "Resize", []any{x, nil, floats(), ints()}, func(o *ops.Resize) { o.Mode, o.Axes = "linear", []int{} })
+	resize("no axes, neither scales nor sizes", 11, "Resize", []any{x, nil, nil, nil}, func(o *ops.Resize) { o.Mode, o.Axes = "linear", []int{} })
 	resize("antialias", 18, "Resize", []any{x, nil, floats(1, 1, 0.5, 0.5)}, func(o *ops.Resize) { o.Mode, o.Antialias = "linear", true })
 	resize("symmetric", 19, "Resize", []any{x, nil, floats(1, 1, 0.5, 0.7)}, func(o *ops.Resize) {
 		o.Mode, o.CoordinateTransformationMode = "linear", "half_pixel_symmetric"

@@ -326,6 +326,9 @@ func (a *Resize) allAxes(l *ir.Legacy) error {
 		}
 		l.SetIn(3, l.Ints(ints...))
 	}
+	if l.In(2) == nil && l.In(3) == nil { // of no axes, neither need be there
+		l.SetIn(2, l.Const(tensor.Vector(slices.Repeat([]float32{1}, len(x))...)))
+	}
 	l.Take("axes")
 	return nil
 }
