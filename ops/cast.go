@@ -80,6 +80,7 @@ func evalCast(c *ir.EvalCtx, to tensor.DType, saturate bool, roundMode string) e
 	if err != nil {
 		return err
 	}
+	c.Spend(in.Len())
 	modes := []string{"up", "down", "nearest"}
 	return converter{saturate, tensor.Rounding(max(slices.Index(modes, roundMode), 0))}.convert(out, in)
 }
