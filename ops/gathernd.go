@@ -65,7 +65,7 @@ func checkCoordinates(x, at ir.Shape, batch int) error {
 	if len(x) == 0 || len(at) == 0 || batch < 0 || batch >= len(at) || batch >= len(x) {
 		return fmt.Errorf("data %v and indices %v do not have %d batch dimensions and coordinates", x, at, batch)
 	}
-	if last := at[len(at)-1]; last.IsKnown() && batch+last.N > len(x) {
+	if last := at[len(at)-1]; last.IsKnown() && last.N > len(x)-batch {
 		return fmt.Errorf("indices %v have more coordinates than the data %v has dimensions behind %d of the batch", at, x, batch)
 	}
 	for d := range batch {

@@ -213,3 +213,71 @@ func TestPadRefusesTheLeastInteger(t *testing.T) {
 	x, pads := tensor.Vector[float32](1, 2), tensor.Vector[int64](math.MinInt64, math.MinInt64)
 	require.ErrorContains(t, evalErr(t, ir.New[Pad](), 1, x, pads), "out of range")
 }
+
+func TestSliceTakesWhatAWalkMeets(t *testing.T) {
+	ends := []int{math.MinInt, math.MinInt + 1, -100, 100, math.MaxInt - 1, math.MaxInt}
+	for i := -7; i <= 7; i++ {
+		ends = append(ends, i)
+	}
+	steps := []int{math.MinInt, -100, -3, -2, -1, 1, 2, 3, 100, math.MaxInt}
+	for n := range 6 {
+		for _, start := range ends {
+			for _, end := range ends {
+				for _, step := range steps {
+					r := sliceRange{0, start, end, step}
+					first, count := r.resolve(n)
+					want := sliceWalk(n, start, end, step)
+					require.Equal(t, len(want), count, "%v of %d", r, n)
+					for i, at := range want {
+						require.Equal(t, at, first+i*step, "%v of %d", r, n)
+					}
+				}
+			}
+		}
+	}
+}
+
+// sliceWalk is the places that a Slice takes, by the specification's words.
+func sliceWalk(n, start, end, step int) (places []int) {
+	if start < 0 {
+		start += n
+	}
+	if end < 0 {
+		end = max(end, -2*n-2) + n
+	}
+	if step > 0 {
+		start, end = min(max(start, 0), n), min(max(end, 0), n)
+		for i := start; i < end; i += min(step, n) {
+			places = append(places, i)
+		}
+		return places
+	}
+	start, end = min(max(start, 0), n-1), min(max(end, -1), n-1)
+	for i := start; i > end; i += max(step, -n) {
+		places = append(places, i)
+	}
+	return places
+}
+
+// Answers of ONNX Runtime 1.30.
+func TestSliceAtItsEnds(t *testing.T) {
+	for _, c := range []struct {
+		n, start, end, step int
+		want                []int
+	}{
+		{5, -10, -100, -1, []int{0}}, {5, -6, -100, -1, []int{0}}, {5, -5, -100, -1, []int{0}}, {5, 3, 3, 2, []int{}}, {5, 4, 1, 3, []int{}}, {0, 0, 0, 3, []int{}},
+		{0, 0, -5, -1, []int{}}, {0, -3, -5, -1, []int{}}, {5, 100, -100, -2, []int{4, 2, 0}}, {5, 0, -100, -1, []int{0}}, {5, -7, -7, -1, []int{0}},
+	} {
+		x := tensor.New(tensor.Float32, c.n)
+		for i := range c.n {
+			tensor.Data[float32](x)[i] = float32(i)
+		}
+		one := func(v int) *tensor.Tensor { return tensor.Vector(int64(v)) }
+		got := eval(t, &Slice{}, 1, x, one(c.start), one(c.end), one(0), one(c.step))[0]
+		want := []float32{}
+		for _, i := range c.want {
+			want = append(want, float32(i))
+		}
+		require.Equal(t, want, append([]float32{}, tensor.Data[float32](got)...), c)
+	}
+}

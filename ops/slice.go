@@ -75,7 +75,8 @@ func sliceRanges(starts, ends, axes, steps []int, rank int) ([]sliceRange, error
 	return ranges, nil
 }
 
-// resolve is the first place and the number of places in a dimension of size n.
+// resolve is the first place and the number of places in a dimension of size n. As the specification has it, and NumPy does
+// not, a start before the dimension is its first place whatever the step.
 func (r sliceRange) resolve(n int) (start, count int) {
 	clamp := func(i, lo, hi int) int {
 		if i < 0 {
@@ -85,13 +86,16 @@ func (r sliceRange) resolve(n int) (start, count int) {
 	}
 	if r.step > 0 {
 		start, end := clamp(r.start, 0, n), clamp(r.end, 0, n)
-		return start, max(0, (end-start-1)/r.step+1)
+		if end <= start {
+			return start, 0
+		}
+		return start, (end-start-1)/r.step + 1
 	}
-	start, end := clamp(r.start, -1, n-1), clamp(max(r.end, -math.MaxInt/2), -1, n-1)
+	start, end := clamp(r.start, 0, n-1), clamp(max(r.end, -math.MaxInt/2), -1, n-1)
 	if end >= start {
 		return start, 0
 	}
-	return start, (start-end-1)/max(-r.step, 1) + 1
+	return start, (start-end-1)/-max(r.step, -math.MaxInt) + 1
 }
 
 func inferSlice(c *ir.InferCtx) error {
