@@ -164,8 +164,12 @@ func (im *importer) body(s *scope, p *onnxpb.NodeProto, g *onnxpb.GraphProto, in
 	if inner.depth > maxCallDepth {
 		return nil, fmt.Errorf("bodies lie more than %d deep in one another", maxCallDepth)
 	}
+	inputOf := map[string]bool{}
+	for _, v := range g.Input {
+		inputOf[v.Name] = true
+	}
 	for _, name := range free {
-		if v := s.value(name); v.Const() != nil && !definesInput(g, name) {
+		if v := s.value(name); v.Const() != nil && !inputOf[name] {
 			if _, err := im.define(inner, name, func(name string) (*ir.Value, error) { return body.AddConst(name, v.Const()) }); err != nil {
 				return nil, fmt.Errorf("captured %q: %w", name, err)
 			}
@@ -186,10 +190,6 @@ func (im *importer) body(s *scope, p *onnxpb.NodeProto, g *onnxpb.GraphProto, in
 		return nil, errInBody
 	}
 	return body, nil
-}
-
-func definesInput(g *onnxpb.GraphProto, name string) bool {
-	return slices.ContainsFunc(g.Input, func(v *onnxpb.ValueInfoProto) bool { return v.Name == name })
 }
 
 // bodiesOf looks at the bodies of a node that cannot be built, for the unknown operators in them.
@@ -228,16 +228,34 @@ func formalTypes(p *onnxpb.NodeProto, g *onnxpb.GraphProto, inputs []*ir.Value) 
 
 // freeNames is the names that the bodies of a node take from the graph around it, in the order of their first use.
 func freeNames(p *onnxpb.NodeProto) []string {
-	var free []string
+	var free nameList
 	for _, a := range p.Attribute {
 		if a.G != nil {
-			free = graphFreeNames(a.G, free)
+			free.addFree(a.G)
 		}
 	}
-	return free
+	return free.names
 }
 
-func graphFreeNames(g *onnxpb.GraphProto, free []string) []string {
+// nameList is names in the order in which they were added first.
+type nameList struct {
+	names []string
+	has   map[string]bool
+}
+
+func (l *nameList) add(name string) {
+	if l.has[name] {
+		return
+	}
+	if l.has == nil {
+		l.has = map[string]bool{}
+	}
+	l.has[name] = true
+	l.names = append(l.names, name)
+}
+
+// addFree adds what a body takes from the graph around it.
+func (l *nameList) addFree(g *onnxpb.GraphProto) {
 	local := map[string]bool{"": true}
 	for _, v := range g.Input {
 		local[v.Name] = true
@@ -254,8 +272,8 @@ func graphFreeNames(g *onnxpb.GraphProto, free []string) []string {
 		}
 	}
 	use := func(name string) {
-		if !local[name] && !slices.Contains(free, name) {
-			free = append(free, name)
+		if !local[name] {
+			l.add(name)
 		}
 	}
 	for _, p := range g.Node {
@@ -266,5 +284,4 @@ func graphFreeNames(g *onnxpb.GraphProto, free []string) []string {
 	for _, v := range g.Output {
 		use(v.Name)
 	}
-	return free
 }

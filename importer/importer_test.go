@@ -585,3 +585,12 @@ func TestDamagedTensors(t *testing.T) {
 		}
 	}
 }
+
+// A variadic operator has as many inputs as the file says; of one that is not, one too many is told as that.
+func TestNumbersOfInputs(t *testing.T) {
+	many := node("Sum", strings.TrimSuffix(strings.Repeat("x,", 70000), ","), "y")
+	_, err := read(t, model(17, many))
+	require.NoError(t, err)
+	_, err = read(t, model(17, node("Relu", "x,,x", "y")))
+	require.ErrorContains(t, err, "has 3 inputs, expects 1")
+}

@@ -19,6 +19,7 @@ const minIRVersion = 3
 type importer struct {
 	decoder   decoder
 	functions map[functionKey]*onnxpb.FunctionProto
+	costs     map[*onnxpb.FunctionProto]callCost
 	legacy    ir.Legacy // of the node that is being upgraded
 	problems  []Problem // faults
 	damage    error     // of the file, met while nodes were decoded
@@ -114,7 +115,7 @@ func (im *importer) model(p *onnxpb.ModelProto, nodes *nodeList) (*ir.Graph, err
 	if n := opsets[""]; n > ops.Opset {
 		im.warnings = append(im.warnings, Problem{Warning, "", "", fmt.Errorf("opset %d is newer than %d, the newest known: operators are taken as they are in that", n, ops.Opset)})
 	}
-	im.functions = map[functionKey]*onnxpb.FunctionProto{}
+	im.functions, im.costs = map[functionKey]*onnxpb.FunctionProto{}, map[*onnxpb.FunctionProto]callCost{}
 	for _, f := range p.Functions {
 		key := functionKey{domain(f.Domain), f.Name, f.Overload}
 		if im.functions[key] != nil {

@@ -3,7 +3,6 @@ package importer
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,8 +15,9 @@ const maxCallDepth = 32
 
 // node builds a node, or records why it cannot.
 func (im *importer) node(s *scope, p *onnxpb.NodeProto) {
+	twice := ir.Repeated(p.Output)
 	for i, out := range p.Output {
-		if out != "" && (s.value(out) != nil || slices.Contains(p.Output[:i], out)) {
+		if out != "" && (s.value(out) != nil || i == twice) {
 			im.fail(s, p, fmt.Errorf("output %q: the name is given twice", out))
 			return
 		}
@@ -159,7 +159,7 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 		return fmt.Errorf("functions call one another more than %d deep", maxCallDepth)
 	}
 	prefix := nodeName(s, p) + "/"
-	if err := im.decoder.spend(inlineCost(f, prefix)); err != nil {
+	if err := im.decoder.spend(im.inlineCost(f, prefix)); err != nil {
 		return fmt.Errorf("functions call one another: %w", err)
 	}
 	opsets, err := opsetMap(f.OpsetImport, s.opsets)
@@ -239,12 +239,21 @@ func withoutAbsent(nodes []*onnxpb.NodeProto, absent map[string]bool) []*onnxpb.
 	return out
 }
 
-// inlineCost is roughly the bytes that a call of f adds to the graph, in which its names begin with prefix.
-func inlineCost(f *onnxpb.FunctionProto, prefix string) int {
-	const perNode = 256
-	cost := perNode + len(prefix)
-	for _, p := range f.Node {
-		cost += perNode + proto.Size(p) + (1+len(p.Output))*len(prefix)
+// inlineCost is roughly the bytes that a call of f takes: its names begin with prefix.
+func (im *importer) inlineCost(f *onnxpb.FunctionProto, prefix string) int {
+	const perEntry = 256
+	c, ok := im.costs[f]
+	if !ok {
+		entries := 1 + len(f.Node) + len(f.Input) + len(f.Attribute) + len(f.AttributeProto) + len(f.OpsetImport)
+		c = callCost{fixed: perEntry * entries, names: 1}
+		for _, p := range f.Node {
+			c.fixed += proto.Size(p)
+			c.names += 1 + len(p.Output)
+		}
+		im.costs[f] = c
 	}
-	return cost
+	return c.fixed + c.names*len(prefix)
 }
+
+// callCost is what each call of a function takes, and how many names it makes.
+type callCost struct{ fixed, names int }

@@ -3,6 +3,7 @@ package ir
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -82,7 +83,7 @@ const (
 )
 
 // maxVariadic bounds the arguments of a variadic parameter.
-const maxVariadic = 1 << 16
+const maxVariadic = math.MaxInt32
 
 // Arity is the least and the greatest number of parameters.
 func Arity(params []Param) (least, most int) {

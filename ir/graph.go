@@ -284,8 +284,9 @@ func (g *Graph) newNode(name string, op Op, inputs []*Value, outputs []string) (
 			return fail(fmt.Errorf("input %d: value %q is not of this graph", i, v.name))
 		}
 	}
+	twice := Repeated(outputs)
 	for i, out := range outputs {
-		if out != "" && (g.names.has(out) || slices.Contains(outputs[:i], out)) {
+		if out != "" && (g.names.has(out) || i == twice) {
 			return fail(fmt.Errorf("output %d: value %q is defined twice", i, out))
 		}
 	}

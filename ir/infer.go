@@ -171,7 +171,7 @@ func Missing(def *Def, inputs []*Value) error {
 		return missing(def.Ins[0], 0)
 	}
 	for i, v := range inputs {
-		if v != nil || len(def.Ins) == 0 {
+		if v != nil || len(def.Ins) == 0 || i >= len(def.Ins) && def.Ins[len(def.Ins)-1].Kind < Variadic { // one too many
 			continue
 		}
 		if p := ParamAt(def.Ins, i); p.Kind != VariadicAny {

@@ -4,6 +4,7 @@ import (
 	"hash/maphash"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // nameTable is what goes by a name. Graphs of a million nodes ask several times for each name, mostly to learn that it is
@@ -114,4 +115,25 @@ func (t *nameTable[T]) resize(n int) {
 		}
 		t.slots[i] = nameSlot{s.hash, uint32(len(t.entries))}
 	}
+}
+
+// Repeated is the index of the first name that stands before it as well, -1 if there is none. Empty names are none.
+func Repeated(names []string) int {
+	const few = 16
+	if len(names) <= few {
+		for i, name := range names {
+			if name != "" && slices.Contains(names[:i], name) {
+				return i
+			}
+		}
+		return -1
+	}
+	seen := make(map[string]struct{}, len(names))
+	for i, name := range names {
+		if _, ok := seen[name]; ok && name != "" {
+			return i
+		}
+		seen[name] = struct{}{}
+	}
+	return -1
 }

@@ -61,6 +61,9 @@ func inferResize(c *ir.InferCtx) error {
 	if err != nil {
 		return err
 	}
+	if err := checkCounts(c, len(axes)); err != nil {
+		return err
+	}
 	var scales []float32
 	if t := c.Const(2); t != nil {
 		scales = tensor.Data[float32](t)
@@ -89,6 +92,31 @@ func inferResize(c *ir.InferCtx) error {
 		}
 	}
 	c.SetShape(0, out)
+	return nil
+}
+
+// checkCounts refuses scales and sizes that are not one for each axis, where their number is known.
+func checkCounts(c *ir.InferCtx, axes int) error {
+	given := false
+	for k, name := range []string{"scales", "sizes"} {
+		i := 2 + k
+		if !c.Has(i) {
+			continue
+		}
+		shape := c.Shape(i)
+		if shape == nil || len(shape) == 1 && !shape[0].IsKnown() {
+			given = true
+			continue
+		}
+		if n := shape.Count(); len(shape) != 1 || n != ir.Known(0) && n != ir.Known(axes) {
+			return fmt.Errorf("%s is of shape %v, expects one number for each of %d axes", name, shape, axes)
+		} else if n != ir.Known(0) {
+			given = true
+		}
+	}
+	if !given && axes > 0 {
+		return fmt.Errorf("neither scales nor sizes are given")
+	}
 	return nil
 }
 

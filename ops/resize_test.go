@@ -35,7 +35,7 @@ func TestResizeRefuses(t *testing.T) {
 		in  []*tensor.Tensor
 		err string
 	}{
-		{ir.New[Resize](), []*tensor.Tensor{x}, "scales has 0 values and sizes 0, expects 2"},
+		{ir.New[Resize](), []*tensor.Tensor{x}, "neither scales nor sizes are given"},
 		{ir.New[Resize](), []*tensor.Tensor{x, nil, scales(1, 1), sizes(2, 3)}, "scales has 2 values and sizes 2"},
 		{ir.New[Resize](), []*tensor.Tensor{x, nil, scales(1, 0)}, "scale 0 of a dimension of 3"},
 		{ir.New[Resize](), []*tensor.Tensor{x, nil, scales(1, float32(math.NaN()))}, "scale NaN"},
@@ -60,13 +60,15 @@ func TestResizeSymbolic(t *testing.T) {
 		g := ir.NewGraph("test")
 		x, err := g.AddInput("x", ir.Type{DType: tensor.Float32, Shape: ir.Shape{dim}})
 		require.NoError(t, err)
-		in := []*ir.Value{x, nil}
-		if scale != 0 {
-			s, err := g.AddConst("s", tensor.Vector(scale))
-			require.NoError(t, err)
-			in = append(in, s)
-		}
-		n, err := g.Append("n", ir.New[Resize](), in, []string{"y"})
+		_, err = g.Append("n", ir.New[Resize](), []*ir.Value{x, nil}, []string{"y"})
+		require.ErrorContains(t, err, "neither scales nor sizes are given")
+		three, err := g.AddInput("three", ir.Type{DType: tensor.Float32, Shape: ir.Dims(3)})
+		require.NoError(t, err)
+		_, err = g.Append("n", ir.New[Resize](), []*ir.Value{x, nil, three}, []string{"y"})
+		require.ErrorContains(t, err, "scales is of shape [3], expects one number for each of 1 axes")
+		s, err := g.AddConst("s", tensor.Vector(scale))
+		require.NoError(t, err)
+		n, err := g.Append("n", ir.New[Resize](), []*ir.Value{x, nil, s}, []string{"y"})
 		require.NoError(t, err)
 		return n.Out(0).Type().Shape[0]
 	}
@@ -76,7 +78,6 @@ func TestResizeSymbolic(t *testing.T) {
 	require.Equal(t, n, infer(ir.Dim{N: 2, Sym: "n"}, 0.5))
 	require.True(t, infer(n, 0.5).IsUnknown())
 	require.True(t, infer(n, 1.5).IsUnknown())
-	require.True(t, infer(n, 0).IsUnknown())
 	require.Equal(t, ir.Known(7), infer(ir.Known(5), 1.5))
 }
 

@@ -191,7 +191,8 @@ func mergeReshapes(rw *ir.Rewriter, n *ir.Node, op *ops.Reshape) error {
 	return rw.SetInput(n, 0, x)
 }
 
-// onlyReshapes reports whether a node gives the elements of input 0 another shape and does nothing else.
+// onlyReshapes reports whether a node gives the elements of input 0 another shape and does nothing else, to a model that is
+// taught either.
 func onlyReshapes(n *ir.Node) bool {
-	return n != nil && ir.Shares(n)
+	return n != nil && ir.Shares(n) && !isOp[*ops.Dropout](n)
 }

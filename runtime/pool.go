@@ -17,12 +17,16 @@ type Pool struct {
 	stop func()
 }
 
+// MaxThreads is the most goroutines that compute in one Run, whatever is asked for.
+const MaxThreads = 1024
+
 // NewPool starts a pool for Runs of at most threads goroutines each, of which one is the caller's; 0 stands for
 // GOMAXPROCS. Its goroutines end at Close, or when the pool becomes garbage.
 func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
+	threads = min(threads, MaxThreads)
 	h := &helpers{size: threads - 1, wake: make(chan int, threads)}
 	for i := range h.size {
 		go h.help(i)

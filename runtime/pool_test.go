@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"math"
 	goruntime "runtime"
 	"strconv"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/stretchr/testify/require"
 )
 
@@ -255,4 +257,15 @@ func benchMeet(p *Pool, f *frame) {
 			pause()
 		}
 	})
+}
+
+func TestThreadsAreBounded(t *testing.T) {
+	p := NewPool(math.MaxInt)
+	defer p.Close()
+	require.Equal(t, MaxThreads-1, p.size)
+	s := compileText(t, `graph "g" opset 21 (%x: float32[4]) -> (%y) {
+  %y = Relu(%x) "y"
+}`, Options{Threads: math.MaxInt})
+	_, err := s.Run(t.Context(), tensor.New(tensor.Float32, 4))
+	require.NoError(t, err)
 }

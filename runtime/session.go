@@ -24,7 +24,7 @@ import (
 
 // Options say how a graph is run. The zero value is right for most.
 type Options struct {
-	// Threads is how many goroutines compute at once in one Run; 0 stands for GOMAXPROCS.
+	// Threads is how many goroutines compute at once in one Run; 0 stands for GOMAXPROCS, and MaxThreads is the most.
 	Threads int
 	// Outputs are the names of the values to compute, of any node; nothing beyond them is computed. Empty stands for the
 	// graph's outputs.
@@ -85,7 +85,7 @@ type Session struct {
 // Compile makes a session of a graph, which it does not change and which must not change afterwards. ctx bounds the
 // compiling alone.
 func Compile(ctx context.Context, g *ir.Graph, opts Options) (*Session, error) {
-	if opts.Threads <= 0 {
+	if opts.Threads = min(opts.Threads, MaxThreads); opts.Threads <= 0 {
 		opts.Threads = goruntime.GOMAXPROCS(0)
 	}
 	if opts.MaxMemory <= 0 {

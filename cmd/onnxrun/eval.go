@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -79,7 +80,7 @@ cannot be read are left out and named; --strict-data makes them an error.`,
 			if err != nil {
 				return err
 			}
-			if err := a.keep(cmd.Context(), func() error { return f.pictures(e, part) }); err != nil {
+			if err := f.pictures(cmd.Context(), a, e, part); err != nil {
 				return err
 			}
 			if a.json {
@@ -148,15 +149,16 @@ func (f *evalFlags) evaluate(a *app, cmd *cobra.Command, m *onnxrun.Model, data 
 }
 
 // pictures writes those that are asked for.
-func (f *evalFlags) pictures(e *onnxrun.Evaluation, data *vision.Dataset) error {
-	if f.confusion != "" {
-		if err := atomicfile.Write(f.confusion, e.WriteConfusion); err != nil {
-			return fmt.Errorf("--confusion: %w", err)
+func (f *evalFlags) pictures(ctx context.Context, a *app, e *onnxrun.Evaluation, data *vision.Dataset) error {
+	for _, p := range []struct {
+		flag, path string
+		write      func(io.Writer) error
+	}{{"--confusion", f.confusion, e.WriteConfusion}, {"--worst", f.worst, func(w io.Writer) error { return e.WriteWorst(w, data) }}} {
+		if p.path == "" {
+			continue
 		}
-	}
-	if f.worst != "" {
-		if err := atomicfile.Write(f.worst, func(w io.Writer) error { return e.WriteWorst(w, data) }); err != nil {
-			return fmt.Errorf("--worst: %w", err)
+		if err := a.keep(ctx, p.path, func() error { return atomicfile.Write(p.path, p.write) }); err != nil {
+			return fmt.Errorf("%s: %w", p.flag, err)
 		}
 	}
 	return nil

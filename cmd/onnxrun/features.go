@@ -49,7 +49,7 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
 			if err != nil {
 				return err
 			}
-			if err := a.keep(cmd.Context(), func() error { return set.Save(out) }); err != nil {
+			if err := a.keep(cmd.Context(), out, func() error { return set.Save(out) }); err != nil {
 				return err
 			}
 			if a.json {

@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,6 +55,22 @@ func TestInterruptedWhileWriting(t *testing.T) {
 			}
 			t.Logf("%d of %d were written to the end", written, stops)
 		})
+	}
+}
+
+// For a pipe that nobody reads nobody waits.
+func TestInterruptedAtAPipe(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		pipe := filepath.Join(t.TempDir(), "pipe")
+		require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+		cmd, errOut := process(t, "new", "lenet5", "-o", pipe)
+		require.NoError(t, cmd.Start())
+		time.Sleep(300 * time.Millisecond)
+		begin := time.Now()
+		require.NoError(t, cmd.Process.Signal(signal))
+		require.Error(t, cmd.Wait())
+		require.Less(t, time.Since(begin), 10*time.Second)
+		require.Contains(t, errOut.String(), "stopped")
 	}
 }
 

@@ -60,7 +60,7 @@ these data sets.`,
 			if err := onnxrun.Describe(g, spec, labels); err != nil {
 				return err
 			}
-			if err := a.keep(cmd.Context(), func() error { return exporter.WriteFile(g, out, format) }); err != nil {
+			if err := a.keep(cmd.Context(), out, func() error { return exporter.WriteFile(g, out, format) }); err != nil {
 				return err
 			}
 			if a.json {

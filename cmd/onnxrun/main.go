@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,9 +36,13 @@ var errNo = errors.New("the answer is no")
 
 func main() {
 	ignoreSignals()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
+	ctx := context.Background()
+	if signals := interrupts(); len(signals) > 0 { // none would stand for all
+		var stop func()
+		ctx, stop = signal.NotifyContext(ctx, signals...)
+		defer stop()
+		context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
+	}
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -56,6 +59,7 @@ type app struct {
 	kernels  string
 	strict   bool
 	tune     bool
+	kept     atomic.Bool // what it is for is written
 	keeps    atomic.Bool // the command has something to keep when it is stopped, or writes it, and is waited for
 }
 
@@ -163,6 +167,9 @@ var (
 // factorization, is left where it is. Files are written whole or not at all, whenever that happens.
 const patience = 70 * time.Millisecond
 
+// telling is how long a command may take to say what it has done, to whom does not read it.
+const telling = 2 * time.Second
+
 // run executes the command; soon after ctx has ended it is at an end, unless it has something to keep.
 func (a *app) run(ctx context.Context, root *cobra.Command) error {
 	done := make(chan error, 1)
@@ -177,17 +184,31 @@ func (a *app) run(ctx context.Context, root *cobra.Command) error {
 		return err
 	case <-time.After(patience):
 	}
-	if a.keeps.Load() {
-		return <-done
+	var late <-chan time.Time
+	switch {
+	case a.keeps.Load():
+		tell := time.AfterFunc(time.Second, func() { io.WriteString(a.terminal, "onnxrun: writes to the end; another interrupt ends it at once\n") })
+		defer tell.Stop()
+	case a.kept.Load(): // all but the telling
+		late = time.After(telling)
+	default:
+		return errLeft
 	}
-	return errLeft
+	select {
+	case err := <-done:
+		return err
+	case <-late:
+		return errLeft
+	}
 }
 
-// keep has the files written that a command is for. An interrupt before it leaves them unwritten, one meanwhile waits for
-// their end: nothing is left halfway beside them.
-func (a *app) keep(ctx context.Context, write func() error) error {
-	before := a.keeps.Swap(true)
+// keep has the file written that a command is for. An interrupt before it leaves it unwritten, one meanwhile waits for its
+// end: nothing is left halfway beside it. For a device or a pipe, which may be full for ever, nobody waits.
+func (a *app) keep(ctx context.Context, path string, write func() error) error {
+	before := a.keeps.Load()
+	a.keeps.Store(before || !isStream(path))
 	defer a.keeps.Store(before)
+	defer a.kept.Store(true)
 	if err := ctx.Err(); err != nil { // what has been interrupted may have been left already
 		return err
 	}

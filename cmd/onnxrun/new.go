@@ -32,7 +32,7 @@ func (a *app) newCommand() *cobra.Command {
 			if err := a.claim(force, modelOutputs("-o", out, format.ExternalData, g)...); err != nil {
 				return err
 			}
-			if err := a.keep(cmd.Context(), func() error { return exporter.WriteFile(g, out, format) }); err != nil {
+			if err := a.keep(cmd.Context(), out, func() error { return exporter.WriteFile(g, out, format) }); err != nil {
 				return err
 			}
 			info, err := onnxrun.Inspect(g)

@@ -201,7 +201,7 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	}
 	if err == nil {
 		doing("writing")
-		err = a.keep(cmd.Context(), func() error { return f.write(cmd.Context(), src, out, r, opts) })
+		err = a.keep(cmd.Context(), f.out, func() error { return f.write(cmd.Context(), src, out, r, opts) })
 	}
 	done()
 	return f.finish(cmd.Context(), a, r, err)
@@ -223,7 +223,7 @@ func (f *optimizeFlags) finish(ctx context.Context, a *app, r *onnxrun.Report, e
 		return err
 	}
 	if f.report != "" {
-		if err := a.keep(ctx, func() error { return r.Save(f.report) }); err != nil {
+		if err := a.keep(ctx, f.report, func() error { return r.Save(f.report) }); err != nil {
 			if failed == nil {
 				err = fmt.Errorf("%s is written, its report is not: %w", plain.Text(f.out, plain.Name), err)
 			}

@@ -58,7 +58,7 @@ one FILE may be - for standard input.`,
 			if err != nil {
 				return err
 			}
-			return a.keep(cmd.Context(), func() error { return a.writeOutputs(dir, files, s.Outputs(), out) })
+			return a.keep(cmd.Context(), dir, func() error { return a.writeOutputs(dir, files, s.Outputs(), out) })
 		},
 	}
 	cmd.Flags().StringArrayVarP(&inputs, "input", "i", nil, "an input tensor, NAME=FILE (.npy or .pb)")

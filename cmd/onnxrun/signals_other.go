@@ -4,8 +4,11 @@ package main
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
+
+func interrupts() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
 func ignoreSignals() {}
 

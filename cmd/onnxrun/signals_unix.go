@@ -4,9 +4,20 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/signal"
 	"syscall"
 )
+
+// interrupts are the signals that end a command: not those that it was started to ignore, as in the background of a script.
+func interrupts() (list []os.Signal) {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
 
 // ignoreSignals lets a write beyond the limit of file sizes be an error, as one to a full disk is.
 func ignoreSignals() { signal.Ignore(syscall.SIGXFSZ) }

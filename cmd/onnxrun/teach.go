@@ -69,6 +69,7 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	if err != nil {
 		return a.stopped(err, j.kept(opts), opts)
 	}
+	a.keeps.Store(!isStream(f.output))
 	if err := exporter.WriteFile(taught.Model, f.output, f.format); err != nil {
 		return err
 	}
@@ -252,6 +253,9 @@ func (j *journal) end() error {
 
 // write writes log and curves anew: after each epoch the files among them, at the end the devices and pipes.
 func (j *journal) write(streams bool) error {
+	if streams { // which may be full for ever
+		defer j.a.keeps.Store(j.a.keeps.Swap(false))
+	}
 	for _, out := range []struct {
 		flag, path string
 		write      func(io.Writer) error
@@ -293,7 +297,7 @@ func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vi
 	if err != nil {
 		return err
 	}
-	err = a.keep(ctx, func() error {
+	err = a.keep(ctx, f.findRate, func() error {
 		return atomicfile.Write(f.findRate, func(w io.Writer) error { return chart.Rates(w, c.Rates, c.Losses, c.Pick) })
 	})
 	if err != nil {

@@ -2,11 +2,14 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/onnxrun/onnxrun/runtime"
 )
 
 // checkUsage refuses, of any command, names that are empty and numbers that mean nothing.
@@ -31,9 +34,9 @@ func checkFlag(f *pflag.Flag) error {
 	}
 	switch f.Name {
 	case "threads":
-		return atLeast(f, 0)
+		return within(f, 0, runtime.MaxThreads)
 	case "runs":
-		return atLeast(f, 1)
+		return within(f, 1, math.MaxInt32)
 	}
 	if d, err := time.ParseDuration(value); f.Value.Type() == "duration" && err == nil && d < 0 {
 		return fmt.Errorf("--%s %s: expects no negative time", f.Name, value)
@@ -41,9 +44,9 @@ func checkFlag(f *pflag.Flag) error {
 	return nil
 }
 
-func atLeast(f *pflag.Flag, least int) error {
-	if n, err := strconv.Atoi(f.Value.String()); err == nil && n < least {
-		return fmt.Errorf("--%s %d: expects %d or more", f.Name, n, least)
+func within(f *pflag.Flag, least, most int) error {
+	if n, err := strconv.Atoi(f.Value.String()); err == nil && (n < least || n > most) {
+		return fmt.Errorf("--%s %d: expects a number from %d to %d", f.Name, n, least, most)
 	}
 	return nil
 }

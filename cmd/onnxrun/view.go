@@ -72,7 +72,7 @@ nodes. A file that exists is overwritten only with --force.`,
 			case f.out == "-":
 				return view.Write(a.data, models...)
 			}
-			err := a.keep(cmd.Context(), func() error {
+			err := a.keep(cmd.Context(), f.out, func() error {
 				return atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) })
 			})
 			if err != nil {
