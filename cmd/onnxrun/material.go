@@ -38,7 +38,7 @@ func (f *toleranceFlag) add(cmd *cobra.Command) {
 
 func (f toleranceFlag) check() error {
 	if !(f >= 0) {
-		return fmt.Errorf("--tolerance %v: must not be negative", float64(f))
+		return fmt.Errorf("--tolerance %v: expects a number of 0 or more", float64(f))
 	}
 	return nil
 }

@@ -217,7 +217,7 @@ func TestBadOptimize(t *testing.T) {
 		"--speedup 0.5: must be more than 1":                                         {"--pass", "bottleneck", "--speedup", "0.5"},
 		"give one of --rank, --energy and --speedup":                                 {"--pass", "bottleneck"},
 		"--rank 0: must be at least 1":                                               {"--pass", "bottleneck", "--rank", "0"},
-		"--tolerance -1: must not be negative":                                       {"--tolerance", "-1"},
+		"--tolerance -1: expects a number of 0 or more":                              {"--tolerance", "-1"},
 		`data set "none": no such file or directory`:                                 {"--verify", "none"},
 		"--images -1: must not be negative":                                          {"--images", "-1", "--verify", "../../testdata"},
 		"--stop-after -2: expects -1 or more":                                        {"--stop-after", "-2"},
@@ -348,7 +348,7 @@ func TestDiff(t *testing.T) {
 	ok(t, "diff", a, b, "--tolerance", "1000")
 	code, _, errOut := run(t, "diff", a, b, "--tolerance", "nan")
 	require.Equal(t, exitBad, code)
-	require.Contains(t, errOut, "--tolerance NaN: must not be negative")
+	require.Contains(t, errOut, "--tolerance NaN: expects a number of 0 or more")
 	code, _, errOut = run(t, "diff", a, lenet)
 	require.Equal(t, exitBad, code)
 	require.Contains(t, errOut, "second model: runtime: input \"image\": float32[1 3 16 16] does not fit")

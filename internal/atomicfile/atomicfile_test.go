@@ -58,7 +58,7 @@ func TestWrite(t *testing.T) {
 	none := filepath.Join(dir, "none", "file")
 	err := Write(none, text("", nil))
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.ErrorContains(t, err, "create "+none+": ") // the name that the caller knows, not that of the temporary file
+	require.ErrorContains(t, err, "create a folder beside "+none+": ") // the name that the caller knows, not that of the temporary file
 	require.ErrorIs(t, Write(dir, text("", nil)), errFolder)
 	require.ErrorIs(t, Write(dir+"/new/", text("", nil)), errFolder)
 	require.Error(t, Write("", text("", nil)))

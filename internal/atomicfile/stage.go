@@ -51,7 +51,7 @@ func newStage(at target) (*stage, error) {
 	for range maxTries {
 		dir, err := os.MkdirTemp(at.folder(), stagePrefix(base)+"*")
 		if err != nil {
-			return nil, named(err, "create", at.name)
+			return nil, named(err, "create a folder beside", at.name)
 		}
 		lock, err := lockFolder(dir)
 		switch {

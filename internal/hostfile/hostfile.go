@@ -91,7 +91,7 @@ func regular(info fs.FileInfo) error {
 	case mode&fs.ModeSocket != 0:
 		return fmt.Errorf("is a socket, %w", ErrNotRegular)
 	case mode&fs.ModeDevice != 0:
-		return fmt.Errorf("is a device, %w: what a terminal gives is read from standard input (-)", ErrNotRegular)
+		return fmt.Errorf("is a device, %w: what is given as - is read from standard input, of whatever kind", ErrNotRegular)
 	}
 	return fmt.Errorf("is %w", ErrNotRegular)
 }
