@@ -82,6 +82,7 @@ func (m *Model) rows(data *vision.Dataset, at, n int) (rows [][]float32, errs []
 	if workers < 1 {
 		workers = stdruntime.GOMAXPROCS(0)
 	}
+	workers = min(workers, n)
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {

@@ -158,6 +158,10 @@ func clampInt(n int64) int { return int(min(max(n, math.MinInt), math.MaxInt)) }
 // body builds a body of a control-flow node. free is the names that the node's bodies take from s, names those among
 // them that are not constants.
 func (im *importer) body(s *scope, p *onnxpb.NodeProto, g *onnxpb.GraphProto, inputs []*ir.Value, free, names []string) (*ir.Graph, error) {
+	const perName = 512
+	if err := im.decoder.spend(perName * len(free)); err != nil {
+		return nil, fmt.Errorf("bodies take %d values from around: %w", len(free), err)
+	}
 	body := ir.NewGraph(g.Name)
 	inner := newScope(body, s.opsets)
 	inner.attrs, inner.depth = s.attrs, s.depth+1

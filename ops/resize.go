@@ -103,16 +103,14 @@ func checkCounts(c *ir.InferCtx, axes int) error {
 		if !c.Has(i) {
 			continue
 		}
-		shape := c.Shape(i)
-		if shape == nil || len(shape) == 1 && !shape[0].IsKnown() {
-			given = true
-			continue
+		n := ir.UnknownDim
+		if shape := c.Shape(i); shape != nil {
+			n = shape.Count()
 		}
-		if n := shape.Count(); len(shape) != 1 || n != ir.Known(0) && n != ir.Known(axes) {
-			return fmt.Errorf("%s is of shape %v, expects one number for each of %d axes", name, shape, axes)
-		} else if n != ir.Known(0) {
-			given = true
+		if n.IsKnown() && n.N != 0 && n.N != axes {
+			return fmt.Errorf("%s has %d numbers, expects one for each of %d axes", name, n.N, axes)
 		}
+		given = given || n != ir.Known(0)
 	}
 	if !given && axes > 0 {
 		return fmt.Errorf("neither scales nor sizes are given")

@@ -65,7 +65,7 @@ func TestResizeSymbolic(t *testing.T) {
 		three, err := g.AddInput("three", ir.Type{DType: tensor.Float32, Shape: ir.Dims(3)})
 		require.NoError(t, err)
 		_, err = g.Append("n", ir.New[Resize](), []*ir.Value{x, nil, three}, []string{"y"})
-		require.ErrorContains(t, err, "scales is of shape [3], expects one number for each of 1 axes")
+		require.ErrorContains(t, err, "scales has 3 numbers, expects one for each of 1 axes")
 		s, err := g.AddConst("s", tensor.Vector(scale))
 		require.NoError(t, err)
 		n, err := g.Append("n", ir.New[Resize](), []*ir.Value{x, nil, s}, []string{"y"})

@@ -58,6 +58,54 @@ func TestInterruptedWhileWriting(t *testing.T) {
 	}
 }
 
+// A terminal that is closed sends two hangups; who does not read standard output is not waited for once the file is there.
+func TestHangupsAndNoReader(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	require.NoError(t, os.Mkdir(out, 0o755))
+	path := filepath.Join(out, "out.onnx")
+	cmd, errOut := process(t, "new", "alexnet", "-o", path, "--json")
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	defer read.Close()
+	fill(t, write)
+	cmd.Stdout = write
+	require.NoError(t, cmd.Start())
+	write.Close()
+	for begin := time.Now(); !isBeingWritten(t, out) && time.Since(begin) < time.Minute; {
+		time.Sleep(time.Millisecond)
+	}
+	for range 2 {
+		require.NoError(t, cmd.Process.Signal(syscall.SIGHUP))
+		time.Sleep(20 * time.Millisecond)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		cmd.Process.Kill()
+		t.Fatal("does not end")
+	}
+	require.Equal(t, exitBad, cmd.ProcessState.ExitCode(), errOut)
+	_, err = importer.Open(path)
+	require.NoError(t, err)
+	require.Empty(t, leftOver(t, dir))
+}
+
+// fill writes to a pipe until it takes no more.
+func fill(t *testing.T, w *os.File) {
+	for _, n := range []int{4096, 1} {
+		for {
+			require.NoError(t, w.SetWriteDeadline(time.Now().Add(50*time.Millisecond)))
+			if _, err := w.Write(make([]byte, n)); err != nil {
+				break
+			}
+		}
+	}
+	require.NoError(t, w.SetWriteDeadline(time.Time{}))
+}
+
 // For a pipe that nobody reads nobody waits.
 func TestInterruptedAtAPipe(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {

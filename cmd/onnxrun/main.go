@@ -36,13 +36,12 @@ var errNo = errors.New("the answer is no")
 
 func main() {
 	ignoreSignals()
-	ctx := context.Background()
-	if signals := interrupts(); len(signals) > 0 { // none would stand for all
-		var stop func()
-		ctx, stop = signal.NotifyContext(ctx, signals...)
-		defer stop()
-		context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
-	}
+	ctx, stop := signal.NotifyContext(context.Background(), interrupts()...)
+	defer stop()
+	context.AfterFunc(ctx, func() { // a second interrupt ends the program at once
+		ignoreHangup()
+		stop()
+	})
 	os.Exit(execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -95,7 +94,7 @@ func execute(interrupted context.Context, args []string, in io.Reader, out, errO
 	root.SetIn(in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	err := a.run(ctx, root)
+	err := a.run(ctx, interrupted, root)
 	if err == errLeft { // it may still be writing to the others
 		why := errStopped
 		if interrupted.Err() == nil {
@@ -171,7 +170,7 @@ const patience = 70 * time.Millisecond
 const telling = 2 * time.Second
 
 // run executes the command; soon after ctx has ended it is at an end, unless it has something to keep.
-func (a *app) run(ctx context.Context, root *cobra.Command) error {
+func (a *app) run(ctx, interrupted context.Context, root *cobra.Command) error {
 	done := make(chan error, 1)
 	go func() { done <- a.guarded(ctx, root) }()
 	select {
@@ -179,26 +178,24 @@ func (a *app) run(ctx context.Context, root *cobra.Command) error {
 		return err
 	case <-ctx.Done():
 	}
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(patience):
-	}
-	var late <-chan time.Time
-	switch {
-	case a.keeps.Load():
-		tell := time.AfterFunc(time.Second, func() { io.WriteString(a.terminal, "onnxrun: writes to the end; another interrupt ends it at once\n") })
-		defer tell.Stop()
-	case a.kept.Load(): // all but the telling
-		late = time.After(telling)
-	default:
-		return errLeft
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-late:
-		return errLeft
+	began, left, told := time.Now(), telling, a.quiet || interrupted.Err() == nil
+	for {
+		select {
+		case err := <-done:
+			return err
+		case <-time.After(patience):
+		}
+		switch {
+		case a.keeps.Load():
+			if terminal, ok := a.terminal.(*os.File); ok && !told && time.Since(began) > time.Second {
+				told = true
+				io.WriteString(terminal, "onnxrun: writes to the end; another interrupt ends it at once\n")
+			}
+		case a.kept.Load() && left > 0: // all but the telling
+			left -= patience
+		default:
+			return errLeft
+		}
 	}
 }
 

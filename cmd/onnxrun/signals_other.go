@@ -10,6 +10,8 @@ import (
 
 func interrupts() []os.Signal { return []os.Signal{os.Interrupt, syscall.SIGTERM} }
 
+func ignoreHangup() {}
+
 func ignoreSignals() {}
 
 // The numbers of Windows for a pipe whose other end is closed.

@@ -9,15 +9,20 @@ import (
 	"syscall"
 )
 
-// interrupts are the signals that end a command: not those that it was started to ignore, as in the background of a script.
-func interrupts() (list []os.Signal) {
-	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+// interrupts are the signals that end a command: SIGINT and SIGHUP not if it was started to ignore them, as in the background
+// of a script or by nohup.
+func interrupts() []os.Signal {
+	list := []os.Signal{syscall.SIGTERM}
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
 		if !signal.Ignored(s) {
 			list = append(list, s)
 		}
 	}
 	return list
 }
+
+// ignoreHangup is for when one has come: a terminal that is closed sends two, which are no second thought of anybody.
+func ignoreHangup() { signal.Ignore(syscall.SIGHUP) }
 
 // ignoreSignals lets a write beyond the limit of file sizes be an error, as one to a full disk is.
 func ignoreSignals() { signal.Ignore(syscall.SIGXFSZ) }

@@ -65,17 +65,24 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	j.watch(&opts)
 	a.keeps.Store(true)
 	taught, err := onnxrun.Teach(cmd.Context(), g, data, opts)
-	failed := j.end()
+	j.stop()
 	if err != nil {
+		if cmd.Context().Err() == nil {
+			a.keeps.Store(false)
+			j.streams()
+		}
 		return a.stopped(err, j.kept(opts), opts)
 	}
 	a.keeps.Store(!isStream(f.output))
 	if err := exporter.WriteFile(taught.Model, f.output, f.format); err != nil {
 		return err
 	}
+	a.kept.Store(true)
+	a.keeps.Store(false)
 	if err := removeCheckpoint(opts.Checkpoint); err != nil {
 		a.note("note: %v", err)
 	}
+	failed := cmp.Or(j.failed, j.streams())
 	out := taughtJSON{File: f.output, Epochs: taught.History.Epochs, Early: taught.History.Early, Plan: taught.Plan}
 	out.Best = out.Epochs[taught.History.Best-1]
 	for _, err := range taught.Broken {
@@ -242,20 +249,17 @@ func (j *journal) line(r train.Record, epochs int) {
 	plain.Fprintf(j.a.err, "%v\n", s.String())
 }
 
-// end stops the bar, writes what is written once, and says what could not be written.
-func (j *journal) end() error {
-	j.stop()
+// streams writes the log and the curves that go to devices and pipes: once, when all else that is to be kept is written, as
+// they may be full for ever.
+func (j *journal) streams() error {
 	if len(j.records) == 0 {
 		return nil
 	}
-	return cmp.Or(j.failed, j.write(true))
+	return j.write(true)
 }
 
 // write writes log and curves anew: after each epoch the files among them, at the end the devices and pipes.
 func (j *journal) write(streams bool) error {
-	if streams { // which may be full for ever
-		defer j.a.keeps.Store(j.a.keeps.Swap(false))
-	}
 	for _, out := range []struct {
 		flag, path string
 		write      func(io.Writer) error
