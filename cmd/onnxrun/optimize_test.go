@@ -322,11 +322,11 @@ func TestVerify(t *testing.T) {
 	require.Nil(t, v.Failure)
 	require.Equal(t, onnxrun.AsRun, v.Steps[len(v.Steps)-1].Pass)
 	for want, args := range map[string][]string{
-		"-O7: expects":              {"-O7"},
-		"--tolerance NaN: must not": {"--tolerance", "nan"},
-		`pass "x": unknown`:         {"--no-pass", "x"},
-		"no such input":             {"--shape", "x=1x2"},
-		"no such file or directory": {"--on", "none"},
+		"-O7: expects":                      {"-O7"},
+		"--tolerance NaN: expects a number": {"--tolerance", "nan"},
+		`pass "x": unknown`:                 {"--no-pass", "x"},
+		"no such input":                     {"--shape", "x=1x2"},
+		"no such file or directory":         {"--on", "none"},
 	} {
 		code, _, errOut := run(t, append([]string{"verify", in}, args...)...)
 		require.Equal(t, exitBad, code)
