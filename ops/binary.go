@@ -121,18 +121,12 @@ func combine[A, B, R tensor.Elem](c *ir.EvalCtx, out, a, b *tensor.Tensor, row f
 			y0, y1 := part(from, to, r.lengths[1])
 			if max(r.lengths[0], r.lengths[1]) == 1 { // of both, which only a third one stretches
 				row(dst[at+from:][:1], x[offs[0]:][:1], y[offs[1]:][:1])
-				fillWith(dst[at+from:at+to], dst[at+from])
+				fill(dst[at+from:at+to], dst[at+from])
 				return
 			}
 			row(dst[at+from:at+to], x[offs[0]+x0:offs[0]+x1], y[offs[1]+y0:offs[1]+y1])
 		})
 	})
-}
-
-func fillWith[T any](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
-	}
 }
 
 // broadcastOutput creates output 0 of the shape that the inputs broadcast to.
