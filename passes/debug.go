@@ -14,8 +14,22 @@ import (
 type Debug struct {
 	out         io.Writer
 	off         []string
-	dump, stats map[string]bool // by pass, or "all"
+	dump, stats map[string]bool // by pass, "lower" or "all"
 	check       bool
+}
+
+// lowering stands for what the runtime does once the passes are done.
+const lowering = "lower"
+
+// Lowering says whether the steps that a graph is lowered to are to be checked, and where they are to be printed; nil: nowhere.
+func (d *Debug) Lowering() (check bool, dump io.Writer) {
+	if d == nil {
+		return false, nil
+	}
+	if d.dump[lowering] {
+		dump = d.out
+	}
+	return d.check, dump
 }
 
 // Off is the names of the passes that are left out.
@@ -30,7 +44,7 @@ func (d *Debug) Off() []string {
 const all = "all"
 
 // DebugHelp is the grammar of ParseDebug, in a line.
-const DebugHelp = "PASS/off leaves a pass out, PASS/dump prints the graph after it, PASS/stats what it did; all/dump, all/stats; check verifies the graph, and that no constant was changed, after each pass"
+const DebugHelp = "PASS/off leaves a pass out, PASS/dump prints the graph after it, PASS/stats what it did; all/dump, all/stats; lower/dump prints the steps that a graph is run by; check verifies the graph, and that no constant was changed, after each pass, and the steps"
 
 // ParseDebug reads directives separated by commas: PASS/off, PASS/dump and PASS/stats, where PASS is a name of the table,
 // or "all" for the latter two; and "check", which verifies the graph after each pass, and that
@@ -43,6 +57,10 @@ func ParseDebug(text string, out io.Writer) (*Debug, error) {
 			continue
 		}
 		pass, verb, _ := strings.Cut(word, "/")
+		if pass == lowering && verb == "dump" {
+			d.dump[pass] = true
+			continue
+		}
 		if pass != all {
 			if _, err := Selected(Options{Level: O2, Without: []string{pass}}); err != nil {
 				return nil, err

@@ -116,7 +116,7 @@ func TestAttentionIsOneStep(t *testing.T) {
 					requireNear(t, evaluated(t, g, x), out[0])
 					var steps []string
 					for _, st := range s.plans[0].steps {
-						steps = append(steps, st.algorithm)
+						steps = append(steps, st.Algorithm)
 					}
 					require.Contains(t, steps, "attention")
 					if impl != kernel.Generic {

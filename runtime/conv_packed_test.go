@@ -42,7 +42,7 @@ func TestWeightsOfTheRun(t *testing.T) {
 		}
 		packs := 0
 		for _, st := range s.plans[0].steps {
-			if st.algorithm == "pack weights" {
+			if st.Algorithm == "pack weights" {
 				packs++
 			}
 		}

@@ -49,8 +49,8 @@ func TestConvTakesPool(t *testing.T) {
 			require.NoError(t, err)
 			var steps []string
 			for _, st := range s.plans[0].steps {
-				if !strings.HasPrefix(st.algorithm, "to ") && !strings.HasPrefix(st.algorithm, "from ") {
-					steps = append(steps, st.algorithm)
+				if !strings.HasPrefix(st.Algorithm, "to ") && !strings.HasPrefix(st.Algorithm, "from ") {
+					steps = append(steps, st.Algorithm)
 				}
 			}
 			require.Equal(t, c.steps, strings.Join(steps, " "))

@@ -25,7 +25,7 @@ func TestValuesWithoutElementsAreNotComputed(t *testing.T) {
 	require.Equal(t, []int{0, 1 << 40}, out[0].Shape())
 	require.Equal(t, []int{0, 1 << 40}, out[1].Shape())
 	require.Empty(t, s.plans[0].steps)
-	require.Zero(t, s.plans[0].arena)
+	require.Zero(t, s.plans[0].prog.Arena)
 }
 
 // What is made of nothing may be large: then it is refused before there is memory for it, whether its size is known when the

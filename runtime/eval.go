@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime/lower"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -16,7 +17,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 		c := &ir.EvalCtx{Ctx: f.ctx, Node: n, Op: n.Op, In: make([]*tensor.Tensor, len(in))}
 		for i, id := range in {
 			if id >= 0 {
-				c.In[i] = f.vals[id]
+				c.In[i] = f.Values[id]
 			}
 		}
 		held := 0
@@ -28,7 +29,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 			return err
 		}
 		c.Host.Alloc = func(o int, dt tensor.DType, shape []int) (*tensor.Tensor, error) {
-			if t := f.vals[out[o]]; t != nil && p.slots[out[o]].kind != replaced && t.DType() == dt && slices.Equal(t.Shape(), shape) {
+			if t := f.Values[out[o]]; t != nil && p.prog.Slots[out[o]].Kind != lower.Replaced && t.DType() == dt && slices.Equal(t.Shape(), shape) {
 				return t, f.clear(t)
 			}
 			count, err := tensor.Count(dt, shape)
@@ -66,10 +67,10 @@ func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor, from []*tensor.Tens
 	if !v.Type().Accepts(ir.TensorType(t)) {
 		return fmt.Errorf("output %q: inferred %v, computed %v", v.Name(), v.Type(), t)
 	}
-	switch f.plan.slots[id].kind {
-	case empty:
-	case planned, replaced:
-		if place := f.vals[id]; place != t {
+	switch f.plan.prog.Slots[id].Kind {
+	case lower.Empty:
+	case lower.Planned, lower.Replaced:
+		if place := f.Values[id]; place != t {
 			return f.copy(place, t)
 		}
 		return nil
@@ -88,7 +89,7 @@ func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor, from []*tensor.Tens
 		}
 		t = own
 	}
-	f.vals[id] = t
+	f.Values[id] = t
 	return f.account.keep(t, from)
 }
 

@@ -10,16 +10,16 @@ import (
 
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime/lower"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // frame is the memory of one Run.
 type frame struct {
+	lower.Memory
 	plan    *plan
 	ctx     context.Context
 	arena   []byte
-	vals    []*tensor.Tensor // by value id
-	scratch [][]float32      // by worker
 	job     job
 	account account
 }
@@ -47,11 +47,11 @@ func (f *frame) helped() error {
 }
 
 func (f *frame) setInputs(inputs []*tensor.Tensor) {
-	for i, v := range f.plan.graph.Inputs() {
-		f.vals[v.ID()] = inputs[i]
+	for i, v := range f.plan.prog.Graph.Inputs() {
+		f.Values[v.ID()] = inputs[i]
 	}
 	for _, r := range f.plan.inPlace {
-		f.vals[r.id] = inputs[r.in]
+		f.Values[r.id] = inputs[r.in]
 	}
 }
 
@@ -78,20 +78,20 @@ func (f *frame) runSteps(done func(step int, d time.Duration)) error {
 			if errors.As(err, &at) { // from a body: the innermost node is the one to name
 				return err
 			}
-			return fmt.Errorf("runtime: %w", &ir.Error{Node: st.node.Name, Op: st.node.OpName(), Err: err})
+			return fmt.Errorf("runtime: %w", &ir.Error{Node: st.Node().Name, Op: st.Node().OpName(), Err: err})
 		}
 		for _, id := range st.drop {
-			f.account.release(f.vals[id])
-			f.vals[id] = nil
+			f.account.release(f.Values[id])
+			f.Values[id] = nil
 		}
 	}
 	return nil
 }
 
 func (f *frame) copyOutputs(outputs []*tensor.Tensor) error {
-	for i, v := range f.plan.graph.Outputs() {
-		t, o := f.vals[v.ID()], outputs[i]
-		if f.plan.slots[v.ID()].kind == replaced {
+	for i, v := range f.plan.prog.Graph.Outputs() {
+		t, o := f.Values[v.ID()], outputs[i]
+		if f.plan.prog.Slots[v.ID()].Kind == lower.Replaced {
 			outputs[i] = t
 			continue
 		}
@@ -163,9 +163,9 @@ const maxFrames = 16
 func (p *plan) release(f *frame) {
 	f.ctx, f.job.done = nil, nil
 	clear(f.account.storage) // whose keys keep values
-	for id, s := range p.slots {
-		if s.kind == input || s.kind == dynamic || s.kind == replaced {
-			f.vals[id] = nil
+	for id, s := range p.prog.Slots {
+		if s.Kind == lower.Input || s.Kind == lower.Dynamic || s.Kind == lower.Replaced {
+			f.Values[id] = nil
 		}
 	}
 	p.mu.Lock()
@@ -176,33 +176,33 @@ func (p *plan) release(f *frame) {
 }
 
 func (p *plan) newFrame() (*frame, error) {
-	f := &frame{plan: p, arena: tensor.AlignedBytes(p.arena), vals: make([]*tensor.Tensor, len(p.slots))}
+	f := &frame{plan: p, arena: tensor.AlignedBytes(p.prog.Arena), Memory: lower.Memory{Values: make([]*tensor.Tensor, len(p.prog.Slots))}}
 	kernel.AdviseLarge(f.arena)
 	for range p.session.opts.Threads {
-		f.scratch = append(f.scratch, tensor.Data[float32](tensor.New(tensor.Float32, p.scratch)))
+		f.Scratch = append(f.Scratch, tensor.Data[float32](tensor.New(tensor.Float32, p.prog.Scratch)))
 	}
-	for _, v := range p.graph.Values() {
+	for _, v := range p.prog.Graph.Values() {
 		if v.Const() != nil {
-			f.vals[v.ID()] = v.Const()
+			f.Values[v.ID()] = v.Const()
 		}
 	}
-	for id, s := range p.slots {
-		if s.kind == empty {
-			f.vals[id] = tensor.New(s.dtype, s.shape...)
+	for id, s := range p.prog.Slots {
+		if s.Kind == lower.Empty {
+			f.Values[id] = tensor.New(s.DType, s.Shape...)
 		}
-		if s.kind != planned && s.kind != aliased {
+		if s.Kind != lower.Planned && s.Kind != lower.Aliased {
 			continue
 		}
-		root, at := p.place(id)
-		if r := p.slots[root]; r.kind == constant {
-			f.vals[id] = f.vals[root].Reshaped(s.shape...)
-		} else if r.kind == planned {
-			at += r.offset
-			t, err := tensor.FromBytes(s.dtype, f.arena[at:at+s.size:at+s.size], s.shape...)
+		root, at := p.prog.Root(id)
+		if r := p.prog.Slots[root]; r.Kind == lower.Constant {
+			f.Values[id] = f.Values[root].Reshaped(s.Shape...)
+		} else if r.Kind == lower.Planned {
+			at += r.Offset
+			t, err := tensor.FromBytes(s.DType, f.arena[at:at+s.Size:at+s.Size], s.Shape...)
 			if err != nil {
 				return nil, fmt.Errorf("runtime: %w", err)
 			}
-			f.vals[id] = t
+			f.Values[id] = t
 		}
 	}
 	return f, nil
@@ -219,6 +219,6 @@ func (f *frame) inArena(t *tensor.Tensor) bool {
 }
 
 // parallel runs the tasks of a step on the session's workers.
-func (f *frame) parallel(tasks int, task func(f *frame, task, worker int)) error {
-	return f.plan.session.pool.run(f, tasks, len(f.scratch), task)
+func (f *frame) parallel(tasks int, task lower.Task) error {
+	return f.plan.session.pool.run(f, tasks, len(f.Scratch), task)
 }

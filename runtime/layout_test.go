@@ -90,7 +90,7 @@ func TestArithmeticOfBlocks(t *testing.T) {
 			if s.impl == kernel.Generic {
 				continue
 			}
-			blocked := !slices.ContainsFunc(s.plans[0].steps, func(st step) bool { return st.algorithm == "from blocked" && st.node.Name == "a" })
+			blocked := !slices.ContainsFunc(s.plans[0].steps, func(st step) bool { return st.Algorithm == "from blocked" && st.Node().Name == "a" })
 			require.Equal(t, c.pads || channels == 32, blocked, "%s of %d channels", c.text, channels)
 		}
 	}
@@ -130,7 +130,7 @@ func TestActivationsOfPaddedChannels(t *testing.T) {
 		}
 		var steps []string
 		for _, st := range s.plans[0].steps {
-			steps = append(steps, st.algorithm)
+			steps = append(steps, st.Algorithm)
 		}
 		require.Equal(t, []string{
 			"to blocked", "direct", "from blocked", "activation", "to blocked", "depthwise", "from blocked", "activation", "to blocked",

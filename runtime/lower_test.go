@@ -105,7 +105,7 @@ func compareWithReference(t *testing.T, inputs, node string) {
 	requireNear(t, want[0], got[0])
 	for _, p := range s.plans {
 		for _, st := range p.steps {
-			require.NotEqual(t, "reference", st.algorithm, "the node has a lowering")
+			require.NotEqual(t, "reference", st.Algorithm, "the node has a lowering")
 		}
 	}
 }
@@ -147,4 +147,10 @@ func TestBlocksStayWithinMemory(t *testing.T) {
 		require.NoError(t, err)
 		s.Close()
 	}
+}
+
+// sizes is a value's shape, which is known.
+func sizes(v *ir.Value) []int {
+	n, _ := v.Type().Shape.Ints()
+	return n
 }

@@ -6,28 +6,18 @@ import (
 	"sync"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime/lower"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// plan is a graph made ready for inputs of certain shapes: every type that can be known, a place in the arena for every
-// value whose size is known, and a list of steps.
+// plan is a graph made ready for inputs of certain shapes, and the memory of Runs that have ended.
 type plan struct {
 	session *Session
-	graph   *ir.Graph // with concrete input types, folded
+	prog    *lower.Program
 	steps   []step
-	slots   []slot
-	blocked map[int]int // value id → slot in the blocked layout
-	rows    map[int]int // value id → slot in the blocked layout of values whose channels are the last dimension
 	inPlace []replacement
-	// of training: value id → moments of its channels, → gradient that the reader has to take through a rectifier
-	moments   map[int]moments
-	rectified map[int]rectified
-	arena     int // bytes
-	scratch   int // float32s for each worker
-	least     int // tasks of the step that is being made
 
 	key string
-	ctx context.Context // of the making
 
 	mu     sync.Mutex
 	free   []*frame
@@ -35,14 +25,11 @@ type plan struct {
 	making flights[*ir.Graph, *Session] // bodies
 }
 
-// step computes the outputs of a node, or converts one of its inputs to another layout.
+// step is a step of the program as a Run takes it.
 type step struct {
-	node          *ir.Node
-	algorithm     string
-	conversion    bool
-	run           func(f *frame) error
-	reads, writes []int // slots
-	drop          []int // slots outside the arena that no later step reads
+	*lower.Step
+	run  func(f *frame) error
+	drop []int // slots outside the arena that no later step reads
 }
 
 // newPlan makes a plan for inputs of the types, whose sizes are numbers.
@@ -59,39 +46,91 @@ func newPlan(ctx context.Context, s *Session, inputs []ir.Type) (*plan, error) {
 	if err := s.optimize(ctx, g); err != nil {
 		return nil, err
 	}
-	p := &plan{session: s, graph: g, blocked: map[int]int{}, rows: map[int]int{}, bodies: map[*ir.Graph]*Session{}, ctx: ctx, least: 1,
-		moments: map[int]moments{}, rectified: map[int]rectified{}}
-	p.makeSlots()
+	p := &plan{session: s, bodies: map[*ir.Graph]*Session{}}
 	var err error
 	if p.inPlace, err = replacements(g, s.opts.InPlace); err != nil {
 		return nil, err
 	}
-	for _, r := range p.inPlace {
-		p.slots[r.id].kind = replaced
-	}
-	if err := p.checkSlots(); err != nil {
+	if p.prog, err = lower.Lower(ctx, g, p.lowering()); err != nil {
+		if err == ctx.Err() {
+			return nil, err
+		}
 		return nil, fmt.Errorf("runtime: %w", err)
-	}
-	if err := p.lower(); err != nil {
-		return nil, err
 	}
 	if s.tuner != nil {
 		s.tuner.save()
 	}
-	p.liveness()
+	p.makeSteps()
 	p.discard()
-	p.arena, p.ctx = packArena(p.slots, s.opts.MaxMemory), nil
 	if p.need() > s.opts.MaxMemory {
 		return nil, fmt.Errorf("runtime: %w", &MemoryError{Need: p.need(), Limit: s.opts.MaxMemory})
 	}
 	return p, s.unchanged()
 }
 
+// lowering is how the session's graph is lowered.
+func (p *plan) lowering() lower.Options {
+	s := p.session
+	opts := lower.Options{Impl: s.impl, Threads: s.opts.Threads, MaxMemory: s.opts.MaxMemory, Strict: s.opts.Strict}
+	for _, r := range p.inPlace {
+		opts.Replaced = append(opts.Replaced, r.id)
+	}
+	if s.tuner != nil {
+		opts.Choose = s.choose
+	}
+	if s.opts.Passes != nil {
+		opts.Check, opts.Dump = s.opts.Passes.Debug.Lowering()
+	}
+	return opts
+}
+
+// makeSteps makes what a Run does of the program. An alias has nothing to do.
+func (p *plan) makeSteps() {
+	last := map[int][]int{} // step → values outside of the arena that it is the last to read
+	for id, s := range p.prog.Slots {
+		if s.Kind == lower.Dynamic && s.Last < len(p.prog.Steps) {
+			last[s.Last] = append(last[s.Last], id)
+		}
+	}
+	for i, st := range p.prog.Steps {
+		drop := last[i]
+		switch st.Kernel {
+		case "alias":
+			if n := len(p.steps); n > 0 {
+				p.steps[n-1].drop = append(p.steps[n-1].drop, drop...)
+			}
+		case "reference":
+			p.steps = append(p.steps, step{st, p.evalStep(st.Node()), drop})
+		default:
+			p.steps = append(p.steps, step{st, runPhases(st.Phases), drop})
+		}
+	}
+}
+
+// runPhases runs the phases of a step, one after the other.
+func runPhases(phases []lower.Phase) func(f *frame) error {
+	return func(f *frame) error {
+		for i := range phases {
+			ph := &phases[i]
+			var err error
+			if ph.Once != nil {
+				err = ph.Once(&f.Memory)
+			} else {
+				err = f.parallel(ph.Tasks, ph.Task)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // need is the bytes that a Run takes in any case.
-func (p *plan) need() int { return p.arena + 4*p.scratch*p.session.opts.Threads }
+func (p *plan) need() int { return p.prog.Arena + 4*p.prog.Scratch*p.session.opts.Threads }
 
 func (p *plan) fits(inputs []*tensor.Tensor) bool {
-	for i, v := range p.graph.Inputs() {
+	for i, v := range p.prog.Graph.Inputs() {
 		t := v.Type()
 		if inputs[i].DType() != t.DType || inputs[i].Rank() != len(t.Shape) {
 			return false
@@ -105,48 +144,24 @@ func (p *plan) fits(inputs []*tensor.Tensor) bool {
 	return true
 }
 
-// lower makes the steps.
-func (p *plan) lower() error {
-	for _, n := range p.graph.Nodes() {
-		if err := p.ctx.Err(); err != nil {
-			return err
-		}
-		if err := p.lowerNode(n); err != nil {
-			if stopped := p.ctx.Err(); stopped != nil {
-				return stopped
-			}
-			return fmt.Errorf("runtime: %w", &ir.Error{Node: n.Name, Op: n.OpName(), Err: err})
-		}
-	}
-	for _, v := range p.graph.Outputs() {
-		if err := p.needPlain(v.Def(), v); err != nil {
-			return fmt.Errorf("runtime: %w", err)
-		}
-	}
-	return nil
-}
-
 // discard lets go of the memory of constants that no step reads, since kernels hold them in packed form.
 func (p *plan) discard() {
-	read := make([]bool, len(p.slots))
+	read := make([]bool, len(p.prog.Slots))
 	for _, st := range p.steps {
-		for _, id := range st.reads {
-			read[id] = true
+		for _, a := range st.Reads {
+			root, _ := p.prog.Root(a.Slot)
+			read[root] = true
 		}
 	}
-	for _, v := range p.graph.Outputs() {
-		read[v.ID()] = true
+	for _, v := range p.prog.Graph.Outputs() {
+		root, _ := p.prog.Root(v.ID())
+		read[root] = true
 	}
-	for _, v := range p.graph.Values() {
+	for _, v := range p.prog.Graph.Values() {
 		if v.Const() != nil && !read[v.ID()] {
 			v.Const().Discard()
 		}
 	}
-}
-
-// emit appends a step.
-func (p *plan) emit(n *ir.Node, algorithm string, run func(f *frame) error, reads, writes []int) {
-	p.steps = append(p.steps, step{node: n, algorithm: algorithm, run: run, reads: reads, writes: writes})
 }
 
 // body is the session of a control-flow body.

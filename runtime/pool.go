@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/onnxrun/onnxrun/runtime/lower"
 )
 
 // Pool is goroutines that help Runs with their steps. Sessions may share one (Options.Pool). Helpers wait for work by
@@ -60,11 +62,6 @@ const (
 	spinRunning = 500 * time.Microsecond
 	spinIdle    = 100 * time.Microsecond
 )
-
-// forkJoinMACs is how many multiply-accumulates a core does while a step is divided and joined again, which takes a
-// quarter of a microsecond (BenchmarkForkJoin; two Zen 4 cores with a common cache): a step with less than twice as many
-// is better done by the caller alone.
-const forkJoinMACs = 8192
 
 func (h *helpers) close() {
 	h.closed.Store(true)
@@ -198,14 +195,14 @@ func (h *helpers) open() bool {
 // run calls task for 0 … tasks-1, by at most workers goroutines at once, the caller among them as worker 0. Which task
 // runs on which worker is not determined. A panic in a task is returned as an error. No task begins once the job's Run is to
 // end.
-func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, worker int)) error {
+func (h *helpers) run(f *frame, tasks, workers int, task lower.Task) error {
 	j := &f.job
 	j.tasks = tasks
 	workers = min(workers, tasks, j.helpers+1)
 	if workers <= 1 {
 		return j.alone(f, tasks, task)
 	}
-	j.task, j.frame = task, f
+	j.task, j.memory = task, &f.Memory
 	j.next.Store(0)
 	j.state.Store(int64(workers-1) * jobPlace)
 	if h.asleep.Load() > 0 {
@@ -220,7 +217,7 @@ func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, wo
 			runtime.Gosched()
 		}
 	}
-	j.task, j.frame = nil, nil
+	j.task, j.memory = nil, nil
 	if j.fault.Load() != nil {
 		return f.plan.session.fault(j.fault.Swap(nil).value)
 	}
@@ -228,7 +225,7 @@ func (h *helpers) run(f *frame, tasks, workers int, task func(f *frame, task, wo
 }
 
 // alone is run without helpers.
-func (j *job) alone(f *frame, tasks int, task func(f *frame, task, worker int)) (err error) {
+func (j *job) alone(f *frame, tasks int, task lower.Task) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = f.plan.session.fault(v)
@@ -238,7 +235,7 @@ func (j *job) alone(f *frame, tasks int, task func(f *frame, task, worker int)) 
 		if t > 0 && j.stopped() {
 			break
 		}
-		task(f, t, 0)
+		task(&f.Memory, t, 0)
 	}
 	return j.end()
 }
@@ -260,15 +257,15 @@ type job struct {
 
 	// state is the number of helpers at work and, times jobPlace, how many helpers may be. The latter becomes 0 as soon
 	// as somebody finds no task left: as long as helpers may join, none has left, so that their number is a new one's.
-	state atomic.Int64
-	done  <-chan struct{} // closed when the Run is to end: no task begins then
-	tasks int
-	task  func(f *frame, task, worker int)
-	frame *frame
-	fault atomic.Pointer[taskPanic]
-	_     [128]byte // those who wait for a place read state, those at work write next
-	next  atomic.Int64
-	_     [128]byte
+	state  atomic.Int64
+	done   <-chan struct{} // closed when the Run is to end: no task begins then
+	tasks  int
+	task   lower.Task
+	memory *lower.Memory
+	fault  atomic.Pointer[taskPanic]
+	_      [128]byte // those who wait for a place read state, those at work write next
+	next   atomic.Int64
+	_      [128]byte
 }
 
 const jobPlace = 1 << 32
@@ -324,6 +321,6 @@ func (j *job) one(worker int) (more bool) {
 			more = false
 		}
 	}()
-	j.task(j.frame, t, worker)
+	j.task(j.memory, t, worker)
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/onnxrun/onnxrun/runtime/lower"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/stretchr/testify/require"
 )
@@ -24,7 +25,7 @@ func poolRun(p *Pool, workers int, fn func(f *frame)) {
 // meet is a step whose tasks end only when all of them are being done at once.
 func meet(p *Pool, f *frame, workers int) error {
 	var here atomic.Int32
-	return p.run(f, workers, workers, func(*frame, int, int) {
+	return p.run(f, workers, workers, func(*lower.Memory, int, int) {
 		here.Add(1)
 		for int(here.Load()) < workers {
 			goruntime.Gosched()
@@ -52,7 +53,7 @@ func TestPoolRunsEveryTaskOnce(t *testing.T) {
 					poolRun(p, workers, func(f *frame) {
 						for tasks := range 50 {
 							busy, done := make([]atomic.Int32, workers), make([]atomic.Int32, tasks)
-							err := p.run(f, tasks, workers, func(_ *frame, task, worker int) {
+							err := p.run(f, tasks, workers, func(_ *lower.Memory, task, worker int) {
 								if busy[worker].Add(1) != 1 {
 									t.Error("a worker's scratch is used twice at once")
 								}
@@ -100,13 +101,13 @@ func TestPoolTurnsPanicsIntoErrors(t *testing.T) {
 		poolRun(p, workers, func(f *frame) {
 			for _, tasks := range []int{100, 1} {
 				for range 20 {
-					err := p.run(f, tasks, workers, func(_ *frame, task, _ int) {
+					err := p.run(f, tasks, workers, func(_ *lower.Memory, task, _ int) {
 						if task%7 == 3 || tasks == 1 {
 							panic("boom")
 						}
 					})
 					require.ErrorContains(t, err, "boom")
-					require.NoError(t, p.run(f, tasks, workers, func(*frame, int, int) {}))
+					require.NoError(t, p.run(f, tasks, workers, func(*lower.Memory, int, int) {}))
 				}
 			}
 		})
@@ -135,7 +136,7 @@ func TestPoolNestedRuns(t *testing.T) {
 			return
 		}
 		poolRun(p, 3, func(f *frame) {
-			if err := p.run(f, 5, 3, func(*frame, int, int) { nest(depth - 1) }); err != nil {
+			if err := p.run(f, 5, 3, func(*lower.Memory, int, int) { nest(depth - 1) }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -159,7 +160,7 @@ func TestPoolCloseDuringRuns(t *testing.T) {
 				poolRun(p, 4, func(f *frame) {
 					for range 100 {
 						var n atomic.Int64
-						require.NoError(t, p.run(f, 9, 4, func(*frame, int, int) { n.Add(1) }))
+						require.NoError(t, p.run(f, 9, 4, func(*lower.Memory, int, int) { n.Add(1) }))
 						require.EqualValues(t, 9, n.Load())
 					}
 				})
@@ -176,7 +177,7 @@ func TestPoolGoroutinesEnd(t *testing.T) {
 	pools := make([]*Pool, 10)
 	for i := range pools {
 		pools[i] = NewPool(i)
-		poolRun(pools[i], i, func(f *frame) { require.NoError(t, pools[i].run(f, 8, 8, func(*frame, int, int) {})) })
+		poolRun(pools[i], i, func(f *frame) { require.NoError(t, pools[i].run(f, 8, 8, func(*lower.Memory, int, int) {})) })
 	}
 	time.Sleep(time.Millisecond)
 	for _, p := range pools[:5] {
@@ -196,7 +197,7 @@ func TestPoolAllocatesNothing(t *testing.T) {
 	p := NewPool(3)
 	defer p.Close()
 	f := &frame{plan: &plan{session: &Session{}}}
-	task := func(*frame, int, int) {}
+	task := func(*lower.Memory, int, int) {}
 	require.Zero(t, testing.AllocsPerRun(200, func() {
 		p.begin(&f.job, 3)
 		for tasks := range 8 {
@@ -215,7 +216,7 @@ func BenchmarkForkJoin(b *testing.B) {
 	defer p.Close()
 	for _, tasks := range []int{1, 2, 8} {
 		b.Run(strconv.Itoa(tasks), func(b *testing.B) {
-			task := func(*frame, int, int) {}
+			task := func(*lower.Memory, int, int) {}
 			poolRun(p, 2, func(f *frame) {
 				for b.Loop() {
 					if err := p.run(f, tasks, 2, task); err != nil {
@@ -251,7 +252,7 @@ func BenchmarkWake(b *testing.B) {
 // benchMeet is meet without leaving the processor.
 func benchMeet(p *Pool, f *frame) {
 	var here atomic.Int32
-	_ = p.run(f, 2, 2, func(*frame, int, int) {
+	_ = p.run(f, 2, 2, func(*lower.Memory, int, int) {
 		here.Add(1)
 		for here.Load() < 2 {
 			pause()

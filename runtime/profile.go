@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime/lower"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -42,9 +43,9 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 	p.release(f)
 	for i, st := range p.steps {
 		slices.Sort(times[i])
-		sp := StepProfile{Node: st.node, Algorithm: st.algorithm, Time: times[i][len(times[i])/2], Bytes: bytes[i]}
-		if macs := st.node.Op.Def().MACs; macs != nil && !st.conversion {
-			sp.MACs = macs(st.node)
+		sp := StepProfile{Node: st.Node(), Algorithm: st.Algorithm, Time: times[i][len(times[i])/2], Bytes: bytes[i]}
+		if macs := st.Node().Op.Def().MACs; macs != nil && !st.Helper {
+			sp.MACs = macs(st.Node())
 		}
 		steps = append(steps, sp)
 	}
@@ -70,16 +71,16 @@ func (f *frame) timed(runs int, inputs []*tensor.Tensor) ([][]time.Duration, err
 func (f *frame) stepBytes() []int64 {
 	sizes := make([]int64, len(f.plan.steps))
 	for i, st := range f.plan.steps {
-		for _, id := range slices.Concat(st.reads, st.writes) {
-			if t := f.vals[id]; t != nil {
+		for _, a := range slices.Concat(st.Reads, st.Writes) {
+			if t := f.Values[a.Slot]; t != nil {
 				sizes[i] += int64(len(t.Bytes()))
 			}
 		}
-		if st.conversion {
+		if st.Helper {
 			continue
 		}
-		for _, v := range st.node.Inputs() { // weights that the kernel has packed
-			if v != nil && v.Const() != nil && !slices.Contains(st.reads, v.ID()) {
+		for _, v := range st.Node().Inputs() { // weights that the kernel has packed
+			if v != nil && v.Const() != nil && !slices.ContainsFunc(st.Reads, func(a *lower.Array) bool { return a.Slot == v.ID() }) {
 				sizes[i] += int64(len(v.Const().Bytes()))
 			}
 		}

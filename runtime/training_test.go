@@ -97,7 +97,7 @@ func compareTraining(t *testing.T, text string) {
 				continue
 			}
 			for _, st := range s.plans[0].steps {
-				require.NotEqual(t, "reference", st.algorithm, "%s (%s) has a lowering", st.node.Name, st.node.OpName())
+				require.NotEqual(t, "reference", st.Algorithm, "%s (%s) has a lowering", st.Node().Name, st.Node().OpName())
 			}
 		}
 	}

@@ -1,11 +1,13 @@
 package runtime
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"sync"
@@ -15,6 +17,7 @@ import (
 	"github.com/onnxrun/onnxrun/internal/hostfile"
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/runtime/lower"
 )
 
 // TuneDir is where Options.Tune usually points: the user's cache folder.
@@ -55,57 +58,56 @@ func newTuner(dir string, g *ir.Graph, impl kernel.Impl) *tuner {
 	return t
 }
 
-// choose returns the fastest candidate for the convolution that key names.
-func (t *tuner) choose(p *plan, key string, candidates []candidate) (convKernel, error) {
+// choose is lower.Options.Choose of a session that measures.
+func (s *Session) choose(ctx context.Context, key string, candidates []lower.Candidate) (int, error) {
+	t := s.tuner
 	t.mu.Lock()
 	known := t.choices[key]
 	t.mu.Unlock()
-	for _, c := range candidates {
-		if c.name == known {
-			return c.make()
+	best, least := 0, time.Duration(math.MaxInt64)
+	for i, c := range candidates {
+		if c.Name == known {
+			return i, nil
 		}
 	}
-	var best convKernel
-	var name string
-	least := time.Duration(1<<63 - 1)
-	for _, c := range candidates {
-		k, err := c.make()
+	for i, c := range candidates {
+		k, err := c.Make(c.Spec)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
-		d, err := p.timeConv(k, c.spec)
+		d, err := s.timeConv(ctx, k, c.Spec)
 		if err != nil {
-			return nil, err
+			return 0, err
 		}
 		if d < least {
-			best, name, least = k, c.name, d
+			best, least = i, d
 		}
 	}
 	t.mu.Lock()
-	t.choices[key], t.changed = name, true
-	t.mu.Unlock()
+	defer t.mu.Unlock()
+	t.choices[key], t.changed = candidates[best].Name, true
 	return best, nil
 }
 
 // timeConv is the least time of some runs of a kernel on the session's threads.
-func (p *plan) timeConv(k convKernel, s kernel.BlockedConvSpec) (time.Duration, error) {
-	f := &frame{plan: p}
-	x, y := make([]float32, blockedSize(s.N, s.C, s.In)), make([]float32, blockedSize(s.N, s.OutC, s.Out))
-	run := func(f *frame, task, worker int) { k.Run(task, y, x, nil, f.scratch[worker]) }
-	if s.Packed {
+func (s *Session) timeConv(ctx context.Context, k lower.ConvKernel, spec kernel.BlockedConvSpec) (time.Duration, error) {
+	f := &frame{plan: &plan{session: s}}
+	x, y := make([]float32, lower.BlockedLen(spec.N, spec.C, spec.In)), make([]float32, lower.BlockedLen(spec.N, spec.OutC, spec.Out))
+	run := func(m *lower.Memory, task, worker int) { k.Run(task, y, x, nil, m.Scratch[worker]) }
+	if spec.Packed {
 		packed := make([]float32, k.PackedSize())
-		run = func(f *frame, task, worker int) { k.RunPacked(task, y, x, packed, nil, f.scratch[worker]) }
+		run = func(m *lower.Memory, task, worker int) { k.RunPacked(task, y, x, packed, nil, m.Scratch[worker]) }
 	}
 	for i := range x {
 		x[i] = float32(i%17)/16 - 0.5
 	}
-	for range p.session.opts.Threads {
-		f.scratch = append(f.scratch, make([]float32, k.ScratchSize()))
+	for range s.opts.Threads {
+		f.Scratch = append(f.Scratch, make([]float32, k.ScratchSize()))
 	}
-	f.job.done = p.ctx.Done()
-	p.session.pool.begin(&f.job, p.session.opts.Threads)
-	defer p.session.pool.end(&f.job)
-	least := time.Duration(1<<63 - 1)
+	f.job.done = ctx.Done()
+	s.pool.begin(&f.job, s.opts.Threads)
+	defer s.pool.end(&f.job)
+	least := time.Duration(math.MaxInt64)
 	for start, runs := time.Now(), 0; runs < 3 || time.Since(start) < 10*time.Millisecond; runs++ {
 		begin := time.Now()
 		err := f.parallel(k.Tasks(), run)

@@ -1,4 +1,4 @@
-package runtime
+package lower
 
 import (
 	"math"
@@ -26,7 +26,7 @@ func TestNoWinogradOfWeightsThatAreNotFinite(t *testing.T) {
 		In: []int{28, 28}, Out: []int{28, 28}, Kernel: []int{3, 3}, Pads: []int{1, 1}}}
 	winograd := func() (n int) {
 		for _, c := range convCandidates(spec) {
-			if strings.HasPrefix(c.name, "winograd") {
+			if strings.HasPrefix(c.Name, "winograd") {
 				n++
 			}
 		}

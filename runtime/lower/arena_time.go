@@ -1,4 +1,4 @@
-package runtime
+package lower
 
 import (
 	"cmp"
@@ -13,21 +13,21 @@ const maxGaps = 1 << 8
 
 // packByTime gives each slot, in the order in which their lives begin, a place in the smallest gap that it fits in, or at the
 // end of the arena. Where there are too many gaps the smallest are given up.
-func packByTime(slots []slot, order []int) int {
+func packByTime(slots []Slot, order []int) int {
 	ends := slices.Clone(order)
 	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(slots[a].first, slots[b].first), cmp.Compare(slots[b].size, slots[a].size))
+		return cmp.Or(cmp.Compare(slots[a].First, slots[b].First), cmp.Compare(slots[b].Size, slots[a].Size))
 	})
-	slices.SortStableFunc(ends, func(a, b int) int { return cmp.Compare(slots[a].last, slots[b].last) })
+	slices.SortStableFunc(ends, func(a, b int) int { return cmp.Compare(slots[a].Last, slots[b].Last) })
 	var gaps []gap // by offset, never side by side
 	arena, ended := 0, 0
 	for _, id := range order {
 		s := &slots[id]
-		for ; ended < len(ends) && slots[ends[ended]].last < s.first; ended++ {
+		for ; ended < len(ends) && slots[ends[ended]].Last < s.First; ended++ {
 			e := slots[ends[ended]]
-			gaps = release(gaps, gap{e.offset, e.offset + align(e.size)})
+			gaps = release(gaps, gap{e.Offset, e.Offset + align(e.Size)})
 		}
-		size := align(s.size)
+		size := align(s.Size)
 		best := -1
 		for i, g := range gaps {
 			if n := g.to - g.from; n >= size && (best < 0 || n < gaps[best].to-gaps[best].from) {
@@ -35,18 +35,18 @@ func packByTime(slots []slot, order []int) int {
 			}
 		}
 		if best >= 0 {
-			s.offset = gaps[best].from
+			s.Offset = gaps[best].from
 			if gaps[best].from += size; gaps[best].from == gaps[best].to {
 				gaps = slices.Delete(gaps, best, best+1)
 			}
 			continue
 		}
-		s.offset = arena
+		s.Offset = arena
 		if last := len(gaps) - 1; last >= 0 && gaps[last].to == arena { // what is free at the end is the beginning of it
-			s.offset = gaps[last].from
+			s.Offset = gaps[last].from
 			gaps = gaps[:last]
 		}
-		arena = s.offset + size
+		arena = s.Offset + size
 	}
 	return arena
 }
