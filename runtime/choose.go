@@ -63,7 +63,7 @@ func convCandidates(spec kernel.BlockedConvSpec) []candidate {
 
 // convKey names a convolution for the tuner: everything that its time depends on.
 func convKey(s kernel.BlockedConvSpec, threads int) string {
-	return fmt.Sprintf("%v n%d c%d m%d g%d in%v k%v s%v d%v p%v out%v r%v t%d", s.Impl, s.N, s.C, s.OutC, s.Group,
+	return fmt.Sprintf("%v n%d c%d m%d g%d in%v k%v s%v d%v p%v out%v r%v t%d", s.Set, s.N, s.C, s.OutC, s.Group,
 		s.In, s.Kernel, s.Strides, s.Dilations, s.Pads, s.Out, s.Residual, threads)
 }
 

@@ -92,7 +92,7 @@ func (p *plan) needPlain(n *ir.Node, v *ir.Value) error {
 }
 
 func (p *plan) layoutSpec(s []int) kernel.LayoutSpec {
-	return kernel.LayoutSpec{N: s[0], C: s[1], Plane: s[2] * s[3], Split: p.split(), Impl: p.impl()}
+	return kernel.LayoutSpec{N: s[0], C: s[1], Plane: s[2] * s[3], Split: p.split(), Set: p.set()}
 }
 
 func (p *plan) convert(n *ir.Node, name string, k *kernel.Layout, from, to int) {

@@ -6,8 +6,8 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// impl is the implementation of kernels that the session uses.
-func (p *plan) impl() kernel.Impl { return p.session.impl }
+// set is the kernels that the session uses.
+func (p *plan) set() *kernel.Set { return p.session.set }
 
 // lowerBlocked makes the steps of a node that is computed in the blocked layout; done is false for others.
 func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
@@ -17,7 +17,7 @@ func (p *plan) lowerBlocked(n *ir.Node) (done bool, err error) {
 	if op, ok := n.Op.(*ops.Split); ok {
 		return p.blockedSplit(n, op), nil
 	}
-	if p.impl() == kernel.Generic || len(n.Outputs()) != 1 || !p.isBlockable(n.In(0)) || !p.isBlockable(n.Out(0)) {
+	if !p.set().Has(kernel.FamilyTile) || len(n.Outputs()) != 1 || !p.isBlockable(n.In(0)) || !p.isBlockable(n.Out(0)) {
 		return false, nil
 	}
 	switch op := n.Op.(type) {
@@ -116,7 +116,7 @@ func (p *plan) activatePlain(n *ir.Node, act kernel.Activation) error {
 	}
 	y := n.Out(0).ID()
 	delete(p.blocked, y)
-	spec := kernel.UnarySpec{Op: act.Op, Alpha: act.Min, Beta: act.Max, Len: p.slots[y].size / 4, Split: p.split(), Impl: p.impl()}
+	spec := kernel.UnarySpec{Op: act.Op, Alpha: act.Min, Beta: act.Max, Len: p.slots[y].size / 4, Split: p.split(), Set: p.set()}
 	if act.Kind == kernel.Clip {
 		spec.Op = kernel.UnaryClip
 	}
@@ -135,7 +135,7 @@ func (p *plan) blockedConv(n *ir.Node, op *ops.Conv, residual *ir.Value, act ker
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec := kernel.BlockedConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Act: act,
-		Weights: constFloat32(n.In(1)), Residual: residual != nil, Strict: p.session.opts.Strict, Split: p.splitProduct(n), Impl: p.impl(),
+		Weights: constFloat32(n.In(1)), Residual: residual != nil, Strict: p.session.opts.Strict, Split: p.splitProduct(n), Set: p.set(),
 	}
 	if p.swells(in) || p.swells(sizes(n.Out(0))) || p.swells([]int{1, weights[0], product(weights[1:]), 1}) {
 		return false, nil
@@ -195,7 +195,7 @@ func (p *plan) blockedDepthwise(n *ir.Node, op *ops.Conv, c kernel.BlockedConvSp
 		return false, err
 	}
 	k, err := kernel.NewDepthwise(kernel.DepthwiseSpec{
-		N: c.N, C: c.C, Spatial: spatial(w), Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Impl: c.Impl,
+		N: c.N, C: c.C, Spatial: spatial(w), Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Set: c.Set,
 	})
 	if err != nil {
 		return false, err

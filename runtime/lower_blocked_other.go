@@ -36,7 +36,7 @@ func (p *plan) describePool(n *ir.Node, spec *kernel.BlockedPoolSpec, window win
 		return false, err
 	}
 	spec.N, spec.C, spec.Spatial, spec.PadsEnd = in[0], in[1], spatial(w), w.PadEnd
-	spec.Split, spec.Impl = p.split(), p.impl()
+	spec.Split, spec.Set = p.split(), p.set()
 	return in[1]%kernel.Block == 0 || !meetsNothing(w), nil // -Inf in the padding of the channels
 }
 
@@ -54,7 +54,7 @@ func meetsNothing(w ops.Window) bool {
 // blockedMean computes the mean over each plane; the result is plain.
 func (p *plan) blockedMean(n *ir.Node) (bool, error) {
 	in := sizes(n.In(0))
-	k, err := kernel.NewBlockedMean(in[0], in[1], in[2]*in[3], p.split(), p.impl())
+	k, err := kernel.NewBlockedMean(in[0], in[1], in[2]*in[3], p.split(), p.set())
 	if err != nil {
 		return false, err
 	}
@@ -88,7 +88,7 @@ func (p *plan) blockedBatchNorm(n *ir.Node, op *ops.BatchNormalization, act kern
 	if op.TrainingMode {
 		return false, nil
 	}
-	spec := kernel.DepthwiseSpec{N: in[0], C: in[1], Act: act, Split: p.split(), Impl: p.impl()}
+	spec := kernel.DepthwiseSpec{N: in[0], C: in[1], Act: act, Split: p.split(), Set: p.set()}
 	spec.Spatial = kernel.Spatial{In: in[2:], Out: in[2:], Kernel: []int{1, 1}}
 	spec.Weights, spec.Bias = make([]float32, in[1]), make([]float32, in[1])
 	kernel.FoldBatchNorm(spec.Weights, spec.Bias, params[0], params[1], params[2], params[3], op.Epsilon)
@@ -111,7 +111,7 @@ func (p *plan) blockedLRN(n *ir.Node, op *ops.LRN) (bool, error) {
 	}
 	k, err := kernel.NewBlockedLRN(kernel.LRNSpec{
 		N: in[0], C: in[1], Inner: in[2] * in[3], Size: op.Size, Alpha: op.Alpha, Beta: op.Beta, Bias: op.Bias, Split: p.split(),
-	}, p.impl())
+	}, p.set())
 	if err != nil {
 		return false, nil
 	}
@@ -144,7 +144,7 @@ func (p *plan) blockedUnary(n *ir.Node) (bool, error) {
 
 // flatUnary computes a function of all elements of a slot.
 func (p *plan) flatUnary(n *ir.Node, spec kernel.UnarySpec, x, y int) (bool, error) {
-	spec.Len, spec.Split, spec.Impl = p.slots[y].size/4, p.split(), p.impl()
+	spec.Len, spec.Split, spec.Set = p.slots[y].size/4, p.split(), p.set()
 	k, err := kernel.NewUnary(spec)
 	if err != nil {
 		return false, err
@@ -185,7 +185,7 @@ func (p *plan) blockedBinary(n *ir.Node, op kernel.BinaryOp) (bool, error) {
 // flatBinary computes a function of all elements of slot a and those of b, or the one number of a constant b.
 func (p *plan) flatBinary(n *ir.Node, op kernel.BinaryOp, a, b, y int) (bool, error) {
 	length := p.slots[y].size / 4
-	spec := kernel.BinarySpec{Op: op, ShapeA: []int{length}, ShapeB: []int{length}, Split: p.split(), Impl: p.impl()}
+	spec := kernel.BinarySpec{Op: op, ShapeA: []int{length}, ShapeB: []int{length}, Split: p.split(), Set: p.set()}
 	if p.slots[b].kind == constant {
 		spec.ShapeB = []int{1}
 	}
@@ -220,7 +220,7 @@ func (p *plan) blockedScale(n *ir.Node) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		k, err := kernel.NewBlockedScale(shape[0], shape[1], shape[2]*shape[3], p.split(), p.impl())
+		k, err := kernel.NewBlockedScale(shape[0], shape[1], shape[2]*shape[3], p.split(), p.set())
 		if err != nil {
 			return false, err
 		}
@@ -274,7 +274,7 @@ func (p *plan) blockedConcat(n *ir.Node, op *ops.Concat) (bool, error) {
 	}
 	return p.blockedStep(n, parts, ins, y, func(f *frame, task, _ int) {
 		c := parts[task]
-		c.k.RunFloat32(p.impl(), c.task, f.float32s(y), f.float32s(c.value))
+		c.k.RunFloat32(p.set(), c.task, f.float32s(y), f.float32s(c.value))
 	})
 }
 

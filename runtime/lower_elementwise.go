@@ -97,7 +97,7 @@ func (p *plan) lowerUnary(n *ir.Node) (lowered, error) {
 	if !ok {
 		return lowered{}, nil
 	}
-	spec.Len, spec.Split, spec.Impl = product(sizes(n.In(0))), p.split(), p.impl()
+	spec.Len, spec.Split, spec.Set = product(sizes(n.In(0))), p.split(), p.set()
 	k, err := kernel.NewUnary(spec)
 	if err != nil {
 		return lowered{}, err
@@ -110,7 +110,7 @@ func (p *plan) lowerBinary(n *ir.Node, op kernel.BinaryOp) (lowered, error) {
 	if !allFloat32(n) || len(n.Inputs()) != 2 {
 		return lowered{}, nil
 	}
-	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: sizes(n.In(0)), ShapeB: sizes(n.In(1)), Split: p.split(), Impl: p.impl()})
+	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: sizes(n.In(0)), ShapeB: sizes(n.In(1)), Split: p.split(), Set: p.set()})
 	if err != nil { // more dimensions than the kernel takes
 		return lowered{}, nil
 	}

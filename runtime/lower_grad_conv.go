@@ -33,7 +33,7 @@ func (p *plan) gradOf(n *ir.Node, op *ops.Conv, dy, x, weights *ir.Value) (s ker
 	if err != nil {
 		return s, false, err
 	}
-	s = kernel.ConvGradDataSpec{N: in[0], C: in[1], OutC: w[0], Group: op.Group, Spatial: spatial(win), Split: p.splitProduct(n), Impl: p.impl()}
+	s = kernel.ConvGradDataSpec{N: in[0], C: in[1], OutC: w[0], Group: op.Group, Spatial: spatial(win), Split: p.splitProduct(n), Set: p.set()}
 	reach := []int{p.session.opts.Threads, max(in[1], w[0]), (win.Kernel[0]-1)*win.Dilation[0] + 1, // of a copy with borders
 		max(in[3], (win.Out[1]-1)*win.Stride[1]) + (win.Kernel[1]-1)*win.Dilation[1] + 1}
 	for _, shape := range [][]int{in, sizes(dy), {1, w[0], product(w[1:]), 1}, {1, in[1], w[0], product(w[2:])}, reach} {
@@ -52,7 +52,7 @@ func isDepthwise(s kernel.ConvGradDataSpec) bool {
 }
 
 func depthwiseSpec(s kernel.ConvGradDataSpec) kernel.DepthwiseSpec {
-	return kernel.DepthwiseSpec{N: s.N, C: s.C, Spatial: s.Spatial, Split: s.Split, Impl: s.Impl}
+	return kernel.DepthwiseSpec{N: s.N, C: s.C, Spatial: s.Spatial, Split: s.Split, Set: s.Set}
 }
 
 // gradDataKernel is one of the algorithms of a gradient by the input.
@@ -104,7 +104,7 @@ func coversInput(s kernel.ConvGradDataSpec) bool {
 
 // gradInputProduct computes the gradient where the window covers the input: a product of matrices, N×M by M×(C·kernel).
 func (p *plan) gradInputProduct(n *ir.Node, s kernel.ConvGradDataSpec) (bool, error) {
-	k, err := kernel.NewGemm(kernel.GemmSpec{M: s.N, N: s.C * product(s.In), K: s.OutC, Alpha: 1, Split: s.Split, Impl: s.Impl})
+	k, err := kernel.NewGemm(kernel.GemmSpec{M: s.N, N: s.C * product(s.In), K: s.OutC, Alpha: 1, Split: s.Split, Set: s.Set})
 	if err != nil {
 		return false, err
 	}
@@ -182,7 +182,7 @@ func (p *plan) convGradWeights(n *ir.Node, op *ops.Conv) (bool, error) {
 		return true, p.sumInParts(n, k, step, []int{from, dy}, sums, dw)
 	}
 	plain := s.C < kernel.Block/2 && s.Group == 1 && !p.hasBlocked(x)
-	spec := kernel.ConvGradWeightsSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial, Plain: plain, Split: s.Split, Impl: s.Impl}
+	spec := kernel.ConvGradWeightsSpec{N: s.N, C: s.C, OutC: s.OutC, Group: s.Group, Spatial: s.Spatial, Plain: plain, Split: s.Split, Set: s.Set}
 	if done, err := p.winogradGradWeights(n, spec, dy); done || err != nil {
 		return done, err
 	}
@@ -270,7 +270,7 @@ func (p *plan) biasGrad(n *ir.Node, op *ops.ReduceSum) (bool, error) {
 		return false, nil
 	}
 	in, from, y := sizes(x), p.blocked[x.ID()], n.Out(0).ID()
-	k, err := kernel.NewChannelSum(in[0], in[1], in[2]*in[3], p.split(), p.impl())
+	k, err := kernel.NewChannelSum(in[0], in[1], in[2]*in[3], p.split(), p.set())
 	if err != nil {
 		return false, err
 	}

@@ -14,7 +14,7 @@ func (p *plan) lowerGemm(n *ir.Node, op *ops.Gemm) (lowered, error) {
 	a, c := sizes(n.In(0)), sizes(n.Out(0))
 	spec := kernel.GemmSpec{
 		M: c[0], N: c[1], K: a[1], TransA: op.TransA, TransB: op.TransB, Alpha: op.Alpha, Beta: op.Beta,
-		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: p.splitProduct(n), Impl: p.impl(),
+		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: p.splitProduct(n), Set: p.set(),
 	}
 	if op.TransA {
 		spec.K = a[0]
@@ -39,7 +39,7 @@ func (p *plan) lowerLinear(n *ir.Node, op *ops.FusedLinear) (lowered, error) {
 	last := len(x) - 1
 	spec := kernel.GemmSpec{
 		M: product(x[:last]), N: out[last], K: x[last], TransB: op.TransB, Alpha: 1, Beta: 1, Act: act,
-		ConstB: constFloat32(n.In(1)), Split: p.splitProduct(n), Impl: p.impl(),
+		ConstB: constFloat32(n.In(1)), Split: p.splitProduct(n), Set: p.set(),
 	}
 	if n.In(2) != nil {
 		spec.Bias = kernel.BiasPerColumn
@@ -110,7 +110,7 @@ func (p *plan) lowerMatMul(n *ir.Node) (lowered, error) {
 	rank := max(len(batchA), len(batchB))
 	spec := kernel.GemmSpec{
 		M: a[len(a)-2], K: a[len(a)-1], N: b[len(b)-1], Alpha: 1,
-		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: p.splitProduct(n), Impl: p.impl(),
+		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: p.splitProduct(n), Set: p.set(),
 		Batch: make([]int, rank), StrideA: batchStrides(a, rank), StrideB: batchStrides(b, rank),
 	}
 	for d := range rank {

@@ -91,7 +91,7 @@ func (p *plan) lowerSplit(n *ir.Node, op *ops.Split) (lowered, error) {
 	x := id(n.In(0))
 	step := p.kernelStep(parts, func(f *frame, task, _ int) {
 		c := parts[task]
-		c.k.RunFloat32(p.impl(), c.task, f.float32s(c.value), f.float32s(x))
+		c.k.RunFloat32(p.set(), c.task, f.float32s(c.value), f.float32s(x))
 	})
 	step.algorithm = "copy"
 	return step, nil
@@ -109,7 +109,7 @@ func (p *plan) copyStep(n *ir.Node, spec kernel.CopySpec) (lowered, error) {
 		return lowered{}, nil
 	}
 	y, x := id(n.Out(0)), id(n.In(0))
-	step := p.kernelStep(k, func(f *frame, task, _ int) { k.RunFloat32(p.impl(), task, f.float32s(y), f.float32s(x)) })
+	step := p.kernelStep(k, func(f *frame, task, _ int) { k.RunFloat32(p.set(), task, f.float32s(y), f.float32s(x)) })
 	step.algorithm = "copy"
 	return step, nil
 }
@@ -143,7 +143,7 @@ func (p *plan) lowerConcat(n *ir.Node, op *ops.Concat) (lowered, error) {
 	y := id(n.Out(0))
 	return p.kernelStep(parts, func(f *frame, task, _ int) {
 		c := parts[task]
-		c.k.RunFloat32(p.impl(), c.task, f.float32s(y), f.float32s(c.value))
+		c.k.RunFloat32(p.set(), c.task, f.float32s(y), f.float32s(c.value))
 	}), nil
 }
 

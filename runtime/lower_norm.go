@@ -55,7 +55,7 @@ func (p *plan) lowerInstanceNorm(n *ir.Node, op *ops.InstanceNormalization) (low
 }
 
 func (p *plan) normStep(n *ir.Node, spec kernel.NormSpec) (lowered, error) {
-	spec.Impl = p.impl()
+	spec.Set = p.set()
 	k, err := kernel.NewNorm(spec)
 	if err != nil {
 		return lowered{}, err
@@ -90,7 +90,7 @@ func (p *plan) lowerSoftmax(n *ir.Node, axis int, log bool) (lowered, error) {
 		return lowered{}, nil
 	}
 	k, err := kernel.NewSoftmax(kernel.SoftmaxSpec{
-		Outer: product(in[:axis]), Axis: in[axis], Inner: product(in[axis+1:]), Log: log, Split: p.split(), Impl: p.impl(),
+		Outer: product(in[:axis]), Axis: in[axis], Inner: product(in[axis+1:]), Log: log, Split: p.split(), Set: p.set(),
 	})
 	if err != nil {
 		return lowered{}, err

@@ -90,7 +90,7 @@ func carryOn(next, before, batch []float32, momentum float32) {
 func (p *plan) newBatchNorm(x *ir.Value, epsilon float32, relu bool) (*kernel.BatchNorm, error) {
 	s := sizes(x)
 	return kernel.NewBatchNorm(kernel.BatchNormSpec{
-		N: s[0], C: s[1], Plane: s[2] * s[3], Epsilon: epsilon, Relu: relu, Split: p.split(), Impl: p.impl(),
+		N: s[0], C: s[1], Plane: s[2] * s[3], Epsilon: epsilon, Relu: relu, Split: p.split(), Set: p.set(),
 	})
 }
 

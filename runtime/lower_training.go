@@ -148,9 +148,9 @@ type pointwiseKernel interface {
 // newPointwiseGrad prepares the gradient of n elements.
 func (p *plan) newPointwiseGrad(op *ops.PointwiseGrad, n int) (pointwiseKernel, error) {
 	if act, ok := clampOf(op); ok {
-		return kernel.NewClampGrad(n, act, p.split(), p.impl())
+		return kernel.NewClampGrad(n, act, p.split(), p.set())
 	}
-	spec := kernel.PointwiseGradSpec{Len: n, Split: p.split(), Impl: p.impl()}
+	spec := kernel.PointwiseGradSpec{Len: n, Split: p.split(), Set: p.set()}
 	if err := describeSlope(&spec, op); err != nil {
 		return nil, err
 	}
@@ -307,7 +307,7 @@ func (p *plan) describePoolOf(x *ir.Value, spec *kernel.BlockedPoolSpec, window 
 	in := sizes(x)
 	w, err := window(in[2:])
 	spec.N, spec.C, spec.Spatial, spec.PadsEnd = in[0], in[1], spatial(w), w.PadEnd
-	spec.Split, spec.Impl = p.split(), p.impl()
+	spec.Split, spec.Set = p.split(), p.set()
 	return err
 }
 
@@ -356,7 +356,7 @@ func (p *plan) lrnGrad(n *ir.Node, op *ops.LRNGrad) (bool, error) {
 	in := sizes(x)
 	k, err := kernel.NewBlockedLRNGrad(kernel.LRNSpec{
 		N: in[0], C: in[1], Inner: in[2] * in[3], Size: op.Size, Alpha: op.Alpha, Beta: op.Beta, Bias: op.Bias, Split: p.split(),
-	}, p.impl())
+	}, p.set())
 	if err != nil {
 		return false, nil
 	}
@@ -384,7 +384,7 @@ func (p *plan) spread(n *ir.Node) (bool, error) {
 	if !slices.Equal(sizes(x), []int{out[0], out[1], 1, 1}) || out[1] < kernel.Block/2 {
 		return false, nil
 	}
-	k, err := kernel.NewBlockedSpread(out[0], out[1], out[2]*out[3], p.split(), p.impl())
+	k, err := kernel.NewBlockedSpread(out[0], out[1], out[2]*out[3], p.split(), p.set())
 	if err != nil {
 		return false, err
 	}
@@ -417,7 +417,7 @@ func (p *plan) rectifiedSum(n *ir.Node) (bool, error) {
 	p.slots[n.Out(0).ID()].kind = absent
 	shape := []int{p.slots[y].size / 4}
 	k, err := kernel.NewBinary(kernel.BinarySpec{
-		Op: kernel.Add, ShapeA: shape, ShapeB: shape, Act: kernel.Activation{Kind: kernel.Relu}, Split: p.split(), Impl: p.impl(),
+		Op: kernel.Add, ShapeA: shape, ShapeB: shape, Act: kernel.Activation{Kind: kernel.Relu}, Split: p.split(), Set: p.set(),
 	})
 	if err != nil {
 		return false, err

@@ -49,7 +49,7 @@ func (p *plan) lowerUpdate(n *ir.Node) (lowered, error) {
 type update struct{ scale, m, v, toM, toV, number int }
 
 func (p *plan) updateStep(n *ir.Node, spec kernel.UpdateSpec, factor float32, u update) (lowered, error) {
-	spec.N, spec.Split, spec.Impl = product(sizes(n.In(0))), p.split(), p.impl()
+	spec.N, spec.Split, spec.Set = product(sizes(n.In(0))), p.split(), p.set()
 	k, err := kernel.NewUpdate(spec)
 	if err != nil {
 		return lowered{}, err
@@ -84,7 +84,7 @@ func (p *plan) lowerClipScale(n *ir.Node, op *ops.ClipScale) (lowered, error) {
 	total := 0
 	if op.Limit > 0 {
 		for _, v := range n.Inputs()[1:] {
-			k, err := kernel.NewSquareSum(product(sizes(v)), p.split(), p.impl())
+			k, err := kernel.NewSquareSum(product(sizes(v)), p.split(), p.set())
 			if err != nil {
 				return lowered{}, err
 			}

@@ -162,7 +162,7 @@ func (p *plan) leastTasks(n *ir.Node) int {
 		if f := n.Op.Def().MACs; f != nil {
 			macs, perTask = float64(f(n)), taskBytesProduct
 		}
-		if p.impl() != kernel.Generic {
+		if p.set().Has(kernel.FamilyTile) {
 			most = taskMACs
 		}
 	}

@@ -49,7 +49,7 @@ func (p *plan) needRows(n *ir.Node, v *ir.Value) (int, error) {
 		p.rows[v.ID()] = v.ID()
 		return v.ID(), nil
 	}
-	k, err := kernel.NewToBlocked(kernel.LayoutSpec{N: images, C: c, Plane: plane, Last: true, Split: p.split(), Impl: p.impl()})
+	k, err := kernel.NewToBlocked(kernel.LayoutSpec{N: images, C: c, Plane: plane, Last: true, Split: p.split(), Set: p.set()})
 	if err != nil {
 		return 0, err
 	}
@@ -76,7 +76,7 @@ func (p *plan) plainFromRows(n *ir.Node, v *ir.Value) error {
 		place.kind, place.alias = aliased, from
 		return nil
 	}
-	k, err := kernel.NewFromBlocked(kernel.LayoutSpec{N: images, C: c, Plane: plane, Last: true, Split: p.split(), Impl: p.impl()})
+	k, err := kernel.NewFromBlocked(kernel.LayoutSpec{N: images, C: c, Plane: plane, Last: true, Split: p.split(), Set: p.set()})
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (p *plan) lowerRows(n *ir.Node) (done bool, err error) {
 	if op, ok := n.Op.(*ops.FusedAttention); ok { // which has no other kernel
 		return p.rowsAttention(n, op)
 	}
-	if p.impl() == kernel.Generic || len(n.Outputs()) != 1 {
+	if !p.set().Has(kernel.FamilyTile) || len(n.Outputs()) != 1 {
 		return false, nil
 	}
 	if _, _, _, ok := p.rowSizes(n.Out(0)); !ok {
@@ -137,7 +137,7 @@ func (p *plan) rowsLinear(n *ir.Node, op *ops.FusedLinear) (bool, error) {
 		return false, nil
 	}
 	c, err := kernel.NewBlockedConv(kernel.BlockedConvSpec{
-		N: images, C: k, OutC: out, Group: 1, Weights: w, InputMajor: !op.TransB, Bias: bias, Act: act, Split: p.splitProduct(n), Impl: p.impl(),
+		N: images, C: k, OutC: out, Group: 1, Weights: w, InputMajor: !op.TransB, Bias: bias, Act: act, Split: p.splitProduct(n), Set: p.set(),
 		Spatial: kernel.Spatial{In: []int{1, plane}, Out: []int{1, plane}, Kernel: []int{1, 1}},
 	})
 	if err != nil {
@@ -212,7 +212,7 @@ func (p *plan) rowsLayerNorm(n *ir.Node, op *ops.LayerNormalization) (bool, erro
 	if op.Axis != -1 && op.Axis != rank-1 || len(scale) != c || len(shift) != c || c%kernel.Block != 0 {
 		return false, nil
 	}
-	k, err := kernel.NewBlockedNorm(images, plane, scale, shift, op.Epsilon, p.split(), p.impl())
+	k, err := kernel.NewBlockedNorm(images, plane, scale, shift, op.Epsilon, p.split(), p.set())
 	if err != nil {
 		return false, err
 	}
@@ -232,7 +232,7 @@ func (p *plan) rowsAttention(n *ir.Node, op *ops.FusedAttention) (bool, error) {
 	}
 	s := sizes(n.Out(0))
 	spec := kernel.AttentionSpec{
-		N: s[0], T: s[1], Heads: op.Heads, Depth: c / op.Heads, Scale: op.Scale, Interleaved: op.TimeFirst, Split: p.split(), Impl: p.impl(),
+		N: s[0], T: s[1], Heads: op.Heads, Depth: c / op.Heads, Scale: op.Scale, Interleaved: op.TimeFirst, Split: p.split(), Set: p.set(),
 	}
 	if op.TimeFirst {
 		spec.N, spec.T = s[1], s[0]
