@@ -24,12 +24,12 @@ func requireImplsAgree(t *testing.T, text string) {
 	}
 	for i := range g.Outputs() {
 		want := evaluated(t, g.Extract(g.Outputs()[i]), x)
-		for _, impl := range kernel.Impls() {
-			s, err := Compile(t.Context(), g, Options{Threads: 2, Kernels: impl.String()})
+		for _, set := range kernel.Sets() {
+			s, err := Compile(t.Context(), g, Options{Threads: 2, Kernels: set.String()})
 			require.NoError(t, err)
 			defer s.Close()
 			got, err := s.Run(context.Background(), x)
-			require.NoError(t, err, "%v: %s", impl, text)
+			require.NoError(t, err, "%v: %s", set, text)
 			requireNear(t, want, got[i])
 		}
 	}
@@ -87,7 +87,7 @@ func TestArithmeticOfBlocks(t *testing.T) {
 			s := compileText(t, text, Options{})
 			_, err := s.Run(context.Background(), tensor.New(tensor.Float32, 2, 3, 5, 5))
 			require.NoError(t, err)
-			if s.impl == kernel.Generic {
+			if !s.set.Has(kernel.FamilyTile) {
 				continue
 			}
 			blocked := !slices.ContainsFunc(s.plans[0].steps, func(st step) bool { return st.Algorithm == "from blocked" && st.Node().Name == "a" })
@@ -125,7 +125,7 @@ func TestActivationsOfPaddedChannels(t *testing.T) {
 		s := compileText(t, text, Options{})
 		_, err := s.Run(context.Background(), tensor.New(tensor.Float32, 2, 17, 5, 5))
 		require.NoError(t, err)
-		if s.impl == kernel.Generic {
+		if !s.set.Has(kernel.FamilyTile) {
 			continue
 		}
 		var steps []string

@@ -8,19 +8,19 @@ type Limits struct{ FLOPS, Bandwidth float64 }
 
 // MeasureLimits measures what the session's threads and kernels could reach, in about a tenth of a second.
 func (s *Session) MeasureLimits() Limits {
-	l := kernel.MeasureLimits(s.impl, s.opts.Threads)
+	l := kernel.MeasureLimits(s.set, s.opts.Threads)
 	return Limits{l.FLOPS, l.Bandwidth}
 }
 
 // Kernels is the name of the implementation that the session uses.
-func (s *Session) Kernels() string { return s.impl.String() }
+func (s *Session) Kernels() string { return s.set.String() }
 
 // Kernels lists the implementations of the arithmetic that this machine has, the simplest first: the names that
 // Options.Kernels takes.
 func Kernels() []string {
 	var names []string
-	for _, impl := range kernel.Impls() {
-		names = append(names, impl.String())
+	for _, set := range kernel.Sets() {
+		names = append(names, set.String())
 	}
 	return names
 }

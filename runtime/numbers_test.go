@@ -48,9 +48,9 @@ func TestWhatIsNotFiniteStaysInItsPlace(t *testing.T) {
 			}
 			tensor.Data[float32](x)[(5*17+8)*18+9] = float32(v)
 			want := tensor.Data[float32](evaluated(t, g, x))
-			for _, impl := range kernel.Impls() {
+			for _, set := range kernel.Sets() {
 				for _, strict := range []bool{false, true} {
-					s, err := Compile(t.Context(), g, Options{Threads: 2, Kernels: impl.String(), Strict: strict})
+					s, err := Compile(t.Context(), g, Options{Threads: 2, Kernels: set.String(), Strict: strict})
 					require.NoError(t, err)
 					out, err := s.Run(t.Context(), x)
 					s.Close()
@@ -58,7 +58,7 @@ func TestWhatIsNotFiniteStaysInItsPlace(t *testing.T) {
 					for i, got := range tensor.Data[float32](out[0]) {
 						w := float64(want[i])
 						if (w-w != 0 || got-got != 0) && fmt.Sprint(want[i]) != fmt.Sprint(got) || math.Abs(w-float64(got)) > 1e-4*max(1, math.Abs(w)) {
-							require.Failf(t, "another result", "%v, strict %v: %v: %s: element %d: %v, want %v", impl, strict, v, rest, i, got, want[i])
+							require.Failf(t, "another result", "%v, strict %v: %v: %s: element %d: %v, want %v", set, strict, v, rest, i, got, want[i])
 						}
 					}
 				}

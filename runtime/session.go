@@ -70,7 +70,7 @@ type Session struct {
 	graph *ir.Graph
 	opts  Options
 	pool  *Pool
-	impl  kernel.Impl
+	set   *kernel.Set
 	tuner *tuner // nil: none
 	files mapped.Files
 	close func() // nil: the pool is not the session's
@@ -124,13 +124,13 @@ func compileIn(ctx context.Context, g *ir.Graph, opts Options, p *Pool, files ma
 	} else {
 		g = g.Clone()
 	}
-	impl, err := kernel.ParseImpl(cmp.Or(opts.Kernels, os.Getenv(kernelsVariable)))
+	set, err := kernel.ParseSet(cmp.Or(opts.Kernels, os.Getenv(kernelsVariable)))
 	if err != nil {
 		return nil, fmt.Errorf("runtime: %w", err)
 	}
-	s.graph, s.impl = g, impl.Resolve()
+	s.graph, s.set = g, set
 	if opts.Tune != "" {
-		s.tuner = newTuner(opts.Tune, g, s.impl)
+		s.tuner = newTuner(opts.Tune, g, s.set)
 	}
 	if err := s.optimize(ctx, g); err != nil {
 		return nil, err

@@ -43,9 +43,9 @@ type tuner struct {
 const maxTuneFile = 16 << 20
 
 // newTuner reads what is known of a graph on this machine.
-func newTuner(dir string, g *ir.Graph, impl kernel.Impl) *tuner {
+func newTuner(dir string, g *ir.Graph, set *kernel.Set) *tuner {
 	h := sha256.New()
-	fmt.Fprintln(h, kernel.Processor(), impl)
+	fmt.Fprintln(h, kernel.Processor(), set)
 	if err := ir.Print(h, g, ir.PrintOptions{Elide: 1}); err != nil {
 		fmt.Fprintln(h, err)
 	}

@@ -73,10 +73,10 @@ func (n *network) differentiate(y *ir.Value) {
 func (n *network) agree() {
 	want, err := interpret(n.g, n.inputs, n.g.Outputs()...)
 	require.NoError(n, err)
-	for _, impl := range kernel.Impls() {
-		n.agreeBy(want, runtime.Options{Threads: 2, Kernels: impl.String(), Strict: true}, 2e-5)
-		if impl != kernel.Generic {
-			n.agreeBy(want, runtime.Options{Threads: 2, Kernels: impl.String()}, 1e-4) // one minimal filtering after another
+	for _, set := range kernel.Sets() {
+		n.agreeBy(want, runtime.Options{Threads: 2, Kernels: set.String(), Strict: true}, 2e-5)
+		if set.Has(kernel.FamilyTile) {
+			n.agreeBy(want, runtime.Options{Threads: 2, Kernels: set.String()}, 1e-4) // one minimal filtering after another
 		}
 	}
 }
@@ -185,7 +185,7 @@ func TestKernelsOfTraining(t *testing.T) {
 			}
 			steps, err := s.Profile(context.Background(), 1, in...)
 			require.NoError(t, err)
-			if len(kernel.Impls()) == 1 {
+			if len(kernel.Sets()) == 1 {
 				t.Skip("no kernels on blocked data on this processor")
 			}
 			found := map[string]bool{}

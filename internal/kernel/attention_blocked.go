@@ -16,7 +16,7 @@ type AttentionSpec struct {
 	// Interleaved: place t of image n is pixel t·N + n, else n·T + t.
 	Interleaved bool
 	Split       int
-	Impl        Impl
+	Set         *Set
 }
 
 // Attention is a prepared attention. A task computes some queries of a head: the scores of a band of queries, which stay in
@@ -42,7 +42,8 @@ func NewAttention(spec AttentionSpec) (*Attention, error) {
 	if _, err := count("attention", spec.N, spec.T, 3*spec.Heads, spec.Depth); err != nil {
 		return nil, err
 	}
-	k := &Attention{spec: spec, kern: newTileKernel(spec.Impl), plane: spec.N * spec.T, pixel: 1, keys: Blocks(spec.T)}
+	spec.Set = spec.Set.orBest()
+	k := &Attention{spec: spec, kern: spec.Set.tile, plane: spec.N * spec.T, pixel: 1, keys: Blocks(spec.T)}
 	if spec.Interleaved {
 		k.pixel = spec.N
 	}
@@ -105,7 +106,8 @@ func (k *Attention) Run(task int, y, x, scratch []float32) {
 		k.softmax(scores, factors, n)
 		k.weighted(y[from:], scores, x[2*part+at:], n)
 		for b := range s.Depth / Block {
-			scalePixels(k.kern.impl, y[from+b*step:], k.pixel*Block, factors[:n])
+			to := y[from+b*step:][:(n-1)*k.pixel*Block+Block]
+			s.Set.softmax.scale(&to[0], k.pixel*blockBytes, n, &factors[0])
 		}
 	}
 }
@@ -119,7 +121,7 @@ func (k *Attention) packKeys(dst, keys []float32) {
 			clear(panel)
 		}
 		for b := range k.spec.Depth / Block {
-			transpose(k.kern.impl, panel[b*Block*w:], keys[b*k.plane*Block+q*w*k.pixel*Block:], n, Block, w, k.pixel*Block)
+			transpose(k.spec.Set, panel[b*Block*w:], keys[b*k.plane*Block+q*w*k.pixel*Block:], n, Block, w, k.pixel*Block)
 		}
 	}
 }
@@ -159,7 +161,7 @@ func (k *Attention) tiles(a *tileArgs, n, nb int, x, y []float32) {
 		from, to := t*n/tiles, (t+1)*n/tiles
 		a.shape = to - from + 16*nb
 		a.x, a.y = unsafe.Add(unsafe.Pointer(&x[0]), from*a.px), unsafe.Add(unsafe.Pointer(&y[0]), from*a.ypx)
-		k.kern.run(a)
+		k.kern.run(noescape(a))
 	}
 }
 
@@ -167,11 +169,12 @@ func (k *Attention) tiles(a *tileArgs, n, nb int, x, y []float32) {
 func (k *Attention) softmax(scores, factors []float32, n int) {
 	scale, step := float32(float64(k.spec.Scale)*math.Log2E), k.band*Block
 	for i := 0; i < n; {
-		pixels := 1
+		size, pixels := 0, 1
 		if n-i >= softmaxPixels {
-			pixels = softmaxPixels
+			size, pixels = 1, softmaxPixels
 		}
-		exponentials(k.kern.impl, pixels, scores[i*Block:], step, k.keys, scale, factors[i:])
+		x := scores[i*Block:][:(k.keys-1)*step+pixels*Block]
+		k.spec.Set.softmax.exponentials[size](&x[0], step*floatBytes, k.keys, scale, &factors[i : i+pixels][0])
 		i += pixels
 	}
 }
@@ -181,29 +184,30 @@ const softmaxPixels = 4
 
 // exponentialsGeneric makes x of n pixels 2^((x-top)·scale), top being the pixel's greatest, and factor one over the pixel's
 // sum of them. No exponential is below 2⁻¹²⁶, where numbers would become slow.
-func exponentialsGeneric(n int, x []float32, step, blocks int, scale float32, factor []float32) {
-	for i := range n {
+func exponentialsGeneric(n int, x *float32, step, blocks int, scale float32, factor *float32) {
+	for i, factors := 0, unsafe.Slice(factor, n); i < n; i++ {
 		top, sum := -inf, 0.0
 		for b := range blocks {
-			for _, v := range x[b*step+i*Block:][:Block] {
+			for _, v := range blockAt(x, b*step+i*blockBytes) {
 				top = max(top, v)
 			}
 		}
 		for b := range blocks {
-			line := x[b*step+i*Block:][:Block]
+			line := blockAt(x, b*step+i*blockBytes)
 			for j, v := range line {
 				e := math.Exp2(max(-126, float64((v-top)*scale)))
 				line[j] = float32(e)
 				sum += e
 			}
 		}
-		factor[i] = float32(1 / sum)
+		factors[i] = float32(1 / sum)
 	}
 }
 
-func scalePixelsGeneric(y []float32, step int, factor []float32) {
-	for i, f := range factor {
-		line := y[i*step:][:Block]
+// pixelScaleGeneric multiplies n pixels by a factor each.
+func pixelScaleGeneric(y *float32, step, n int, factor *float32) {
+	for i, f := range unsafe.Slice(factor, n) {
+		line := blockAt(y, i*step)
 		for j := range line {
 			line[j] *= f
 		}

@@ -60,11 +60,11 @@ func TestAttention(t *testing.T) {
 		c, plane := s.Heads*s.Depth, s.N*s.T
 		x := random(r, 3*c*plane)
 		want, bx := refAttention(s, x), toBlocked(x, 1, 3*c, plane)
-		for _, impl := range Impls() {
-			t.Run(fmt.Sprintf("%+v/%v", s, impl), func(t *testing.T) {
+		for _, set := range Sets() {
+			t.Run(fmt.Sprintf("%+v/%v", s, set), func(t *testing.T) {
 				var first []float32
 				for _, split := range []int{1, 4, 9, 40} {
-					s.Split, s.Impl = split, impl
+					s.Split, s.Set = split, set
 					k, err := NewAttention(s)
 					require.NoError(t, err)
 					y := newGuarded(c * plane)
@@ -87,8 +87,8 @@ func TestAttention(t *testing.T) {
 // What is not finite in a query spoils that query alone, and scores that are far apart do no harm.
 func TestAttentionOfExtremes(t *testing.T) {
 	s := AttentionSpec{N: 1, T: 20, Heads: 1, Depth: 16, Scale: 1}
-	for _, impl := range Impls() {
-		s.Impl = impl
+	for _, set := range Sets() {
+		s.Set = set
 		k, err := NewAttention(s)
 		require.NoError(t, err)
 		x := random(newRand(), 3*s.Depth*s.T)
@@ -101,14 +101,14 @@ func TestAttentionOfExtremes(t *testing.T) {
 		runAll(k, func(task int, scratch []float32) { k.Run(task, y, toBlocked(x, 1, 3*s.Depth, s.T), scratch) })
 		got := fromBlocked(t, y, 1, s.Depth, s.T)
 		for i, v := range got {
-			require.Equal(t, i%s.T == 7 || i%s.T == 11, v != v, "%v: element %d", impl, i)
+			require.Equal(t, i%s.T == 7 || i%s.T == 11, v != v, "%v: element %d", set, i)
 		}
 		require.Equal(t, x[2*s.Depth*s.T+3], got[2], "the greatest score takes all")
 	}
 }
 
 func TestExponentials(t *testing.T) {
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, n := range []int{1, softmaxPixels} {
 			for _, blocks := range []int{1, 2, 5} {
 				const step = 7 * Block
@@ -120,13 +120,13 @@ func TestExponentials(t *testing.T) {
 				want, y := append([]float32(nil), x...), newGuarded(len(x))
 				copy(y.data, x)
 				wantFactor, factor := make([]float32, n), newGuarded(n)
-				exponentialsGeneric(n, want, step, blocks, 0.7, wantFactor)
-				exponentials(impl, n, y.data, step, blocks, 0.7, factor.data)
+				generic().softmax.exponentials[n/softmaxPixels](&want[0], step*floatBytes, blocks, 0.7, &wantFactor[0])
+				set.softmax.exponentials[n/softmaxPixels](&y.data[0], step*floatBytes, blocks, 0.7, &factor.data[0])
 				y.check(t)
 				factor.check(t)
 				require.InDeltaSlice(t, wantFactor, factor.data, 2e-7)
 				for i, v := range want {
-					require.InEpsilon(t, v, y.data[i], 3e-7, "%v %d×%d: element %d", impl, n, blocks, i)
+					require.InEpsilon(t, v, y.data[i], 3e-7, "%v %d×%d: element %d", set, n, blocks, i)
 				}
 			}
 		}
@@ -149,10 +149,10 @@ func TestAttentionRefuses(t *testing.T) {
 }
 
 func BenchmarkAttention(b *testing.B) {
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, s := range []AttentionSpec{{N: 1, T: 197, Heads: 12, Depth: 64, Scale: 0.125}, {N: 1, T: 1025, Heads: 2, Depth: 64, Scale: 0.125}} {
-			b.Run(fmt.Sprintf("%v/%d", impl, s.T), func(b *testing.B) {
-				s.Impl = impl
+			b.Run(fmt.Sprintf("%v/%d", set, s.T), func(b *testing.B) {
+				s.Set = set
 				k, err := NewAttention(s)
 				require.NoError(b, err)
 				x, y := random(newRand(), 3*s.Heads*s.Depth*s.T), make([]float32, s.Heads*s.Depth*s.T)

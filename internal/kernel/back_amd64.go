@@ -7,19 +7,19 @@ package kernel
 // slopeAVX512 computes dx as the slopeArgs at a describe.
 //
 //go:noescape
-func slopeAVX512(a *byte)
+func slopeAVX512(a *slopeArgs)
 
 // lrnGradAVX512 computes one pixel as the lrnGradArgs at a describe.
 //
 //go:noescape
-func lrnGradAVX512(a *byte)
+func lrnGradAVX512(a *lrnGradArgs)
 
 // slopeAVX2 computes dx as the slopeArgs at a describe.
 //
 //go:noescape
-func slopeAVX2(a *byte)
+func slopeAVX2(a *slopeArgs)
 
 // lrnGradAVX2 computes one pixel as the lrnGradArgs at a describe.
 //
 //go:noescape
-func lrnGradAVX2(a *byte)
+func lrnGradAVX2(a *lrnGradArgs)

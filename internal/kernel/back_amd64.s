@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func slopeAVX512(a *byte)
+// func slopeAVX512(a *slopeArgs)
 // Requires: AVX, AVX512F
 TEXT ·slopeAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -39,7 +39,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func lrnGradAVX512(a *byte)
+// func lrnGradAVX512(a *lrnGradArgs)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·lrnGradAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
@@ -132,7 +132,7 @@ terms0:
 DATA oneAVX512<>+0(SB)/4, $(1.0)
 GLOBL oneAVX512<>(SB), RODATA|NOPTR, $4
 
-// func slopeAVX2(a *byte)
+// func slopeAVX2(a *slopeArgs)
 // Requires: AVX, FMA3
 TEXT ·slopeAVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -177,7 +177,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func lrnGradAVX2(a *byte)
+// func lrnGradAVX2(a *lrnGradArgs)
 // Requires: AVX, FMA3
 TEXT ·lrnGradAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX

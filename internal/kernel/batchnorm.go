@@ -13,7 +13,7 @@ type BatchNormSpec struct {
 	Epsilon     float32
 	Relu        bool
 	Split       int
-	Impl        Impl
+	Set         *Set
 }
 
 // BatchNorm is a prepared batch normalization and its gradient. Forward it has the steps Moments, Finish, Run; backward
@@ -34,7 +34,7 @@ func NewBatchNorm(spec BatchNormSpec) (*BatchNorm, error) {
 	if !(spec.Epsilon >= 0) {
 		return nil, fmt.Errorf("kernel: batch normalization: unsupported epsilon %v", spec.Epsilon)
 	}
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	k := &BatchNorm{spec: spec, blocks: Blocks(spec.C)}
 	planes := spec.N * k.blocks
 	if spec.Plane == 0 {
@@ -84,7 +84,7 @@ func (k *BatchNorm) Moments(task int, sums, x []float32) {
 			plane = plane[len(strip):]
 			var part [2 * Block]float32
 			shift := (*[Block]float32)(strip)
-			planeMoments(k.spec.Impl, &part, strip, shift)
+			k.spec.Set.gradients.plane(noescape(&part[0]), &strip[0], len(strip)/Block, noescape(&shift[0]))
 			n := float64(len(strip) / Block)
 			for i, v := range shift {
 				s := float64(part[i])
@@ -156,7 +156,7 @@ func (k *BatchNorm) Run(task int, y, x, mean, variance, scale, shift []float32) 
 			}
 		}
 		w.x, w.y = unsafe.Pointer(&k.plane(x, u)[0]), unsafe.Pointer(&k.plane(y, u)[0])
-		windowRegion(k.spec.Impl, slideFMA, &w)
+		k.spec.Set.slide.window[slideFMA](noescape(&w))
 	})
 }
 
@@ -197,7 +197,7 @@ func (k *BatchNorm) GradMoments(task int, sums, dy, x, y, mean []float32) {
 			var part [2 * Block]float32
 			g := k.pass(u, from, min(from+sumStrip, k.spec.Plane), dy, x, y, &params)
 			g.dst = &part[0]
-			gradMoments(k.spec.Impl, &g)
+			k.spec.Set.gradients.moments(noescape(&g))
 			for i, v := range part {
 				all[i] += float64(v)
 			}
@@ -242,7 +242,7 @@ func (k *BatchNorm) GradRun(task int, dx, dy, x, y []float32, by BatchNormGrad) 
 		}
 		g := k.pass(u, 0, k.spec.Plane, dy, x, y, &params)
 		g.dst = &k.plane(dx, u)[0]
-		gradAffine(k.spec.Impl, &g)
+		k.spec.Set.gradients.affine(noescape(&g))
 	})
 }
 
@@ -261,13 +261,14 @@ func (k *BatchNorm) gradParams(p *[4][Block]float32, b int, by *BatchNormGrad) {
 }
 
 // planeMomentsGeneric is the reference: sums of x-shift, and of their squares.
-func planeMomentsGeneric(y *[2 * Block]float32, x []float32, shift *[Block]float32) {
-	*y = [2 * Block]float32{}
-	for ; len(x) >= Block; x = x[Block:] {
-		for i, k := range shift {
-			d := x[i] - k
-			y[i] += d
-			y[Block+i] += d * d
+func planeMomentsGeneric(y, x *float32, n int, shift *float32) {
+	sums, squares, first := blockAt(y, 0), blockAt(y, blockBytes), blockAt(shift, 0)
+	*sums, *squares = [Block]float32{}, [Block]float32{}
+	for b := range n {
+		for i, v := range blockAt(x, b*blockBytes) {
+			d := v - first[i]
+			sums[i] += d
+			squares[i] += d * d
 		}
 	}
 }

@@ -26,12 +26,12 @@ type BinarySpec struct {
 	ShapeA, ShapeB []int
 	Act            Activation
 	Split          int
-	Impl           Impl
+	Set            *Set
 }
 
 // Binary is a prepared elementwise function of two arrays.
 type Binary struct {
-	impl Impl
+	set  *Set
 	op   BinaryOp
 	act  Activation
 	walk *walk
@@ -63,7 +63,7 @@ func NewBinary(spec BinarySpec) (*Binary, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Binary{spec.Impl.Resolve(), spec.Op, spec.Act, w, newChunks(w.lines*w.length(), spec.Split, grain)}, nil
+	return &Binary{spec.Set.orBest(), spec.Op, spec.Act, w, newChunks(w.lines*w.length(), spec.Split, grain)}, nil
 }
 
 // padShape puts ones in front of a shape.
@@ -124,8 +124,8 @@ func fill(y []float32, v float32) {
 
 func (k *Binary) line(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
-	defer k.act.apply(k.impl, y)
-	if n := len(y) / Block * Block; vectorBinary(k.impl, k.op, y, a, b) {
+	defer k.act.apply(k.set, y)
+	if n := len(y) / Block * Block; vectorBinary(k.set, k.op, y, a, b) {
 		y, a, b = y[n:], a[n:], b[n:] // single operations are the same in plain Go
 	}
 	switch k.op {

@@ -43,7 +43,7 @@ func NewConv(spec ConvSpec) (*Conv, error) {
 	if err := spec.check("conv"); err != nil {
 		return nil, err
 	}
-	c := &Conv{spec: spec, win: spec.window(), images: spec.N * spec.Group, ep: epilogue{alpha: 1, beta: 1, act: spec.Act}}
+	c := &Conv{spec: spec, win: spec.window(), images: spec.N * spec.Group, ep: epilogue{set: Best(), alpha: 1, beta: 1, act: spec.Act}}
 	c.outputs = c.win.outputs()
 	if spec.Bias {
 		c.ep.bias = BiasPerRow
@@ -174,6 +174,6 @@ func (c *Conv) runVector(task int, o *operands, m, k int, scratch []float32) {
 		}
 	}
 	i0, i1 := c.chunks.bounds(task)
-	gemvDots(Generic, o.c, x, o.a, 1, m, k, i0, i1)
+	gemvDots(generic(), o.c, x, o.a, 1, m, k, i0, i1)
 	c.ep.run(o, i0, i1, 0, 1)
 }

@@ -18,7 +18,7 @@ type BlockedConvSpec struct {
 	Residual      bool // Run is handed one
 	Strict        bool // sums in order of input channels and taps: no Winograd
 	Split         int
-	Impl          Impl
+	Set           *Set
 }
 
 // BlockedConv is a prepared convolution y = act(x ∗ w + bias + residual): a direct convolution, computed as a product of
@@ -63,7 +63,7 @@ func NewBlockedConv(spec BlockedConvSpec) (*BlockedConv, error) {
 
 // newBlockedConv prepares a convolution whose window, weights and output may lie otherwise than the spec says.
 func newBlockedConv(spec BlockedConvSpec, win window, order weightOrder, place outputPlace) *BlockedConv {
-	c := &BlockedConv{spec: spec, kern: newTileKernel(spec.Impl), win: win, order: order, place: place}
+	c := &BlockedConv{spec: spec, kern: spec.Set.tile, win: win, order: order, place: place}
 	s := &c.spec
 	s.Weights, s.Bias = nil, nil
 	c.outBlocks = Blocks(s.OutC / s.Group)
@@ -86,6 +86,7 @@ func densePlace(win *window) outputPlace {
 
 func checkBlockedConv(s *BlockedConvSpec) error {
 	const what = "blocked conv"
+	s.Set = s.Set.orBest()
 	if err := s.complete(what); err != nil {
 		return err
 	}
@@ -364,7 +365,7 @@ func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 			if res != nil {
 				a.res = unsafe.Add(resBase, out)
 			}
-			c.kern.run(&a)
+			c.kern.run(noescape(&a))
 			waiting += to - from
 			if function && (waiting >= activatePixels || line+1 == lines && t+1 == tiles) {
 				c.activate(r.y, out/floatBytes+(to-from-waiting)*Block, a.yb/floatBytes, nb, waiting)
@@ -377,7 +378,7 @@ func (c *BlockedConv) runTaps(r *bandRun, m, t0, t1 int) {
 // activate applies a function to some pixels of nb blocks, the first of which begin at element at.
 func (c *BlockedConv) activate(y []float32, at, step, nb, pixels int) {
 	for i := range nb {
-		c.spec.Act.apply(c.kern.impl, y[at+i*step:][:pixels*Block])
+		c.spec.Act.apply(c.spec.Set, y[at+i*step:][:pixels*Block])
 	}
 }
 

@@ -11,7 +11,7 @@ type ConvGradDataSpec struct {
 	N, C, OutC, Group int
 	Spatial
 	Split int
-	Impl  Impl
+	Set   *Set
 }
 
 // ConvGradData is a prepared gradient by the input. Inputs whose positions are alike modulo the strides form a phase; each
@@ -47,7 +47,7 @@ func (s *ConvGradDataSpec) exchanged(what string) (BlockedConvSpec, error) {
 	if len(s.In) != 2 || s.OutC == 0 || s.Group > 1 && (cg%Block != 0 || mg%Block != 0) {
 		return b, fmt.Errorf("kernel: %s: unsupported %d spatial axes, %d groups of %d to %d channels", what, len(s.In), s.Group, cg, mg)
 	}
-	b = BlockedConvSpec{N: s.N, C: s.OutC, OutC: s.C, Group: s.Group, Packed: true, Split: s.Split, Impl: s.Impl}
+	b = BlockedConvSpec{N: s.N, C: s.OutC, OutC: s.C, Group: s.Group, Packed: true, Split: s.Split, Set: s.Set.orBest()}
 	b.In, b.Out, b.Kernel = s.Out, s.In, s.Kernel
 	return b, nil
 }
@@ -248,7 +248,7 @@ func NewDepthwiseGradData(spec DepthwiseSpec) (*DepthwiseGradData, error) {
 			var ty, tx []int
 			win[1], ty = phaseAxis(&spec.Spatial, 0, py)
 			win[2], tx = phaseAxis(&spec.Spatial, 1, px)
-			l := newSlideOf(spec.Impl, spec.N, spec.C, win, ceilDiv(spec.Split, across[0]*across[1]), [3][]int{}, func(y, x int) int {
+			l := newSlideOf(spec.Set, spec.N, spec.C, win, ceilDiv(spec.Split, across[0]*across[1]), [3][]int{}, func(y, x int) int {
 				return ty[y]*spec.Kernel[1] + tx[x]
 			})
 			l.place = outputPlace{first: py*row + px*blockBytes, px: stride[1] * blockBytes, row: stride[0] * row, plane: spec.In[0] * row}

@@ -67,7 +67,7 @@ func TestConvGradData(t *testing.T) {
 			s.Out = []int{outSize(s.In[0], 1, stride, 1, 0, 0), outSize(s.In[1], 1, stride, 1, 0, 0)}
 		}
 		k := newGradDataCase(t, s, rapid.Bool().Draw(t, "residual"))
-		for _, s.Impl = range Impls() {
+		for _, s.Set = range Sets() {
 			var first []float32
 			for _, s.Split = range []int{1, 7, 50} {
 				g, err := NewConvGradData(s)
@@ -102,7 +102,7 @@ func TestWinogradGradData(t *testing.T) {
 		for _, v := range k.want {
 			largest = max(largest, v, -v)
 		}
-		for _, s.Impl = range Impls() {
+		for _, s.Set = range Sets() {
 			var first []float32
 			for _, s.Split = range []int{1, 7} {
 				g, err := NewWinogradGradData(s, form)
@@ -138,8 +138,8 @@ func TestDepthwiseGradData(t *testing.T) {
 		drawPlane(t, &s.Spatial)
 		k := newGradDataCase(t, ConvGradDataSpec{N: s.N, C: s.C, OutC: s.C, Group: s.C, Spatial: s.Spatial}, false)
 		dy := toBlocked(k.dy, s.N, s.C, product(s.Out))
-		checkSlide(t, s.N, s.C, product(s.In), k.want, float64(product(s.Kernel)+2), func(impl Impl, split int, dx []float32) {
-			s.Impl, s.Split = impl, split
+		checkSlide(t, s.N, s.C, product(s.In), k.want, float64(product(s.Kernel)+2), func(set *Set, split int, dx []float32) {
+			s.Set, s.Split = set, split
 			g, err := NewDepthwiseGradData(s)
 			require.NoError(t, err)
 			packed := packAll(t, g, k.w, nil)
@@ -177,8 +177,8 @@ func TestConvGradAllocs(t *testing.T) {
 func TestConvGradDataNaN(t *testing.T) {
 	plane := Spatial{In: []int{7, 7}, Out: []int{7, 7}, Kernel: []int{3, 3}, Pads: []int{1, 1}}
 	r := newRand()
-	for _, impl := range Impls() {
-		g, err := NewConvGradData(ConvGradDataSpec{N: 1, C: 20, OutC: 5, Group: 1, Spatial: plane, Impl: impl})
+	for _, set := range Sets() {
+		g, err := NewConvGradData(ConvGradDataSpec{N: 1, C: 20, OutC: 5, Group: 1, Spatial: plane, Set: set})
 		require.NoError(t, err)
 		packed := packAll(t, g, random(r, 5*20*9), nil)
 		dy, dx := toBlocked(random(r, 5*49), 1, 5, 49), make([]float32, 2*49*Block)
@@ -197,15 +197,15 @@ func TestConvGradDataNaN(t *testing.T) {
 func TestNarrowGradData(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := ConvGradDataSpec{N: rapid.IntRange(1, 2).Draw(t, "n"), Group: 1}
-		s.C, s.OutC = rapid.IntRange(1, newNarrowKernel(Auto).channels).Draw(t, "c"), rapid.IntRange(1, 20).Draw(t, "outC")
+		s.C, s.OutC = rapid.IntRange(1, Best().narrow.channels).Draw(t, "c"), rapid.IntRange(1, 20).Draw(t, "outC")
 		drawPlane(t, &s.Spatial)
 		for d := range s.Strides {
 			s.Strides[d] = 1
 			s.Out[d] = outSize(s.In[d], s.Kernel[d], 1, s.Dilations[d], s.Pads[d], s.Kernel[d]*s.Dilations[d])
 		}
 		k := newGradDataCase(t, s, false)
-		for _, s.Impl = range Impls() {
-			if s.C > newNarrowKernel(s.Impl).channels {
+		for _, s.Set = range Sets() {
+			if s.C > s.Set.narrow.channels {
 				continue
 			}
 			for _, s.Split = range []int{1, 7} {

@@ -13,7 +13,7 @@ type ConvGradWeightsSpec struct {
 	Spatial
 	Plain bool // x is plain NCHW, of few channels, in one group
 	Split int
-	Impl  Impl
+	Set   *Set
 }
 
 // ConvGradWeights is a prepared gradient by weights. It has two steps, the second of which begins when the first has
@@ -62,7 +62,8 @@ func NewConvGradWeights(spec ConvGradWeightsSpec) (*ConvGradWeights, error) {
 	case spec.Group > 1 && (spec.Plain || cg%Block != 0 || mg%Block != 0):
 		return nil, fmt.Errorf("kernel: %s: unsupported %d groups of %d to %d channels", what, spec.Group, cg, mg)
 	}
-	g := &ConvGradWeights{spec: spec, kern: newGradKernel(spec.Impl), win: spec.window(), outBlocks: Blocks(mg)}
+	spec.Set = spec.Set.orBest()
+	g := &ConvGradWeights{spec: spec, kern: spec.Set.grad, win: spec.window(), outBlocks: Blocks(mg)}
 	g.rows = cg * g.win.taps()
 	n := ceilDiv(g.outBlocks, g.kern.blocks)
 	for q := range n + 1 {
@@ -267,7 +268,7 @@ func (g *ConvGradWeights) tile(b *gradBand, t *gradRows, q int, sums []float32) 
 	if c1-c0 == w.out && a.xrow == w.out*a.px { // rows are one run
 		a.cols, a.rows = a.cols*a.rows, 1
 	}
-	gradTile(g.kern.impl, &a)
+	g.kern.tile(noescape(&a))
 }
 
 // ReduceTasks returns the number of tasks of Reduce.
@@ -290,6 +291,6 @@ func (g *ConvGradWeights) Reduce(task int, dw, sums []float32) {
 		}
 		m := g.panels[q] * Block
 		to := dw[(group*mg+m)*g.rows+r0:]
-		transpose(g.kern.impl, to, total, n, min(width, mg-m), g.rows, width)
+		transpose(g.spec.Set, to, total, n, min(width, mg-m), g.rows, width)
 	}
 }

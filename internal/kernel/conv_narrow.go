@@ -22,7 +22,7 @@ type NarrowConv struct {
 
 // fitsNarrow reports whether NewNarrowConv takes a complete spec.
 func fitsNarrow(s *BlockedConvSpec) bool {
-	return s.Plain && s.Group == 1 && !s.Residual && s.C > 0 && s.OutC > 0 && s.OutC <= newNarrowKernel(s.Impl).channels && s.Strides[1] == 1
+	return s.Plain && s.Group == 1 && !s.Residual && s.C > 0 && s.OutC > 0 && s.OutC <= s.Set.orBest().narrow.channels && s.Strides[1] == 1
 }
 
 // narrowRows reports whether it takes fewer runs of pixels to go through rows of a convolution of stride 1, with their borders,
@@ -72,7 +72,7 @@ func newNarrowConv(spec BlockedConvSpec, order weightOrder) (*NarrowConv, error)
 	if !fitsNarrow(&spec) {
 		return nil, fmt.Errorf("kernel: narrow conv: does not fit a convolution of %d to %d channels, strides %v", spec.C, spec.OutC, spec.Strides)
 	}
-	c := &NarrowConv{spec: spec, kern: newNarrowKernel(spec.Impl), win: spec.window(), order: order}
+	c := &NarrowConv{spec: spec, kern: spec.Set.narrow, win: spec.window(), order: order}
 	s, h, w := &c.spec, &c.win[1], &c.win[2]
 	c.padW = roundUp(w.out, c.kern.pixels) + w.off[len(w.off)-1] - w.off[0]
 	if s.narrowRows(c.kern.pixels) {
@@ -178,9 +178,9 @@ func (c *NarrowConv) rowRuns(y, x, packed, lanes []float32, rows int) {
 		for i := range runs {
 			row, p := (first+i)/perRow, (first+i)%perRow*px
 			a.x, a.y = unsafe.Pointer(&x[row*inRow+p]), unsafe.Pointer(&lanes[i*px])
-			c.kern.run(&a)
+			c.kern.run(noescape(&a))
 		}
-		c.spec.Act.apply(c.kern.impl, lanes[:(c.spec.OutC-1)*step+runs*px])
+		c.spec.Act.apply(c.spec.Set, lanes[:(c.spec.OutC-1)*step+runs*px])
 		for i := range runs {
 			row, p := (first+i)/perRow, (first+i)%perRow*px
 			c.turn(y[(row*width+p)*Block:], lanes, i*px, min(px, width-p))
@@ -196,9 +196,9 @@ func (c *NarrowConv) rowsTogether(a *narrowArgs, y, x, lanes []float32, rows int
 		runs := ceilDiv((n-1)*c.padW+width, px)
 		for i := range runs {
 			a.x, a.y = unsafe.Pointer(&x[first*c.padW+i*px]), unsafe.Pointer(&lanes[i*px])
-			c.kern.run(a)
+			c.kern.run(noescape(a))
 		}
-		c.spec.Act.apply(c.kern.impl, lanes[:(c.spec.OutC-1)*step+runs*px])
+		c.spec.Act.apply(c.spec.Set, lanes[:(c.spec.OutC-1)*step+runs*px])
 		for i := range n {
 			c.turn(y[(first+i)*width*Block:], lanes, i*c.padW, width)
 		}
@@ -211,5 +211,5 @@ func (c *NarrowConv) turn(y, lanes []float32, at, n int) {
 	if whole := roundUp(n, 8); whole*Block <= len(y) && at+whole <= step { // faster
 		n = whole
 	}
-	transpose(c.kern.impl, y, lanes[at:], Block, n, Block, step)
+	transpose(c.spec.Set, y, lanes[at:], Block, n, Block, step)
 }

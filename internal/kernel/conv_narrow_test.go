@@ -28,8 +28,8 @@ func TestNarrowConv(t *testing.T) {
 		weights, bias := random(r, s.OutC*s.C*product(s.Kernel)), random(r, s.OutC)
 		ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: 1, Spatial: s.Spatial, Bias: true, Act: s.Act}
 		want := refConv(&ref, x, weights, bias, nil)
-		for _, s.Impl = range Impls() {
-			if s.OutC > newNarrowKernel(s.Impl).channels {
+		for _, s.Set = range Sets() {
+			if s.OutC > s.Set.narrow.channels {
 				continue
 			}
 			for _, s.Split = range []int{1, 3, 50} {
@@ -61,7 +61,7 @@ func TestNarrowConvInBands(t *testing.T) {
 	s.Weights = random(r, s.OutC*s.C*9)
 	x := random(r, s.C*300*200)
 	want := refConv(&ConvSpec{N: 1, C: 3, OutC: 2, Group: 1, Spatial: s.Spatial}, x, s.Weights, nil, nil)
-	for _, s.Impl = range Impls() {
+	for _, s.Set = range Sets() {
 		c, err := NewNarrowConv(s)
 		require.NoError(t, err)
 		require.Less(t, c.band, 300)

@@ -23,7 +23,7 @@ func outputOrder(s *BlockedConvSpec) weightOrder {
 
 // gather writes the weights from input channel c to output channels m…m+n-1: dst is taps×width, with zeros beyond n.
 // tmp holds area×width elements.
-func (o *weightOrder) gather(impl Impl, dst, w []float32, c, m, n, width int, tmp []float32) {
+func (o *weightOrder) gather(set *Set, dst, w []float32, c, m, n, width int, tmp []float32) {
 	w = w[m*o.out+c*o.in:]
 	if n < width {
 		clear(dst[:len(o.taps)*width])
@@ -37,7 +37,7 @@ func (o *weightOrder) gather(impl Impl, dst, w []float32, c, m, n, width int, tm
 		}
 		return
 	}
-	transpose(impl, tmp, w, n, o.area, width, o.out)
+	transpose(set, tmp, w, n, o.area, width, o.out)
 	for t, tap := range o.taps {
 		copy(dst[t*width:][:n], tmp[tap*width:])
 	}
@@ -114,7 +114,7 @@ func (c *BlockedConv) packUnit(u packUnit, packed, weights, scratch []float32) {
 	}
 	rows, tmp := scratch[:taps*u.width], scratch[c.order.area*u.width:]
 	for ch := u.c0; ch < u.c1; ch++ {
-		c.order.gather(c.kern.impl, rows, w, ch, u.b*Block, n, u.width, tmp)
+		c.order.gather(c.spec.Set, rows, w, ch, u.b*Block, n, u.width, tmp)
 		at, step := ch*taps, 1
 		if !s.Plain {
 			at, step = u.c0*taps+ch-u.c0, depth
@@ -132,7 +132,7 @@ func (c *BlockedConv) packPointwise(to, w []float32, u packUnit, n int) {
 	}
 	m, o := u.b*Block, &c.order
 	if o.in == 1 {
-		transpose(c.kern.impl, to, w[m*o.out+u.c0:], n, u.c1-u.c0, u.width, o.out)
+		transpose(c.spec.Set, to, w[m*o.out+u.c0:], n, u.c1-u.c0, u.width, o.out)
 		return
 	}
 	for ch := u.c0; ch < u.c1; ch++ { // o.out is 1
@@ -174,10 +174,10 @@ func (c *Winograd) Pack(task int, packed, weights, bias, scratch []float32) {
 		rows, tmp := scratch[:area*u.width], scratch[area*u.width:][:area*u.width]
 		half := scratch[2*area*u.width:][:c.form.t*c.form.r*Block]
 		for ch := u.c0; ch < u.c1; ch++ {
-			c.order.gather(c.kern.impl, rows, w, ch, u.b*Block, min(u.width, mg-u.b*Block), u.width, tmp)
+			c.order.gather(c.spec.Set, rows, w, ch, u.b*Block, min(u.width, mg-u.b*Block), u.width, tmp)
 			for b := 0; b < u.width; b += Block {
 				step := c.inChannels * u.width * floatBytes
-				c.form.filters(c.kern.impl, &to[ch*u.width+b], step, &rows[b], u.width*floatBytes, &half[0])
+				c.does.filters(&to[ch*u.width+b], step, &rows[b], u.width*floatBytes, &half[0])
 			}
 		}
 	}

@@ -15,8 +15,8 @@ func checkConvPool(t require.TestingT, s BlockedConvSpec, pool BlockedPoolSpec) 
 	if !s.Plain {
 		x = toBlocked(x, s.N, s.C, product(s.In))
 	}
-	for _, impl := range Impls() {
-		s.Impl, pool.Impl = impl, impl
+	for _, set := range Sets() {
+		s.Set, pool.Set = set, set
 		for _, split := range []int{1, 3, 50} {
 			s.Split, pool.Split = split, split
 			c, err := NewBlockedConv(s)

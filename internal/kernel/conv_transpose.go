@@ -45,7 +45,7 @@ func NewConvTranspose(t ConvTransposeSpec) (*ConvTranspose, error) {
 	if err := spec.check("transposed convolution"); err != nil {
 		return nil, err
 	}
-	c := &ConvTranspose{spec: spec, images: spec.N * spec.Group, ep: epilogue{alpha: 1, beta: 1, act: spec.Act}}
+	c := &ConvTranspose{spec: spec, images: spec.N * spec.Group, ep: epilogue{set: Best(), alpha: 1, beta: 1, act: spec.Act}}
 	if spec.Bias {
 		c.ep.bias = BiasPerRow
 	}

@@ -101,10 +101,10 @@ func RunCopy[T any](c *Copy, task int, dst, src []T) {
 	}
 }
 
-// RunFloat32 is RunCopy with the vector registers of impl.
-func (c *Copy) RunFloat32(impl Impl, task int, dst, src []float32) {
+// RunFloat32 is RunCopy with the transposition of a set.
+func (c *Copy) RunFloat32(set *Set, task int, dst, src []float32) {
 	dStep, _ := c.walk.steps()
-	if !c.transposed || impl == Generic || dStep != 1 {
+	if !c.transposed || !set.Has(FamilyTranspose) || dStep != 1 {
 		RunCopy(c, task, dst, src)
 		return
 	}
@@ -113,7 +113,7 @@ func (c *Copy) RunFloat32(impl Impl, task int, dst, src []float32) {
 	for lo < hi {
 		lines := min(hi-lo, group-lo%group)
 		cur := c.walk.seek(lo)
-		transpose(impl, dst[c.dst+cur.at[0]:], src[c.src+cur.at[1]:], n, lines, c.dstStride, c.srcStep)
+		transpose(set, dst[c.dst+cur.at[0]:], src[c.src+cur.at[1]:], n, lines, c.dstStride, c.srcStep)
 		lo += lines
 	}
 }

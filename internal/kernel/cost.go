@@ -93,7 +93,7 @@ func NarrowCost(s BlockedConvSpec) (cost Cost, ok bool) {
 	if s.complete("conv") != nil || !fitsNarrow(&s) {
 		return Cost{}, false
 	}
-	run := newNarrowKernel(s.Impl).pixels
+	run := s.Set.orBest().narrow.pixels
 	pixels := s.N * s.Out[0] * roundUp(s.Out[1], run)
 	if s.narrowRows(run) {
 		pixels = s.N * s.Out[0] * (s.Out[1] + (s.Kernel[1]-1)*s.Dilations[1])

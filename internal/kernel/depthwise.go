@@ -11,7 +11,7 @@ type DepthwiseSpec struct {
 	Packed        bool      // both come with RunPacked, in a form that Pack makes
 	Act           Activation
 	Split         int
-	Impl          Impl
+	Set           *Set
 }
 
 // Depthwise is a prepared depthwise convolution, y = act(x ∗ w + bias).
@@ -37,7 +37,7 @@ func NewDepthwise(spec DepthwiseSpec) (*Depthwise, error) {
 	if len(spec.In) != 2 || !spec.Packed && len(spec.Weights) != spec.C*taps || spec.Bias != nil && len(spec.Bias) != spec.C {
 		return nil, fmt.Errorf("kernel: %s: %d weights and a bias of %d for %d channels and %v", what, len(spec.Weights), len(spec.Bias), spec.C, spec.Kernel)
 	}
-	d := &Depthwise{slide: newSlide(spec.Impl, spec.N, spec.C, &spec.Spatial, spec.Split, [3][]int{}), c: spec.C, act: spec.Act}
+	d := &Depthwise{slide: newSlide(spec.Set, spec.N, spec.C, &spec.Spatial, spec.Split, [3][]int{}), c: spec.C, act: spec.Act}
 	d.pack = newChunks(d.blocks, spec.Split, 4)
 	if !spec.Packed {
 		d.packed = alignedFloats(d.PackedSize())
@@ -88,6 +88,6 @@ func (d *Depthwise) activate(task int, y []float32) {
 	for u := lo; u < hi; u++ {
 		plane, band := u/d.bands, u%d.bands
 		r0, r1 := band*d.win[1].out/d.bands, (band+1)*d.win[1].out/d.bands
-		d.act.apply(d.impl, y[plane*size+r0*row:plane*size+r1*row])
+		d.act.apply(d.set, y[plane*size+r0*row:plane*size+r1*row])
 	}
 }

@@ -9,7 +9,7 @@ import (
 // ConvGradWeights has.
 type DepthwiseGradWeights struct {
 	n, c   int
-	impl   Impl
+	set    *Set
 	win    window
 	blocks int
 	runs   []tapRun // of a row of taps
@@ -35,7 +35,7 @@ func NewDepthwiseGradWeights(spec DepthwiseSpec) (*DepthwiseGradWeights, error) 
 	if len(spec.In) != 2 {
 		return nil, fmt.Errorf("kernel: %s: %d spatial axes, want 2", what, len(spec.In))
 	}
-	g := &DepthwiseGradWeights{n: spec.N, c: spec.C, impl: spec.Impl.Resolve(), win: spec.window(), blocks: Blocks(spec.C)}
+	g := &DepthwiseGradWeights{n: spec.N, c: spec.C, set: spec.Set.orBest(), win: spec.window(), blocks: Blocks(spec.C)}
 	g.parts = max(1, min(16, spec.N))
 	h, w := &g.win[1], &g.win[2]
 	g.band = max(1, min(h.out, cacheBytes/2/max(1, (h.stride*w.in+w.out)*blockBytes)))
@@ -114,7 +114,7 @@ func (g *DepthwiseGradWeights) rows(sum, x, dy []float32, r0, r1 int) {
 				yrow: w.out * blockBytes, yb: step * blockBytes, cols: r.hi - r.lo, rows: to - from, images: 1, shape: r.n}
 			a.x = unsafe.Pointer(&x[((from*h.stride+h.off[ty])*w.in+r.lo*w.stride+w.off[r.t])*Block])
 			a.y = unsafe.Pointer(&dy[(from*w.out+r.lo)*Block])
-			gradDepthwise(g.impl, &a)
+			g.set.grad.depthwise(noescape(&a))
 		}
 	}
 }
@@ -143,16 +143,16 @@ func (g *DepthwiseGradWeights) Reduce(task int, dw, sums []float32) {
 // Planes are summed in float32, their sums in float64.
 type ChannelSum struct {
 	n, c, plane int
-	impl        Impl
+	set         *Set
 	chunks      // of blocks
 }
 
 // NewChannelSum prepares a sum for n images of c channels of plane pixels.
-func NewChannelSum(n, c, plane, split int, impl Impl) (*ChannelSum, error) {
+func NewChannelSum(n, c, plane, split int, set *Set) (*ChannelSum, error) {
 	if _, err := count("channel sum", n, roundUp(c, Block), plane); err != nil {
 		return nil, err
 	}
-	return &ChannelSum{n, c, plane, impl.Resolve(), newChunks(Blocks(c), split, ceilDiv(grain, max(1, n*plane*Block)))}, nil
+	return &ChannelSum{n, c, plane, set.orBest(), newChunks(Blocks(c), split, ceilDiv(grain, max(1, n*plane*Block)))}, nil
 }
 
 // Algorithm names how it is computed.
@@ -172,7 +172,7 @@ func (s *ChannelSum) Run(task int, y, x []float32) {
 			for len(plane) > 0 {
 				var sum [Block]float32
 				n := min(len(plane), sumStrip*Block)
-				sumPlane(s.impl, &sum, plane[:n])
+				sumPlane(s.set, &sum, plane[:n])
 				plane = plane[n:]
 				for i, v := range sum {
 					total[i] += float64(v)

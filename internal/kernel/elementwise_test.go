@@ -80,7 +80,7 @@ func TestUnary(t *testing.T) {
 			}
 		}
 		forSplits(t, want, 1e-7, func(split int) (prepared, func(int, []float32)) {
-			k, err := NewUnary(UnarySpec{Op: op, Alpha: alpha, Beta: beta, Len: len(in), Split: split, Impl: Generic})
+			k, err := NewUnary(UnarySpec{Op: op, Alpha: alpha, Beta: beta, Len: len(in), Split: split, Set: generic()})
 			require.NoError(t, err)
 			return k, func(task int, y []float32) { k.Run(task, y, in) }
 		})
@@ -89,19 +89,19 @@ func TestUnary(t *testing.T) {
 
 // Powers that are made of roots are those of math.Pow, at the limits, too; in assembly within three units of the last place.
 func TestPowers(t *testing.T) {
-	for _, impl := range Impls() {
-		t.Run(impl.String(), func(t *testing.T) { testPowers(t, impl) })
+	for _, set := range Sets() {
+		t.Run(set.String(), func(t *testing.T) { testPowers(t, set) })
 	}
 }
 
-func testPowers(t *testing.T, impl Impl) {
+func testPowers(t *testing.T, set *Set) {
 	limit := 1.
-	if impl != Generic {
+	if set != generic() {
 		limit = 3
 	}
 	x := append(random(newRand(), 5000), 0, float32(math.Copysign(0, -1)), inf, -inf, float32(math.NaN()), 1e-45, math.MaxFloat32, -2)
 	for _, p := range []float32{-4, -2.5, -1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1, 1.25, 2, 3.75, 4, 5, 0.3, -1.7} {
-		k, err := NewUnary(UnarySpec{Op: UnaryPow, Alpha: p, Len: len(x), Impl: impl})
+		k, err := NewUnary(UnarySpec{Op: UnaryPow, Alpha: p, Len: len(x), Set: set})
 		require.NoError(t, err)
 		y := make([]float32, len(x))
 		for task := range k.Tasks() {

@@ -20,18 +20,18 @@ type Activation struct {
 // KeepsZero reports whether zero stays zero.
 func (a Activation) KeepsZero() bool {
 	y := []float32{0}
-	a.apply(Generic, y)
+	a.apply(generic(), y)
 	return y[0] == 0
 }
 
-func (a Activation) apply(impl Impl, y []float32) {
+func (a Activation) apply(set *Set, y []float32) {
 	switch a.Kind {
 	case Relu:
-		unary(impl, UnaryRelu, 0, 0, y, y)
+		unary(set, UnaryRelu, 0, 0, y, y)
 	case Clip:
-		unary(impl, UnaryClip, a.Min, a.Max, y, y)
+		unary(set, UnaryClip, a.Min, a.Max, y, y)
 	case Function:
-		unary(impl, a.Op, a.Min, a.Max, y, y)
+		unary(set, a.Op, a.Min, a.Max, y, y)
 	}
 }
 
@@ -59,7 +59,7 @@ func (b BiasKind) transposed() BiasKind {
 
 // epilogue finishes a block of a product: y = act(alpha·y + beta·bias + residual).
 type epilogue struct {
-	impl        Impl
+	set         *Set
 	alpha, beta float32
 	bias        BiasKind
 	act         Activation
@@ -87,7 +87,7 @@ func (e *epilogue) run(o *operands, i0, i1, j0, j1 int) {
 		if o.residual != nil {
 			addScaled(row, o.residual[i*o.ldc+j0:i*o.ldc+j1], 1)
 		}
-		e.act.apply(e.impl, row)
+		e.act.apply(e.set, row)
 	}
 }
 

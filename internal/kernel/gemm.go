@@ -20,7 +20,7 @@ type GemmSpec struct {
 	ConstA, ConstB []float32
 
 	Split int // tasks wanted
-	Impl  Impl
+	Set   *Set
 }
 
 // packLimit is the size of the greatest constant operand that plain Go copies in packed form, 4 MB. Beyond, memory is dearer
@@ -41,7 +41,7 @@ type Gemm struct {
 // NewGemm prepares a matrix product. Products with few rows, or with one column, read their matrix straight through;
 // others go by packed blocks.
 func NewGemm(spec GemmSpec) (*Gemm, error) {
-	g := &Gemm{spec: spec, ep: epilogue{spec.Impl.Resolve(), spec.Alpha, spec.Beta, spec.Bias, spec.Act}}
+	g := &Gemm{spec: spec, ep: epilogue{spec.Set.orBest(), spec.Alpha, spec.Beta, spec.Bias, spec.Act}}
 	if err := g.check(); err != nil {
 		return nil, err
 	}
@@ -53,12 +53,12 @@ func NewGemm(spec GemmSpec) (*Gemm, error) {
 	if g.gemv = newGemv(&spec, perMatrix); g.gemv != nil {
 		return g, nil
 	}
-	if impl := spec.Impl.Resolve(); impl != Generic && spec.K > 0 {
+	if set := spec.Set.orBest(); set.Has(FamilyTile) && spec.K > 0 {
 		b := g.b
 		if !broadcast(spec.StrideB) {
 			b = nil
 		}
-		g.tiled = newTiled(impl, spec.M, spec.N, spec.K, spec.TransA, spec.TransB, b, perMatrix)
+		g.tiled = newTiled(set, spec.M, spec.N, spec.K, spec.TransA, spec.TransB, b, perMatrix)
 		return g, nil
 	}
 	kern := genericKernel()

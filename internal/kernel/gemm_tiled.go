@@ -6,6 +6,7 @@ import "unsafe"
 // of rows of A is packed as convolutions find their input, [⌈k/16⌉][rows][16], so that a tile reads neighbouring lines;
 // B is read in panels of blocks·16 columns, packed but for whole panels of a row-major matrix that comes with Run.
 type tiled struct {
+	set            *Set
 	kern           tileKernel
 	m, n, k        int
 	transA, transB bool
@@ -19,8 +20,8 @@ type tiled struct {
 }
 
 // newTiled prepares C = A·B; b is B where it is constant and to be packed.
-func newTiled(impl Impl, m, n, k int, transA, transB bool, b []float32, want int) *tiled {
-	t := &tiled{kern: newTileKernel(impl), m: m, n: n, k: k, transA: transA, transB: transB}
+func newTiled(set *Set, m, n, k int, transA, transB bool, b []float32, want int) *tiled {
+	t := &tiled{set: set, kern: set.tile, m: m, n: n, k: k, transA: transA, transB: transB}
 	p, blocks := t.kern.pixels, ceilDiv(k, Block)
 	t.depth = blocks
 	depth, far := k, b == nil && !transB && n*floatBytes > pageBytes
@@ -80,7 +81,7 @@ func (t *tiled) packPanel(dst, b []float32, q int) {
 		}
 		return
 	}
-	transpose(t.kern.impl, dst, b[j0*t.k:], j1-j0, t.k, w, t.k)
+	transpose(t.set, dst, b[j0*t.k:], j1-j0, t.k, w, t.k)
 }
 
 // run computes one task of o.c and finishes it.
@@ -157,7 +158,7 @@ func (t *tiled) finish(o *operands, ep *epilogue, i0, i1, j0, j1 int, fused bool
 		ep.run(o, i0, i1, j0, j1)
 	case ep.act.Kind == Function:
 		for r := i0; r < i1; r++ {
-			ep.act.apply(ep.impl, o.row(r, j0, j1))
+			ep.act.apply(ep.set, o.row(r, j0, j1))
 		}
 	}
 }
@@ -167,7 +168,7 @@ func (t *tiled) packBand(dst, src []float32, i0, i1 int) {
 	for b, tap := range t.taps {
 		block, k0 := dst[b*t.band*Block:][:t.band*Block], b*Block
 		if t.transA {
-			transpose(t.kern.impl, block, src[k0*t.m+i0:], tap.depth, i1-i0, Block, t.m)
+			transpose(t.set, block, src[k0*t.m+i0:], tap.depth, i1-i0, Block, t.m)
 			continue
 		}
 		for i := i0; i < i1; i++ {
@@ -244,7 +245,7 @@ func (t *tiled) column(a *tileArgs, o *operands, x unsafe.Pointer, edge []float3
 			if add {
 				a.res = a.y
 			}
-			t.kern.run(a)
+			t.kern.run(noescape(a))
 			continue
 		}
 		a.ypx, a.y = w*floatBytes, unsafe.Pointer(&edge[0])
@@ -254,7 +255,7 @@ func (t *tiled) column(a *tileArgs, o *operands, x unsafe.Pointer, edge []float3
 			}
 			a.res = a.y
 		}
-		t.kern.run(a)
+		t.kern.run(noescape(a))
 		for i := range to - from {
 			copy(o.c[at+i*o.ldc:][:columns], edge[i*w:])
 		}

@@ -20,7 +20,7 @@ const gemvColumns = 16
 // fully-connected layer at a small batch. A product with one column is the transposed product with one row.
 type gemv struct {
 	m, n, k int
-	impl    Impl
+	set     *Set
 	trans   bool // the matrix is stored n×k
 	swap    bool // the matrix is A: c is stored as a column, which for m = 1 is the same
 	chunks
@@ -28,19 +28,20 @@ type gemv struct {
 
 // newGemv returns nil where the product is not of this kind.
 func newGemv(s *GemmSpec, split int) *gemv {
-	impl := s.Impl.Resolve()
-	g := &gemv{m: s.M, n: s.N, k: s.K, impl: impl, trans: s.TransB}
+	set := s.Set.orBest()
+	g := &gemv{m: s.M, n: s.N, k: s.K, set: set, trans: s.TransB}
 	rows, rowsTrans := gemvRows, gemvRowsTrans
-	if impl != Generic { // a matrix stored by rows goes by tiles, a large one stored by columns is not packed
+	tiles := set.Has(FamilyTile)
+	if tiles { // by which a matrix stored by rows goes, and one stored by columns that is worth packing
 		rows, rowsTrans = 0, gemvRows
-		if ReadInPlace(s.K * s.N) {
-			rowsTrans = DotRows
-		}
+	}
+	if set.Has(FamilyDot) && ReadInPlace(s.K*s.N) {
+		rowsTrans = DotRows
 	}
 	switch {
-	case s.M == 1 && (s.TransB || impl == Generic), s.M <= rows && !s.TransA, s.M <= rowsTrans && !s.TransA && s.TransB:
+	case s.M == 1 && (s.TransB || !tiles), s.M <= rows && !s.TransA, s.M <= rowsTrans && !s.TransA && s.TransB:
 	case s.N == 1:
-		*g = gemv{m: 1, n: s.M, k: s.K, impl: impl, trans: !s.TransA, swap: true}
+		*g = gemv{m: 1, n: s.M, k: s.K, set: set, trans: !s.TransA, swap: true}
 	default:
 		return nil
 	}
@@ -57,7 +58,7 @@ func (g *gemv) run(task int, o *operands, ep *epilogue) {
 		e.bias = e.bias.transposed()
 	}
 	if g.trans {
-		gemvDots(g.impl, o.c, x, w, g.m, g.n, g.k, j0, j1)
+		gemvDots(g.set, o.c, x, w, g.m, g.n, g.k, j0, j1)
 	} else {
 		for i := range g.m {
 			gemvSum(o.c[i*g.n+j0:i*g.n+j1], x[i*g.k:(i+1)*g.k], w[min(j0, len(w)):], g.n)
@@ -69,9 +70,9 @@ func (g *gemv) run(task int, o *operands, ep *epilogue) {
 }
 
 // gemvDots computes c[i,j] = x[i]·w[j] for m vectors x and rows j0…j1-1 of w.
-func gemvDots(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
-	if impl != Generic && k >= Block {
-		gemvVector(impl, c, x, w, m, n, k, j0, j1)
+func gemvDots(set *Set, c, x, w []float32, m, n, k, j0, j1 int) {
+	if set.Has(FamilyDot) && k >= Block {
+		gemvVector(set, c, x, w, m, n, k, j0, j1)
 		return
 	}
 	j := j0
@@ -89,28 +90,29 @@ func gemvDots(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
 	}
 }
 
-// gemvVector is gemvDots with the vector registers of impl: four rows of w at a time, for up to four vectors at once.
-func gemvVector(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
-	most := 2
-	if impl == AVX512 {
-		most = 4
+// gemvVector is gemvDots with the vector registers of set: four rows of w at a time, for up to four vectors at once.
+func gemvVector(set *Set, c, x, w []float32, m, n, k, j0, j1 int) {
+	most := len(set.dot.products) - 1
+	for most > 0 && set.dot.products[most][1] == nil {
+		most--
 	}
-	if m == 1 && k <= shortLine {
-		gemvLines(impl, c, x, w, k, j0, j1)
+	if m == 1 && k <= shortLine && set.dot.lines != nil {
+		gemvLines(set, c, x, w, k, j0, j1)
 		return
 	}
 	var sums [16]float32
 	for j := j0; j < j1; {
-		cols := 4
+		cols, four := 4, 1
 		if j+cols > j1 {
-			cols = 1
+			cols, four = 1, 0
 		}
 		for i := 0; i < m; {
-			rows := most
-			for rows > m-i {
-				rows /= 2
+			size := most
+			for 1<<size > m-i {
+				size--
 			}
-			dots(impl, sums[:], x[i*k:], w[j*k:], rows, cols, k)
+			rows := 1 << size
+			set.dot.products[size][four](noescape(&sums[0]), &x[i*k : (i+rows)*k][0], &w[j*k : (j+cols)*k][0], k*floatBytes, k*floatBytes, k/Block)
 			for r := range rows {
 				tail := x[(i+r)*k+k/Block*Block : (i+r+1)*k]
 				for q := range cols {
@@ -132,9 +134,9 @@ func gemvVector(impl Impl, c, x, w []float32, m, n, k, j0, j1 int) {
 const shortLine = 2048
 
 // gemvLines is gemvVector for one vector and short rows.
-func gemvLines(impl Impl, c, x, w []float32, k, j0, j1 int) {
+func gemvLines(set *Set, c, x, w []float32, k, j0, j1 int) {
 	whole := k / Block * Block
-	dotLines(impl, c[j0:j1], x, w[j0*k:], k)
+	set.dot.lines(&c[j0:j1][0], &x[:k][0], &w[j0*k : j1*k][0], k*floatBytes, k/Block, j1-j0)
 	if whole == k {
 		return
 	}

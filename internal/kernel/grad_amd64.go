@@ -7,19 +7,19 @@ package kernel
 // gradTileAVX512 computes the sums that the gradArgs at a describe.
 //
 //go:noescape
-func gradTileAVX512(a *byte)
+func gradTileAVX512(a *gradArgs)
 
 // gradDepthwiseAVX512 computes the sums of products channel by channel that the gradArgs at a describe.
 //
 //go:noescape
-func gradDepthwiseAVX512(a *byte)
+func gradDepthwiseAVX512(a *gradArgs)
 
 // gradTileAVX2 computes the sums that the gradArgs at a describe.
 //
 //go:noescape
-func gradTileAVX2(a *byte)
+func gradTileAVX2(a *gradArgs)
 
 // gradDepthwiseAVX2 computes the sums of products channel by channel that the gradArgs at a describe.
 //
 //go:noescape
-func gradDepthwiseAVX2(a *byte)
+func gradDepthwiseAVX2(a *gradArgs)

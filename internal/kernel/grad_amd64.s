@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func gradTileAVX512(a *byte)
+// func gradTileAVX512(a *gradArgs)
 // Requires: AVX, AVX512F
 TEXT ·gradTileAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
@@ -1720,7 +1720,7 @@ col8x3:
 	VZEROUPPER
 	RET
 
-// func gradDepthwiseAVX512(a *byte)
+// func gradDepthwiseAVX512(a *gradArgs)
 // Requires: AVX, AVX512F
 TEXT ·gradDepthwiseAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
@@ -2052,7 +2052,7 @@ coltaps7:
 	VZEROUPPER
 	RET
 
-// func gradTileAVX2(a *byte)
+// func gradTileAVX2(a *gradArgs)
 // Requires: AVX, FMA3
 TEXT ·gradTileAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
@@ -2282,7 +2282,7 @@ col4x1:
 	VZEROUPPER
 	RET
 
-// func gradDepthwiseAVX2(a *byte)
+// func gradDepthwiseAVX2(a *gradArgs)
 // Requires: AVX, FMA3
 TEXT ·gradDepthwiseAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI

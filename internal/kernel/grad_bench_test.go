@@ -224,10 +224,10 @@ func BenchmarkTrainingPasses(b *testing.B) {
 	measure("batchnorm-grad-moments", norm, func(task int, _ []float32) { norm.GradMoments(task, sums, dy, x, y, zero) })
 	by := BatchNormGrad{Mean: zero, Variance: one, Scale: one, DScale: one, DShift: one}
 	measure("batchnorm-grad", norm, func(task int, _ []float32) { norm.GradRun(task, dx, dy, x, y, by) })
-	clip, err := NewClampGrad(len(x), Activation{Kind: Relu}, 1, Auto)
+	clip, err := NewClampGrad(len(x), Activation{Kind: Relu}, 1, nil)
 	must(err)
 	measure("relu-grad", clip, func(task int, _ []float32) { clip.Run(task, dx, dy, y) })
-	sum, err := NewChannelSum(n, c, size*size, 1, Auto)
+	sum, err := NewChannelSum(n, c, size*size, 1, nil)
 	must(err)
 	measure("channel-sum", sum, func(task int, _ []float32) { sum.Run(task, sums, dy) })
 	for kind, name := range []string{"max", "average"} {
@@ -240,7 +240,7 @@ func BenchmarkTrainingPasses(b *testing.B) {
 		must(err)
 		measure(name+"pool-grad", g, func(task int, _ []float32) { g.Run(task, dx, dy, x, y) })
 	}
-	lrn, err := NewBlockedLRNGrad(LRNSpec{N: n, C: c, Inner: size * size, Size: 5, Alpha: 1e-4, Beta: 0.75, Bias: 1}, Auto)
+	lrn, err := NewBlockedLRNGrad(LRNSpec{N: n, C: c, Inner: size * size, Size: 5, Alpha: 1e-4, Beta: 0.75, Bias: 1}, nil)
 	must(err)
 	measure("lrn-grad", lrn, func(task int, scratch []float32) { lrn.Run(task, dx, dy, x, scratch) })
 }

@@ -4,8 +4,8 @@ import "unsafe"
 
 // gradArgs describes sums over pixels: those of images × rows × cols of y, and of x as far apart as the distances say.
 //
-//	gradTile:      sum[i][b] += Σ x[pixel + 4i] · y[pixel + b·yb]    for i < n channels, b < nb blocks of 16 channels
-//	gradDepthwise: sum[t]    += Σ x[pixel + t·yb] · y[pixel]         for t < n taps, of 16 channels each
+//	tile:      sum[i][b] += Σ x[pixel + 4i] · y[pixel + b·yb]    for i < n channels, b < nb blocks of 16 channels
+//	depthwise: sum[t]    += Σ x[pixel + t·yb] · y[pixel]         for t < n taps, of 16 channels each
 //
 // Distances are in bytes; the pixels of a row of y are neighbours. _gen/grad knows the offsets of the fields.
 type gradArgs struct {
@@ -16,27 +16,17 @@ type gradArgs struct {
 	xrow, ximage       int
 	yrow, yimage, yb   int
 	cols, rows, images int // ≥ 1
-	shape              int // gradTile: n + 16·nb; gradDepthwise: n
+	shape              int // tile: n + 16·nb; depthwise: n
 }
 
-// gradKernel is an implementation of gradArgs.
+// gradKernel computes gradArgs.
 type gradKernel struct {
-	impl     Impl
-	channels int // of input, at most, in one tile
-	blocks   int // of output channels
+	tile, depthwise func(a *gradArgs)
+	channels        int // of input, at most, in one tile
+	blocks          int // of output channels
 }
 
-func newGradKernel(impl Impl) gradKernel {
-	switch impl.Resolve() {
-	case AVX512:
-		return gradKernel{AVX512, 8, 3}
-	case AVX2:
-		return gradKernel{AVX2, 4, 1}
-	}
-	return gradKernel{Generic, 4, 1}
-}
-
-// depthwiseTaps is how many taps gradDepthwise sums at once.
+// depthwiseTaps is how many taps depthwise sums at once.
 const depthwiseTaps = 7
 
 // pixels calls do with every pixel of x and of y, in order.

@@ -30,12 +30,12 @@ func gradCase(rng *rand.Rand, n, nb int) (gradArgs, []float32) {
 
 func TestGradTile(t *testing.T) {
 	rng := newRand()
-	for _, impl := range Impls() {
-		k := newGradKernel(impl)
+	for _, set := range Sets() {
+		k := set.grad
 		for nb := 0; nb <= k.blocks; nb++ {
-			most, run, generic := k.channels, gradTile, gradTileGeneric
+			most, run, generic := k.channels, k.tile, gradTileGeneric
 			if nb == 0 {
-				most, run, generic = depthwiseTaps, gradDepthwise, gradDepthwiseGeneric
+				most, run, generic = depthwiseTaps, k.depthwise, gradDepthwiseGeneric
 			}
 			for n := 1; n <= most; n++ {
 				a, sums := gradCase(rng, n, nb)
@@ -43,30 +43,30 @@ func TestGradTile(t *testing.T) {
 				ref := a
 				ref.sum = &want[0]
 				generic(&ref)
-				run(impl, &a)
-				require.InDeltaSlice(t, want, sums, 1e-5, "%v %d×%d", impl, n, nb)
+				run(&a)
+				require.InDeltaSlice(t, want, sums, 1e-5, "%v %d×%d", set, n, nb)
 			}
 		}
 	}
 }
 
 func BenchmarkGradTile(b *testing.B) {
-	for _, impl := range Impls() {
-		k := newGradKernel(impl)
+	for _, set := range Sets() {
+		k := set.grad
 		for nb := 0; nb <= k.blocks; nb++ {
 			for _, n := range []int{k.channels, k.channels / 2, 1, 3, 7} {
 				if nb > 0 && n > k.channels {
 					continue
 				}
-				b.Run(fmt.Sprintf("%v/%dx%d", impl, n, nb), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%v/%dx%d", set, n, nb), func(b *testing.B) {
 					a, _ := gradCase(newRand(), min(n, 7+nb), nb)
 					a.px, a.xrow, a.cols, a.rows = blockBytes, 0, 15, 8 // rows of x over each other
 					a.yrow, a.yimage = 0, 0
 					for b.Loop() {
 						if nb == 0 {
-							gradDepthwise(impl, &a)
+							k.depthwise(&a)
 						} else {
-							gradTile(impl, &a)
+							k.tile(&a)
 						}
 					}
 					flops := float64(2*n*max(1, nb)*Block*a.cols*a.rows*a.images) * float64(b.N)

@@ -5,7 +5,7 @@ type LayoutSpec struct {
 	N, C, Plane int
 	Last        bool // the channels are the last dimension
 	Split       int
-	Impl        Impl
+	Set         *Set
 }
 
 // Layout is a prepared conversion.
@@ -26,7 +26,7 @@ func newLayout(spec LayoutSpec, to bool) (*Layout, error) {
 		return nil, err
 	}
 	units := spec.N * Blocks(spec.C)
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	return &Layout{spec, to, newChunks(units, spec.Split, ceilDiv(grain, max(1, spec.Plane*Block)))}, nil
 }
 
@@ -47,9 +47,9 @@ func (l *Layout) Run(task int, dst, src []float32) {
 			if channels < Block {
 				clear(block)
 			}
-			transpose(l.spec.Impl, block, src[at:][:channels*plane], channels, plane, Block, plane)
+			transpose(l.spec.Set, block, src[at:][:channels*plane], channels, plane, Block, plane)
 		} else {
-			transpose(l.spec.Impl, dst[at:][:channels*plane], src[u*plane*Block:][:plane*Block], plane, channels, plane, Block)
+			transpose(l.spec.Set, dst[at:][:channels*plane], src[u*plane*Block:][:plane*Block], plane, channels, plane, Block)
 		}
 	}
 }

@@ -13,9 +13,9 @@ type Limits struct {
 }
 
 // MeasureLimits takes about a fifth of a second.
-func MeasureLimits(impl Impl, threads int) Limits {
+func MeasureLimits(set *Set, threads int) Limits {
 	const rounds, bytes = 1 << 17, 64 << 20
-	impl = impl.Resolve()
+	set = set.orBest()
 	memory := make([][]float32, threads)
 	for i := range memory {
 		memory[i] = alignedFloats(bytes / floatBytes / threads)
@@ -23,10 +23,10 @@ func MeasureLimits(impl Impl, threads int) Limits {
 			memory[i][j] = 1
 		}
 	}
-	compute := fastest(threads, func(int) { limitFMA(impl, rounds) })
-	read := fastest(threads, func(i int) { limitRead(impl, memory[i]) })
+	compute := fastest(threads, func(int) { set.limits.fma(rounds) })
+	read := fastest(threads, func(i int) { set.limits.read((*byte)(unsafe.Pointer(&memory[i][0])), len(memory[i])*floatBytes/512) })
 	return Limits{
-		FLOPS:     float64(threads*flopsPerRound(impl)*rounds) / compute.Seconds(),
+		FLOPS:     float64(threads*set.limits.flopsPerRound*rounds) / compute.Seconds(),
 		Bandwidth: float64(bytes/threads*threads) / read.Seconds(),
 	}
 }
@@ -69,8 +69,8 @@ func limitFMAGeneric(rounds int) float32 {
 }
 
 //go:noinline
-func limitReadGeneric(p []float32) (sum uint64) {
-	words := unsafe.Slice((*uint64)(unsafe.Pointer(unsafe.SliceData(p))), len(p)/2)
+func limitReadGeneric(p *byte, rounds int) (sum uint64) {
+	words := unsafe.Slice((*uint64)(unsafe.Pointer(p)), rounds*512/8)
 	for len(words) >= 4 {
 		sum += words[0] ^ words[1] ^ words[2] ^ words[3]
 		words = words[4:]

@@ -14,7 +14,7 @@ import (
 // summed over the channels j whose window holds i.
 type BlockedLRNGrad struct {
 	spec LRNSpec
-	impl Impl // Generic for other exponents than 3/4
+	fast func(a *lrnGradArgs) // nil where there is none, as for other exponents than 3/4
 	pad  int
 	chunks
 }
@@ -31,16 +31,16 @@ type lrnGradArgs struct {
 }
 
 // NewBlockedLRNGrad prepares a gradient.
-func NewBlockedLRNGrad(spec LRNSpec, impl Impl) (*BlockedLRNGrad, error) {
+func NewBlockedLRNGrad(spec LRNSpec, set *Set) (*BlockedLRNGrad, error) {
 	if spec.Size < 1 || spec.Size > maxTaps {
 		return nil, fmt.Errorf("kernel: gradient of lrn: unsupported size %d", spec.Size)
 	}
 	if _, err := count("gradient of lrn", spec.N, spec.Inner, roundUp(spec.C, Block)); err != nil {
 		return nil, err
 	}
-	l := &BlockedLRNGrad{spec: spec, impl: impl.Resolve(), pad: roundUp(spec.Size, Block)}
-	if spec.Beta != 0.75 {
-		l.impl = Generic
+	l := &BlockedLRNGrad{spec: spec, pad: roundUp(spec.Size, Block)}
+	if spec.Beta == 0.75 {
+		l.fast = set.orBest().gradients.lrn
 	}
 	if spec.C > 0 {
 		l.chunks = newChunks(spec.N*spec.Inner, spec.Split, max(1, grain/max(1, spec.C*16)))
@@ -53,7 +53,7 @@ func (l *BlockedLRNGrad) Algorithm() string { return "grad-lrn" }
 
 // ScratchSize returns the number of float32 of scratch that Run needs.
 func (l *BlockedLRNGrad) ScratchSize() int {
-	if l.impl == Generic {
+	if l.fast == nil {
 		return 4 * l.spec.C
 	}
 	return 3*Blocks(l.spec.C)*Block + 4*l.pad
@@ -64,7 +64,7 @@ func (l *BlockedLRNGrad) Run(task int, dx, dy, x, scratch []float32) {
 	s := &l.spec
 	step, size := s.Inner*Block, Blocks(s.C)*s.Inner*Block
 	lo, hi := l.bounds(task)
-	if l.impl != Generic {
+	if l.fast != nil {
 		l.vector(dx, dy, x, scratch, lo, hi)
 		return
 	}
@@ -93,7 +93,7 @@ func (l *BlockedLRNGrad) vector(dx, dy, x, scratch []float32, lo, hi int) {
 		at := p/s.Inner*size + p%s.Inner*Block
 		end := at + size - s.Inner*Block + Block
 		a.dx, a.dy, a.x = &dx[at:end][0], &dy[at:end][0], &x[at:end][0]
-		lrnGrad(l.impl, &a)
+		l.fast(noescape(&a))
 	}
 }
 

@@ -18,33 +18,23 @@ type narrowArgs struct {
 	channels int
 }
 
-// narrowKernel is an implementation of narrowArgs.
+// narrowKernel computes narrowArgs.
 type narrowKernel struct {
-	impl     Impl
+	run      func(a *narrowArgs)
 	pixels   int // of a run
 	channels int // at most
 }
 
-func newNarrowKernel(impl Impl) narrowKernel {
-	switch impl.Resolve() {
-	case AVX512:
-		return narrowKernel{AVX512, 32, 8}
-	case AVX2:
-		return narrowKernel{AVX2, 16, 6}
-	}
-	return narrowKernel{Generic, 8, 8}
-}
-
 // narrowGeneric is the reference.
-func narrowGeneric(k *narrowKernel, a *narrowArgs) {
+func narrowGeneric(pixels int, a *narrowArgs) {
 	taps, w := unsafe.Slice(a.taps, a.count), unsafe.Slice(a.w, a.count*a.channels)
 	for c, b := range unsafe.Slice(a.bias, a.channels) {
-		y := unsafe.Slice((*float32)(unsafe.Add(a.y, c*a.ystep)), k.pixels)
+		y := unsafe.Slice((*float32)(unsafe.Add(a.y, c*a.ystep)), pixels)
 		for i := range y {
 			y[i] = b
 		}
 		for t, off := range taps {
-			x := unsafe.Slice((*float32)(unsafe.Add(a.x, off)), k.pixels)
+			x := unsafe.Slice((*float32)(unsafe.Add(a.x, off)), pixels)
 			for i, v := range x {
 				y[i] += v * w[t*a.channels+c]
 			}

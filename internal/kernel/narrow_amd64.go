@@ -7,9 +7,9 @@ package kernel
 // narrowAVX512 computes what the narrowArgs at a describe.
 //
 //go:noescape
-func narrowAVX512(a *byte)
+func narrowAVX512(a *narrowArgs)
 
 // narrowAVX2 computes what the narrowArgs at a describe.
 //
 //go:noescape
-func narrowAVX2(a *byte)
+func narrowAVX2(a *narrowArgs)

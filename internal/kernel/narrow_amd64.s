@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func narrowAVX512(a *byte)
+// func narrowAVX512(a *narrowArgs)
 // Requires: AVX, AVX512F
 TEXT ·narrowAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
@@ -475,7 +475,7 @@ tap8:
 	VZEROUPPER
 	RET
 
-// func narrowAVX2(a *byte)
+// func narrowAVX2(a *narrowArgs)
 // Requires: AVX, FMA3
 TEXT ·narrowAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX

@@ -11,7 +11,7 @@ type ChannelScaleSpec struct {
 	N, C, Inner int
 	Act         Activation
 	Split       int
-	Impl        Impl
+	Set         *Set
 }
 
 // ChannelScale is a prepared scaling of channels.
@@ -26,7 +26,7 @@ func NewChannelScale(spec ChannelScaleSpec) (*ChannelScale, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	return &ChannelScale{spec, newChunks(n, spec.Split, grain)}, nil
 }
 
@@ -41,7 +41,7 @@ func (k *ChannelScale) Run(task int, y, x, scale, shift []float32) {
 		for i, v := range in {
 			out[i] = v*a + b
 		}
-		k.spec.Act.apply(k.spec.Impl, out)
+		k.spec.Act.apply(k.spec.Set, out)
 		lo = end
 	}
 }
@@ -66,7 +66,7 @@ type NormSpec struct {
 	Groups, Inner int
 	Epsilon       float32
 	Split         int
-	Impl          Impl
+	Set           *Set
 }
 
 // Norm is a prepared normalization of rows.
@@ -85,21 +85,21 @@ func NewNorm(spec NormSpec) (*Norm, error) {
 		return nil, fmt.Errorf("kernel: normalization: unsupported %d groups, %d of %d elements a channel",
 			spec.Groups, spec.Inner, spec.Len)
 	}
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	return &Norm{spec, newChunks(min(n, spec.Rows), spec.Split, grain/max(1, spec.Len))}, nil
 }
 
 // Run normalizes some rows of x into y, which may be x. scale and bias may be nil: 1 and 0.
 func (k *Norm) Run(task int, y, x, scale, bias []float32) {
 	lo, hi := k.bounds(task)
-	n := k.spec.Len
-	if k.spec.Impl != Generic && k.spec.Groups == 1 && k.spec.Inner == 1 && n%Block == 0 && scale != nil && bias != nil {
+	n, rows := k.spec.Len, &k.spec.Set.rows
+	if rows.sum != nil && rows.squares != nil && rows.normalize != nil && k.spec.Groups == 1 && k.spec.Inner == 1 && n%Block == 0 && scale != nil && bias != nil {
 		for r := lo; r < hi && n > 0; r++ {
-			row := x[r*n : (r+1)*n]
-			mean := rowSum(k.spec.Impl, row) / float32(n)
-			variance := float64(rowSquares(k.spec.Impl, row, mean)) / float64(n)
+			row := &x[r*n : (r+1)*n][0]
+			mean := rows.sum(row, n/Block, 0, 0) / float32(n)
+			variance := float64(rows.squares(row, n/Block, 0, mean)) / float64(n)
 			factor := float32(1 / math.Sqrt(variance+float64(k.spec.Epsilon)))
-			rowNormalize(k.spec.Impl, y[r*n:(r+1)*n], row, scale, bias, mean, factor)
+			rows.normalize(&y[r*n : (r+1)*n][0], row, &scale[:n][0], &bias[:n][0], n/Block, mean, factor)
 		}
 		return
 	}

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // BlockedNorm is a prepared layer normalization of each pixel of blocked data over its channels.
@@ -11,7 +12,7 @@ type BlockedNorm struct {
 	channels      float64
 	epsilon       float64
 	scale, shift  []float32
-	impl          Impl
+	set           *Set
 	chunks        // of pixels, in groups
 }
 
@@ -20,7 +21,7 @@ const normPixels = 4
 
 // NewBlockedNorm prepares a normalization of n images of plane pixels; scale and shift have an element for each channel,
 // whose number is a multiple of Block.
-func NewBlockedNorm(n, plane int, scale, shift []float32, epsilon float32, split int, impl Impl) (*BlockedNorm, error) {
+func NewBlockedNorm(n, plane int, scale, shift []float32, epsilon float32, split int, set *Set) (*BlockedNorm, error) {
 	c := len(scale)
 	if c == 0 || c%Block != 0 || len(shift) != c {
 		return nil, fmt.Errorf("kernel: blocked normalization: unsupported %d channels", c)
@@ -28,7 +29,7 @@ func NewBlockedNorm(n, plane int, scale, shift []float32, epsilon float32, split
 	if _, err := count("blocked normalization", n, c, plane); err != nil {
 		return nil, err
 	}
-	k := &BlockedNorm{blocks: c / Block, plane: plane, channels: float64(c), epsilon: float64(epsilon), impl: impl.Resolve()}
+	k := &BlockedNorm{blocks: c / Block, plane: plane, channels: float64(c), epsilon: float64(epsilon), set: set.orBest()}
 	k.scale, k.shift = append([]float32(nil), scale...), append([]float32(nil), shift...)
 	groups := n * ceilDiv(plane, normPixels)
 	k.chunks = newChunks(groups, split, ceilDiv(grain, c*normPixels))
@@ -61,15 +62,21 @@ func (k *BlockedNorm) group(n int, y, x []float32, step int) {
 	x, y = x[:last], y[:last]
 	var sums [normPixels * Block]float32
 	var mean, factor [normPixels]float32
-	normSums(k.impl, n, &sums, x, step, k.blocks)
+	bytes, does := step*floatBytes, &k.set.norm
+	size := 0
+	if n == normPixels {
+		size = 1
+	}
+	s, m := noescape(&sums[0]), noescape(&mean[0])
+	does.sums[size](s, &x[0], bytes, k.blocks)
 	for i := range n {
 		mean[i] = float32(total(sums[i*Block:][:Block]) / k.channels)
 	}
-	normSquares(k.impl, n, &sums, x, step, k.blocks, &mean)
+	does.squares[size](s, &x[0], bytes, k.blocks, m)
 	for i := range n {
 		factor[i] = float32(1 / math.Sqrt(total(sums[i*Block:][:Block])/k.channels+k.epsilon))
 	}
-	normApply(k.impl, n, y, x, step, k.blocks, &mean, &factor, k.scale, k.shift)
+	does.apply[size](&y[0], &x[0], bytes, k.blocks, m, noescape(&factor[0]), &k.scale[0], &k.shift[0])
 }
 
 func total(x []float32) (sum float64) {
@@ -79,31 +86,39 @@ func total(x []float32) (sum float64) {
 	return sum
 }
 
-func normSumsGeneric(n int, y *[normPixels * Block]float32, x []float32, step, blocks int) {
-	*y = [normPixels * Block]float32{}
-	for b := range blocks {
-		for i, v := range x[b*step:][:n*Block] {
-			y[i] += v
+func normSumsGeneric(n int, y, x *float32, step, blocks int) {
+	for i := range n {
+		sum := blockAt(y, i*blockBytes)
+		*sum = [Block]float32{}
+		for b := range blocks {
+			for j, v := range blockAt(x, b*step+i*blockBytes) {
+				sum[j] += v
+			}
 		}
 	}
 }
 
-func normSquaresGeneric(n int, y *[normPixels * Block]float32, x []float32, step, blocks int, mean *[normPixels]float32) {
-	*y = [normPixels * Block]float32{}
-	for b := range blocks {
-		for i, v := range x[b*step:][:n*Block] {
-			d := v - mean[i/Block]
-			y[i] += d * d
+func normSquaresGeneric(n int, y, x *float32, step, blocks int, mean *float32) {
+	for i, m := range unsafe.Slice(mean, n) {
+		sum := blockAt(y, i*blockBytes)
+		*sum = [Block]float32{}
+		for b := range blocks {
+			for j, v := range blockAt(x, b*step+i*blockBytes) {
+				sum[j] += (v - m) * (v - m)
+			}
 		}
 	}
 }
 
-func normApplyGeneric(n int, y, x []float32, step, blocks int, mean, factor *[normPixels]float32, scale, shift []float32) {
+func normApplyGeneric(n int, y, x *float32, step, blocks int, mean, factor, scale, shift *float32) {
+	means, factors := unsafe.Slice(mean, n), unsafe.Slice(factor, n)
 	for b := range blocks {
-		out := y[b*step:][:n*Block]
-		for i, v := range x[b*step:][:n*Block] {
-			c := b*Block + i%Block
-			out[i] = (v-mean[i/Block])*factor[i/Block]*scale[c] + shift[c]
+		a, c := blockAt(scale, b*blockBytes), blockAt(shift, b*blockBytes)
+		for i := range n {
+			to := blockAt(y, b*step+i*blockBytes)
+			for j, v := range blockAt(x, b*step+i*blockBytes) {
+				to[j] = (v-means[i])*factors[i]*a[j] + c[j]
+			}
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func TestBlockedNorm(t *testing.T) {
 	r := newRand()
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, c := range []int{16, 48} {
 			for _, plane := range []int{1, 4, 11} {
 				const n, epsilon = 2, 1e-5
@@ -30,7 +30,7 @@ func TestBlockedNorm(t *testing.T) {
 				}
 				var first []float32
 				for _, split := range []int{1, 3, 9} {
-					k, err := NewBlockedNorm(n, plane, scale, shift, epsilon, split, impl)
+					k, err := NewBlockedNorm(n, plane, scale, shift, epsilon, split, set)
 					require.NoError(t, err)
 					y := newGuarded(len(x))
 					bx := toBlocked(x, n, c, plane)
@@ -45,6 +45,6 @@ func TestBlockedNorm(t *testing.T) {
 			}
 		}
 	}
-	_, err := NewBlockedNorm(1, 1, make([]float32, 17), make([]float32, 17), 0, 1, Auto)
+	_, err := NewBlockedNorm(1, 1, make([]float32, 17), make([]float32, 17), 0, 1, nil)
 	require.ErrorContains(t, err, "unsupported 17 channels")
 }

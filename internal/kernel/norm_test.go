@@ -104,9 +104,9 @@ func TestNorm(t *testing.T) {
 				c := i / s.Inner % channels
 				want[i] = (float64(x[i])-mean)/math.Sqrt(variance+float64(s.Epsilon))*float64(scale[c]) + float64(bias[c])
 			}
-			for i, impl := range Impls() {
+			for i, set := range Sets() {
 				forSplits(t, want, []float64{1e-3, 4, 4}[i], func(split int) (prepared, func(int, []float32)) {
-					s.Split, s.Impl = split, impl
+					s.Split, s.Set = split, set
 					k, err := NewNorm(s)
 					require.NoError(t, err)
 					return k, func(task int, y []float32) { k.Run(task, y, x, scale, bias) }
@@ -120,7 +120,7 @@ func TestSoftmax(t *testing.T) {
 	r := newRand()
 	for _, s := range []SoftmaxSpec{{Outer: 3, Axis: 1000, Inner: 1}, {Outer: 2, Axis: 21, Inner: 170}, {Outer: 5, Axis: 1, Inner: 3}, {Outer: 1, Axis: 4, Inner: 64}} {
 		for _, s.Log = range []bool{false, true} {
-			s.Impl = Generic
+			s.Set = generic()
 			x := random(r, s.Outer*s.Axis*s.Inner)
 			for i := range x {
 				x[i] *= 200 // exp alone would overflow
@@ -141,9 +141,9 @@ func TestSoftmax(t *testing.T) {
 					want[i] = float64(x[i]) - top - math.Log(sum)
 				}
 			}
-			for i, impl := range Impls() { // vectors round the differences to the greatest element, which here are large
+			for i, set := range Sets() { // vectors round the differences to the greatest element, which here are large
 				forSplits(t, want, []float64{1e-38, 1, 1}[i], func(split int) (prepared, func(int, []float32)) {
-					s.Split, s.Impl = split, impl
+					s.Split, s.Set = split, set
 					k, err := NewSoftmax(s)
 					require.NoError(t, err)
 					return k, func(task int, y []float32) { k.Run(task, y, x) }

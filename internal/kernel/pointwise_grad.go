@@ -21,7 +21,7 @@ type PointwiseGradSpec struct {
 	Function func(v float64) float64 // any
 	Len      int
 	Split    int
-	Impl     Impl
+	Set      *Set
 }
 
 // PointwiseGrad is a prepared gradient of an elementwise function.
@@ -43,7 +43,7 @@ func NewPointwiseGrad(spec PointwiseGradSpec) (*PointwiseGrad, error) {
 	default:
 		return nil, errors.New("kernel: gradient of a function: none is given that there is")
 	}
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	return &PointwiseGrad{spec, newChunks(ceilDiv(spec.Len, Block), spec.Split, grain/Block/cost)}, nil
 }
 
@@ -80,15 +80,16 @@ type slopeArgs struct {
 
 // slope computes whole blocks, and a last one that is not.
 func (k *PointwiseGrad) slope(dx, dy, v []float32) {
+	run := k.spec.Set.gradients.slope
 	if n := len(dx) / Block; n > 0 {
-		slope(k.spec.Impl, &slopeArgs{&dx[0], &dy[0], &v[0], n, *k.spec.Slope})
+		run(noescape(&slopeArgs{&dx[0], &dy[0], &v[0], n, *k.spec.Slope}))
 		dx, dy, v = dx[n*Block:], dy[n*Block:], v[n*Block:]
 	}
 	if len(dx) > 0 {
 		var to, a, b [Block]float32
 		copy(a[:], dy)
 		copy(b[:], v)
-		slope(k.spec.Impl, &slopeArgs{&to[0], &a[0], &b[0], 1, *k.spec.Slope})
+		run(noescape(&slopeArgs{&to[0], &a[0], &b[0], 1, *k.spec.Slope}))
 		copy(dx, to[:])
 	}
 }
@@ -121,7 +122,7 @@ func (k *PointwiseGrad) smooth(dx, dy, v []float32) {
 			for i, x := range v[:n] {
 				s[i] = alpha * x
 			}
-			unary(k.spec.Impl, UnarySigmoid, 0, 0, t, s)
+			unary(k.spec.Set, UnarySigmoid, 0, 0, t, s)
 			for i, f := range t {
 				dx[i] = dy[i] * (f + s[i]*f*(1-f))
 			}
@@ -129,8 +130,8 @@ func (k *PointwiseGrad) smooth(dx, dy, v []float32) {
 			for i, x := range v[:n] {
 				s[i], t[i] = x*(1/math.Sqrt2), -0.5*x*x
 			}
-			unary(k.spec.Impl, UnaryErf, 0, 0, s, s)
-			unary(k.spec.Impl, UnaryExp, 0, 0, t, t)
+			unary(k.spec.Set, UnaryErf, 0, 0, s, s)
+			unary(k.spec.Set, UnaryExp, 0, 0, t, t)
 			for i, x := range v[:n] {
 				f := 0.5*(1+s[i]) + x*t[i]*(1/math.Sqrt2/(math.SqrtPi))
 				dx[i] = dy[i] * f

@@ -40,7 +40,7 @@ func TestPointwiseGrad(t *testing.T) {
 		}},
 		{PointwiseGradSpec{Function: math.Cos}, math.Cos},
 	} {
-		for _, c.spec.Impl = range Impls() {
+		for _, c.spec.Set = range Sets() {
 			for _, c.spec.Len = range []int{0, 1, 16, 37, 9000} {
 				v, dy := random(r, c.spec.Len), random(r, c.spec.Len)
 				for i := range v {
@@ -54,7 +54,7 @@ func TestPointwiseGrad(t *testing.T) {
 					runAll(k, func(task int, _ []float32) { k.Run(task, dx.data, dy, v) })
 					dx.check(t)
 					for i, x := range v {
-						require.InDelta(t, float64(dy[i])*c.f(float64(x)), dx.data[i], 3e-6, "%v of %v", c.spec.Impl, x)
+						require.InDelta(t, float64(dy[i])*c.f(float64(x)), dx.data[i], 3e-6, "%v of %v", c.spec.Set, x)
 					}
 					if first != nil {
 						require.Equal(t, first, dx.data)

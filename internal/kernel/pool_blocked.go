@@ -10,7 +10,7 @@ type BlockedPoolSpec struct {
 	CountIncludePad bool
 	PadsEnd         []int
 	Split           int
-	Impl            Impl
+	Set             *Set
 }
 
 // BlockedPool is a prepared pooling of blocked data.
@@ -33,7 +33,7 @@ func NewBlockedPool(spec BlockedPoolSpec) (*BlockedPool, error) {
 	if len(spec.In) != 2 {
 		return nil, fmt.Errorf("kernel: blocked pool: %d spatial axes, want 2", len(spec.In))
 	}
-	return &BlockedPool{newSlide(spec.Impl, spec.N, spec.C, &spec.Spatial, spec.Split, plain.counts), spec.Kind}, nil
+	return &BlockedPool{newSlide(spec.Set, spec.N, spec.C, &spec.Spatial, spec.Split, plain.counts), spec.Kind}, nil
 }
 
 // Algorithm names how the pooling is computed.
@@ -52,17 +52,17 @@ func (p *BlockedPool) Run(task int, y, x []float32) {
 // BlockedMean is a prepared mean over the planes of blocked data, N×C.
 type BlockedMean struct {
 	n, c, plane int
-	impl        Impl
+	set         *Set
 	chunks
 }
 
 // NewBlockedMean prepares a mean over planes of the given number of pixels.
-func NewBlockedMean(n, c, plane, split int, impl Impl) (*BlockedMean, error) {
+func NewBlockedMean(n, c, plane, split int, set *Set) (*BlockedMean, error) {
 	if _, err := count("blocked mean", n, roundUp(c, Block), plane); err != nil {
 		return nil, err
 	}
 	units := n * Blocks(c)
-	return &BlockedMean{n, c, plane, impl.Resolve(), newChunks(units, split, ceilDiv(grain, max(1, plane)))}, nil
+	return &BlockedMean{n, c, plane, set.orBest(), newChunks(units, split, ceilDiv(grain, max(1, plane)))}, nil
 }
 
 // Run computes one task of y, plain N×C.
@@ -71,7 +71,7 @@ func (m *BlockedMean) Run(task int, y, x []float32) {
 	lo, hi := m.bounds(task)
 	for u := lo; u < hi; u++ {
 		var sum [Block]float32
-		sumPlane(m.impl, &sum, x[u*size:(u+1)*size])
+		sumPlane(m.set, &sum, x[u*size:(u+1)*size])
 		image, b := u/blocks, u%blocks
 		out := y[image*m.c+b*Block : image*m.c+min(m.c, (b+1)*Block)]
 		for i := range out {
@@ -80,12 +80,21 @@ func (m *BlockedMean) Run(task int, y, x []float32) {
 	}
 }
 
-// sumPlaneGeneric is the reference.
-func sumPlaneGeneric(y *[Block]float32, x []float32) {
+// sumPlane sums the blocks of x.
+func sumPlane(set *Set, y *[Block]float32, x []float32) {
 	*y = [Block]float32{}
-	for ; len(x) >= Block; x = x[Block:] {
-		for i := range y {
-			y[i] += x[i]
+	if n := len(x) / Block; n > 0 {
+		set.slide.plane(noescape(&y[0]), &x[0], n)
+	}
+}
+
+// planeSumGeneric is the reference.
+func planeSumGeneric(y, x *float32, n int) {
+	sum := blockAt(y, 0)
+	*sum = [Block]float32{}
+	for b := range n {
+		for i, v := range blockAt(x, b*blockBytes) {
+			sum[i] += v
 		}
 	}
 }

@@ -82,7 +82,7 @@ func (g *BlockedPoolGrad) region(r *region, plane poolGrad) {
 		if g.kind == MaxPool {
 			a.x, a.y = unsafe.Add(plane.x, in), unsafe.Add(plane.y, out)
 		}
-		gradPool(g.slide.impl, g.kind, &a)
+		g.slide.set.gradients.pool[g.kind](noescape(&a))
 	}
 }
 
@@ -117,8 +117,8 @@ type BlockedMeanGrad struct {
 }
 
 // NewBlockedMeanGrad prepares the gradient of the mean of the same arguments.
-func NewBlockedMeanGrad(n, c, plane, split int, impl Impl) (*BlockedMeanGrad, error) {
-	m, err := NewBlockedMean(n, c, plane, split, impl)
+func NewBlockedMeanGrad(n, c, plane, split int, set *Set) (*BlockedMeanGrad, error) {
+	m, err := NewBlockedMean(n, c, plane, split, set)
 	if err != nil {
 		return nil, err
 	}
@@ -126,8 +126,8 @@ func NewBlockedMeanGrad(n, c, plane, split int, impl Impl) (*BlockedMeanGrad, er
 }
 
 // NewBlockedSpread prepares the spreading of one number for each plane.
-func NewBlockedSpread(n, c, plane, split int, impl Impl) (*BlockedMeanGrad, error) {
-	m, err := NewBlockedMean(n, c, plane, split, impl)
+func NewBlockedSpread(n, c, plane, split int, set *Set) (*BlockedMeanGrad, error) {
+	m, err := NewBlockedMean(n, c, plane, split, set)
 	if err != nil {
 		return nil, err
 	}
@@ -155,17 +155,17 @@ func (m *BlockedMeanGrad) Run(task int, dx, dy []float32) {
 // ClampGrad is a prepared gradient of Relu or Clip, element by element, in any layout: dy where the output lies strictly
 // between the bounds, or is NaN, else 0.
 type ClampGrad struct {
-	impl   Impl
+	set    *Set
 	lo, hi float32
 	chunks
 }
 
 // NewClampGrad prepares the gradient of an activation of n elements.
-func NewClampGrad(n int, act Activation, split int, impl Impl) (*ClampGrad, error) {
+func NewClampGrad(n int, act Activation, split int, set *Set) (*ClampGrad, error) {
 	if _, err := count("gradient of clip", n); err != nil {
 		return nil, err
 	}
-	g := &ClampGrad{impl: impl.Resolve(), chunks: newChunks(n, split, grain)}
+	g := &ClampGrad{set: set.orBest(), chunks: newChunks(n, split, grain)}
 	switch act.Kind {
 	case Relu:
 		g.hi = float32(math.NaN()) // no bound
@@ -187,10 +187,22 @@ func (g *ClampGrad) Run(task int, dx, dy, y []float32) {
 }
 
 // Part computes some elements.
-func (g *ClampGrad) Part(dx, dy, y []float32) { gradClamp(g.impl, dx, dy, y, g.lo, g.hi) }
+func (g *ClampGrad) Part(dx, dy, y []float32) {
+	if n := len(dx) / Block; n > 0 {
+		g.set.gradients.clamp(&dx[0], &dy[:n*Block][0], &y[:n*Block][0], n, g.lo, g.hi)
+		dx, dy, y = dx[n*Block:], dy[n*Block:], y[n*Block:]
+	}
+	clampSlope(dx, dy, y, g.lo, g.hi)
+}
 
 // gradClampGeneric is the reference.
-func gradClampGeneric(dx, dy, y []float32, lo, hi float32) {
+func gradClampGeneric(dx, dy, y *float32, n int, lo, hi float32) {
+	n *= Block
+	clampSlope(unsafe.Slice(dx, n), unsafe.Slice(dy, n), unsafe.Slice(y, n), lo, hi)
+}
+
+// clampSlope sets dx to dy where y is neither below or at lo nor at or beyond hi, else to 0.
+func clampSlope(dx, dy, y []float32, lo, hi float32) {
 	for i, v := range y {
 		if v <= lo || v >= hi {
 			dx[i] = 0

@@ -100,7 +100,7 @@ func requireSame(t require.TestingT, want, got []float32) {
 func refActivate(a Activation, v float64) float64 {
 	if a.Kind == Function {
 		y := []float32{float32(v)}
-		unary(Generic, a.Op, a.Min, a.Max, y, y)
+		unary(generic(), a.Op, a.Min, a.Max, y, y)
 		return float64(y[0])
 	}
 	switch a.Kind {

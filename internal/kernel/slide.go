@@ -5,7 +5,7 @@ import "unsafe"
 // slide is a window that goes over blocked planes, channel by channel. Outputs whose window has the same taps inside the
 // input form a region, so that padding costs nothing within one.
 type slide struct {
-	impl       Impl
+	set        *Set
 	win        window
 	regions    []region
 	planes     int // images × blocks
@@ -56,14 +56,14 @@ const (
 )
 
 // newSlide prepares a window over n images of c channels.
-func newSlide(impl Impl, n, c int, s *Spatial, split int, counts [3][]int) slide {
+func newSlide(set *Set, n, c int, s *Spatial, split int, counts [3][]int) slide {
 	win := s.window()
-	return newSlideOf(impl, n, c, win, split, counts, func(ty, tx int) int { return ty*len(win[2].off) + tx })
+	return newSlideOf(set, n, c, win, split, counts, func(ty, tx int) int { return ty*len(win[2].off) + tx })
 }
 
 // newSlideOf prepares a window of which tap (ty, tx) has the weights at index(ty, tx).
-func newSlideOf(impl Impl, n, c int, win window, split int, counts [3][]int, index func(ty, tx int) int) slide {
-	l := slide{impl: impl.Resolve(), win: win, blocks: Blocks(c), place: densePlace(&win), weightTaps: win.taps()}
+func newSlideOf(set *Set, n, c int, win window, split int, counts [3][]int, index func(ty, tx int) int) slide {
+	l := slide{set: set.orBest(), win: win, blocks: Blocks(c), place: densePlace(&win), weightTaps: win.taps()}
 	l.planes = n * l.blocks
 	h, w := &l.win[1], &l.win[2]
 	for _, ry := range h.runs(counts[1]) {
@@ -166,7 +166,7 @@ func (l *slide) planeBand(op slideOp, y, x []float32, x0, r0, r1 int, a *windowA
 			a.rows, a.cols = a.cols, a.rows
 			a.px, a.xrow, a.ypx, a.yrow = a.xrow, a.px, a.yrow, a.ypx
 		}
-		windowRegion(l.impl, op, a)
+		l.set.slide.window[op](noescape(a))
 	}
 }
 

@@ -23,12 +23,12 @@ func drawPlane(t *rapid.T, s *Spatial) (padsEnd []int) {
 }
 
 // checkSlide runs a kernel for all implementations and splits and compares with the plain result.
-func checkSlide(t *rapid.T, n, c, out int, want []float64, scale float64, run func(impl Impl, split int, y []float32)) {
-	for _, impl := range Impls() {
+func checkSlide(t *rapid.T, n, c, out int, want []float64, scale float64, run func(set *Set, split int, y []float32)) {
+	for _, set := range Sets() {
 		var first []float32
 		for _, split := range []int{1, 5, 40} {
 			y := newGuarded(n * Blocks(c) * out * Block)
-			run(impl, split, y.data)
+			run(set, split, y.data)
 			y.check(t)
 			if first == nil {
 				first = y.data
@@ -51,8 +51,8 @@ func TestDepthwise(t *testing.T) {
 		ref := ConvSpec{N: s.N, C: s.C, OutC: s.C, Group: s.C, Spatial: s.Spatial, Bias: true, Act: s.Act}
 		want := refConv(&ref, x, s.Weights, s.Bias, nil)
 		bx := toBlocked(x, s.N, s.C, in)
-		checkSlide(t, s.N, s.C, product(s.Out), want, float64(product(s.Kernel)+2), func(impl Impl, split int, y []float32) {
-			s.Impl, s.Split = impl, split
+		checkSlide(t, s.N, s.C, product(s.Out), want, float64(product(s.Kernel)+2), func(set *Set, split int, y []float32) {
+			s.Set, s.Split = set, split
 			d, err := NewDepthwise(s)
 			require.NoError(t, err)
 			runAll(d, func(task int, _ []float32) { d.Run(task, y, bx) })
@@ -88,8 +88,8 @@ func TestBlockedPool(t *testing.T) {
 			want[i] = float64(v)
 		}
 		bx := toBlocked(x, s.N, s.C, in)
-		checkSlide(t, s.N, s.C, out, want, float64(product(s.Kernel)+2), func(impl Impl, split int, y []float32) {
-			s.Impl, s.Split = impl, split
+		checkSlide(t, s.N, s.C, out, want, float64(product(s.Kernel)+2), func(set *Set, split int, y []float32) {
+			s.Set, s.Split = set, split
 			p, err := NewBlockedPool(s)
 			require.NoError(t, err)
 			runAll(p, func(task int, _ []float32) { p.Run(task, y, bx) })
@@ -99,11 +99,11 @@ func TestBlockedPool(t *testing.T) {
 
 func TestBlockedMean(t *testing.T) {
 	r := newRand()
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, c := range []int{1, 16, 33} {
 			for _, plane := range []int{1, 3, 4, 49} {
 				x := random(r, 2*c*plane)
-				m, err := NewBlockedMean(2, c, plane, 3, impl)
+				m, err := NewBlockedMean(2, c, plane, 3, set)
 				require.NoError(t, err)
 				y := newGuarded(2 * c)
 				runAll(m, func(task int, _ []float32) { m.Run(task, y.data, toBlocked(x, 2, c, plane)) })
@@ -122,7 +122,7 @@ func TestBlockedMean(t *testing.T) {
 
 func TestBlockedLRN(t *testing.T) {
 	r := newRand()
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, c := range []int{1, 16, 40} {
 			for _, size := range []int{1, 2, 5, 9} {
 				s := LRNSpec{N: 2, C: c, Inner: 6, Size: size, Alpha: 0.5, Beta: 0.75, Bias: 1.5, Split: 3}
@@ -131,7 +131,7 @@ func TestBlockedLRN(t *testing.T) {
 				require.NoError(t, err)
 				want := make([]float32, len(x))
 				runAll(plain, func(task int, _ []float32) { plain.Run(task, want, x) })
-				l, err := NewBlockedLRN(s, impl)
+				l, err := NewBlockedLRN(s, set)
 				require.NoError(t, err)
 				y := newGuarded(s.N * Blocks(c) * s.Inner * Block)
 				runAll(l, func(task int, scratch []float32) { l.Run(task, y.data, toBlocked(x, s.N, c, s.Inner), scratch) })
@@ -144,10 +144,10 @@ func TestBlockedLRN(t *testing.T) {
 
 func TestBlockedScale(t *testing.T) {
 	r := newRand()
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		const n, c, plane = 2, 35, 15
 		x, factors := random(r, n*c*plane), random(r, n*c)
-		k, err := NewBlockedScale(n, c, plane, 4, impl)
+		k, err := NewBlockedScale(n, c, plane, 4, set)
 		require.NoError(t, err)
 		y := newGuarded(n * Blocks(c) * plane * Block)
 		bx, bf := toBlocked(x, n, c, plane), toBlocked(factors, n, c, 1)

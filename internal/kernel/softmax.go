@@ -7,7 +7,7 @@ type SoftmaxSpec struct {
 	Outer, Axis, Inner int
 	Log                bool
 	Split              int
-	Impl               Impl
+	Set                *Set
 }
 
 // Softmax is a prepared softmax.
@@ -22,7 +22,7 @@ func NewSoftmax(spec SoftmaxSpec) (*Softmax, error) {
 	if err != nil {
 		return nil, err
 	}
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	return &Softmax{spec, newChunks(min(n, spec.Outer*spec.Inner), spec.Split, max(1, grain/8/max(1, spec.Axis)))}, nil
 }
 
@@ -32,10 +32,11 @@ const softmaxBlock = 64
 // Run computes some columns of y, which may be x.
 func (k *Softmax) Run(task int, y, x []float32) {
 	lo, hi := k.bounds(task)
-	if k.spec.Inner == 1 && k.spec.Impl != Generic && !k.spec.Log && k.spec.Axis >= Block {
+	rows := &k.spec.Set.rows
+	if k.spec.Inner == 1 && rows.max != nil && rows.exp != nil && !k.spec.Log && k.spec.Axis >= Block {
 		n := k.spec.Axis
 		for r := lo; r < hi; r++ {
-			softmaxRow(k.spec.Impl, y[r*n:(r+1)*n], x[r*n:(r+1)*n])
+			softmaxRow(k.spec.Set, y[r*n:(r+1)*n], x[r*n:(r+1)*n])
 		}
 		return
 	}
@@ -50,9 +51,9 @@ func (k *Softmax) Run(task int, y, x []float32) {
 }
 
 // softmaxRow computes a row of at least Block elements.
-func softmaxRow(impl Impl, y, x []float32) {
+func softmaxRow(set *Set, y, x []float32) {
 	n := len(x) / Block * Block
-	top := rowMax(impl, x[:n])
+	top := set.rows.max(&x[0], n/Block, -inf, 0)
 	var last [Block]float32
 	for _, v := range x[n:] {
 		top = max(top, v)
@@ -61,9 +62,10 @@ func softmaxRow(impl Impl, y, x []float32) {
 		last[i] = -inf
 	}
 	copy(last[:], x[n:])
-	sum := rowExp(impl, y[:n], x[:n], top) + rowExp(impl, last[:], last[:], top)
+	tail := noescape(&last[0])
+	sum := set.rows.exp(&y[:n][0], &x[0], n/Block, top) + set.rows.exp(tail, tail, 1, top)
 	copy(y[n:], last[:])
-	vectorAffine(impl, y[:n], y[:n], 1/sum, 0)
+	set.elementwise.affine(&y[0], &y[0], n/Block, 1/sum, 0)
 	for i := range y[n:] {
 		y[n+i] *= 1 / sum
 	}

@@ -54,21 +54,21 @@ func TestExtremesInEveryLane(t *testing.T) {
 	for op := range numUnary {
 		for _, p := range [][2]float32{{1, 1}, {-0.5, 0.75}, {0, 0}, {nan, 1}, {-1, nan}, {2, -2}, {inf, inf}, {-0.25, 1}, {0.25, 0}, {-2, -3}} {
 			x, want, y, rest := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
-			for _, impl := range Impls() {
+			for _, set := range Sets() {
 				for i := range x {
 					x[i] = 0.5
 				}
-				unary(impl, op, p[0], p[1], rest, x)
+				unary(set, op, p[0], p[1], rest, x)
 				for i, v := range extreme {
-					unary(Generic, op, p[0], p[1], want[:1], []float32{v})
+					unary(generic(), op, p[0], p[1], want[:1], []float32{v})
 					for _, at := range []int{0, 7, 8, 15, 16, 31, 32, n - 1} {
 						x[at] = v
-						unary(impl, op, p[0], p[1], y, x)
+						unary(set, op, p[0], p[1], y, x)
 						x[at] = 0.5
 						requireSame(t, rest[:at], y[:at])
 						requireSame(t, rest[at+1:], y[at+1:])
 						if !alike(op, v, want[0], y[at]) {
-							require.Failf(t, "another result", "%v, op %d %v of %v (%d) at %d: %v, want %v", impl, op, p, v, i, at, y[at], want[0])
+							require.Failf(t, "another result", "%v, op %d %v of %v (%d) at %d: %v, want %v", set, op, p, v, i, at, y[at], want[0])
 						}
 					}
 				}
@@ -81,10 +81,10 @@ func TestExtremePairsInEveryLane(t *testing.T) {
 	const n = 2*Block + 5
 	for op := range numBinary {
 		for _, act := range []Activation{{}, {Kind: Relu}, {Kind: Clip, Min: -1, Max: 2}} {
-			for _, impl := range Impls() {
-				k, err := NewBinary(BinarySpec{Op: op, ShapeA: []int{n}, ShapeB: []int{n}, Act: act, Impl: impl})
+			for _, set := range Sets() {
+				k, err := NewBinary(BinarySpec{Op: op, ShapeA: []int{n}, ShapeB: []int{n}, Act: act, Set: set})
 				require.NoError(t, err)
-				one, err := NewBinary(BinarySpec{Op: op, ShapeA: []int{1}, ShapeB: []int{1}, Act: act, Impl: Generic})
+				one, err := NewBinary(BinarySpec{Op: op, ShapeA: []int{1}, ShapeB: []int{1}, Act: act, Set: generic()})
 				require.NoError(t, err)
 				a, b, y, want := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, 1)
 				for i, u := range extreme {
@@ -93,7 +93,7 @@ func TestExtremePairsInEveryLane(t *testing.T) {
 						a[at], b[at] = u, v
 						one.Run(0, want, []float32{u}, []float32{v})
 						k.Run(0, y, a, b)
-						require.Equal(t, kindOf(want[0]), kindOf(y[at]), "%v, op %d %v of %v and %v at %d", impl, op, act, u, v, at)
+						require.Equal(t, kindOf(want[0]), kindOf(y[at]), "%v, op %d %v of %v and %v at %d", set, op, act, u, v, at)
 						requireSame(t, want, y[at:at+1])
 						a[at], b[at] = 0, 0
 					}
@@ -123,12 +123,12 @@ func TestRectifiers(t *testing.T) {
 		{UnaryExp, 0, 0, inf, inf}, {UnaryExp, 0, 0, -inf, 0}, {UnaryExp, 0, 0, 88.73, inf}, {UnaryExp, 0, 0, -104, 0},
 		{UnaryLog, 0, 0, 0, -inf}, {UnaryLog, 0, 0, minus0, -inf}, {UnaryLog, 0, 0, -1, nan}, {UnarySigmoid, 0, 0, -inf, 0}, {UnarySigmoid, 0, 0, inf, 1},
 	} {
-		for _, impl := range Impls() {
+		for _, set := range Sets() {
 			y := []float32{c.x}
-			unary(impl, c.op, c.alpha, c.beta, y, y)
-			require.Equal(t, kindOf(c.want), kindOf(y[0]), "%v, op %d (%v, %v) of %v: %v", impl, c.op, c.alpha, c.beta, c.x, y[0])
+			unary(set, c.op, c.alpha, c.beta, y, y)
+			require.Equal(t, kindOf(c.want), kindOf(y[0]), "%v, op %d (%v, %v) of %v: %v", set, c.op, c.alpha, c.beta, c.x, y[0])
 			if y[0]-y[0] == 0 {
-				require.InEpsilon(t, float64(c.want)+1e-30, float64(y[0])+1e-30, 1e-6, "%v, op %d of %v", impl, c.op, c.x)
+				require.InEpsilon(t, float64(c.want)+1e-30, float64(y[0])+1e-30, 1e-6, "%v, op %d of %v", set, c.op, c.x)
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func TestRectifiers(t *testing.T) {
 func TestSaturation(t *testing.T) {
 	x := make([]float32, 1<<12)
 	y := make([]float32, len(x))
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, c := range []struct {
 			op        UnaryOp
 			least     float32
@@ -150,10 +150,10 @@ func TestSaturation(t *testing.T) {
 					for i := range x {
 						x[i] = sign * (from + step*float32(i))
 					}
-					unary(impl, c.op, 0, 0, y, x)
+					unary(set, c.op, 0, 0, y, x)
 					for i, v := range y {
 						bad := v > 1 || v < c.least || x[i] >= c.reachedAt && v != 1 || c.least < 0 && x[i] <= -c.reachedAt && v != -1
-						require.False(t, bad, "%v, op %d of %v: %v", impl, c.op, x[i], v)
+						require.False(t, bad, "%v, op %d of %v: %v", set, c.op, x[i], v)
 					}
 				}
 			}
@@ -163,9 +163,9 @@ func TestSaturation(t *testing.T) {
 
 // A softmax is NaN where its row has no sum, and one else.
 func TestSoftmaxOfExtremes(t *testing.T) {
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, n := range []int{3, 16, 37} {
-			k, err := NewSoftmax(SoftmaxSpec{Outer: 3, Axis: n, Inner: 1, Impl: impl})
+			k, err := NewSoftmax(SoftmaxSpec{Outer: 3, Axis: n, Inner: 1, Set: set})
 			require.NoError(t, err)
 			for _, v := range []float32{nan, inf, -inf, math.MaxFloat32, -math.MaxFloat32} {
 				for at := range n {
@@ -179,9 +179,9 @@ func TestSoftmaxOfExtremes(t *testing.T) {
 							sum += float64(p)
 						}
 						if row == 1 && (v != v || v == inf) {
-							require.True(t, slices.IndexFunc(y[n:2*n], func(p float32) bool { return p == p }) < 0, "%v: %v at %d of %d: %v", impl, v, at, n, y)
+							require.True(t, slices.IndexFunc(y[n:2*n], func(p float32) bool { return p == p }) < 0, "%v: %v at %d of %d: %v", set, v, at, n, y)
 						} else {
-							require.InDelta(t, 1, sum, 1e-6, "%v: %v at %d of %d", impl, v, at, n)
+							require.InDelta(t, 1, sum, 1e-6, "%v: %v at %d of %d", set, v, at, n)
 						}
 					}
 				}

@@ -42,21 +42,11 @@ type tileArgs struct {
 // tileTap is a run of input channels: where they lie, in bytes from x, and how many, ≥ 1.
 type tileTap struct{ off, depth int }
 
-// tileKernel is an implementation of tileArgs.
+// tileKernel computes tileArgs.
 type tileKernel struct {
-	impl   Impl
+	run    func(a *tileArgs)
 	pixels int // at most, in one tile
 	blocks int // of output channels: the weights of so many are packed together
-}
-
-func newTileKernel(impl Impl) tileKernel {
-	switch impl.Resolve() {
-	case AVX512:
-		return tileKernel{AVX512, 14, 2}
-	case AVX2:
-		return tileKernel{AVX2, 6, 1}
-	}
-	return tileKernel{Generic, 4, 1}
 }
 
 // setActivation sets the clamp.

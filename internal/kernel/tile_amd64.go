@@ -7,9 +7,9 @@ package kernel
 // tileAVX512 computes the tile that the tileArgs at a describe.
 //
 //go:noescape
-func tileAVX512(a *byte)
+func tileAVX512(a *tileArgs)
 
 // tileAVX2 computes the tile that the tileArgs at a describe.
 //
 //go:noescape
-func tileAVX2(a *byte)
+func tileAVX2(a *tileArgs)

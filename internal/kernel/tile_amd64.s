@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func tileAVX512(a *byte)
+// func tileAVX512(a *tileArgs)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tileAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI
@@ -3802,7 +3802,7 @@ store14x2:
 	VZEROUPPER
 	RET
 
-// func tileAVX2(a *byte)
+// func tileAVX2(a *tileArgs)
 // Requires: AVX, FMA3, MMX+
 TEXT ·tileAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), DI

@@ -38,8 +38,8 @@ func tileCase(rng *rand.Rand, p, nb, taps, depth int, residual bool, act Activat
 }
 
 func TestTile(t *testing.T) {
-	for _, impl := range Impls() {
-		k := newTileKernel(impl)
+	for _, set := range Sets() {
+		k := set.tile
 		rng := rand.New(rand.NewPCG(1, 2))
 		for nb := 1; nb <= k.blocks; nb++ {
 			for p := 1; p <= k.pixels; p++ {
@@ -50,7 +50,7 @@ func TestTile(t *testing.T) {
 					ref.y = unsafe.Pointer(&want[0])
 					tileGeneric(&ref)
 					k.run(&a)
-					require.InDeltaSlice(t, want, y, 1e-5, "%v %d×%d", impl, p, nb)
+					require.InDeltaSlice(t, want, y, 1e-5, "%v %d×%d", set, p, nb)
 				}
 			}
 		}
@@ -58,11 +58,11 @@ func TestTile(t *testing.T) {
 }
 
 func BenchmarkTile(b *testing.B) {
-	for _, impl := range Impls() {
-		k := newTileKernel(impl)
+	for _, set := range Sets() {
+		k := set.tile
 		for _, p := range []int{k.pixels, (k.pixels + 1) / 2} {
 			for nb := 1; nb <= k.blocks; nb++ {
-				b.Run(fmt.Sprintf("%v/%dx%d", impl, p, nb), func(b *testing.B) {
+				b.Run(fmt.Sprintf("%v/%dx%d", set, p, nb), func(b *testing.B) {
 					a, _ := tileCase(rand.New(rand.NewPCG(1, 2)), p, nb, 16, 16, false, Activation{})
 					for b.Loop() {
 						k.run(&a)

@@ -12,12 +12,12 @@ func planeMomentsAVX512(y *float32, x *float32, n int, shift *float32)
 // gradMomentsAVX512 makes the sums that the normGrad at a describes.
 //
 //go:noescape
-func gradMomentsAVX512(a *byte)
+func gradMomentsAVX512(a *normGrad)
 
 // gradAffineAVX512 makes dx as the normGrad at a describes.
 //
 //go:noescape
-func gradAffineAVX512(a *byte)
+func gradAffineAVX512(a *normGrad)
 
 // gradClampAVX512 keeps dy where y lies strictly between lo and hi.
 //
@@ -27,12 +27,12 @@ func gradClampAVX512(dx *float32, dy *float32, y *float32, n int, lo float32, hi
 // gradMaxAVX512 spreads the row that the poolGrad at a describes.
 //
 //go:noescape
-func gradMaxAVX512(a *byte)
+func gradMaxAVX512(a *poolGrad)
 
 // gradAverageAVX512 spreads the row that the poolGrad at a describes.
 //
 //go:noescape
-func gradAverageAVX512(a *byte)
+func gradAverageAVX512(a *poolGrad)
 
 // planeMomentsAVX2 sums n blocks less shift, and their squares.
 //
@@ -42,12 +42,12 @@ func planeMomentsAVX2(y *float32, x *float32, n int, shift *float32)
 // gradMomentsAVX2 makes the sums that the normGrad at a describes.
 //
 //go:noescape
-func gradMomentsAVX2(a *byte)
+func gradMomentsAVX2(a *normGrad)
 
 // gradAffineAVX2 makes dx as the normGrad at a describes.
 //
 //go:noescape
-func gradAffineAVX2(a *byte)
+func gradAffineAVX2(a *normGrad)
 
 // gradClampAVX2 keeps dy where y lies strictly between lo and hi.
 //
@@ -57,9 +57,9 @@ func gradClampAVX2(dx *float32, dy *float32, y *float32, n int, lo float32, hi f
 // gradMaxAVX2 spreads the row that the poolGrad at a describes.
 //
 //go:noescape
-func gradMaxAVX2(a *byte)
+func gradMaxAVX2(a *poolGrad)
 
 // gradAverageAVX2 spreads the row that the poolGrad at a describes.
 //
 //go:noescape
-func gradAverageAVX2(a *byte)
+func gradAverageAVX2(a *poolGrad)

@@ -28,7 +28,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gradMomentsAVX512(a *byte)
+// func gradMomentsAVX512(a *normGrad)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradMomentsAVX512(SB), NOSPLIT, $0-8
 	MOVQ    a+0(FP), AX
@@ -78,7 +78,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func gradAffineAVX512(a *byte)
+// func gradAffineAVX512(a *normGrad)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·gradAffineAVX512(SB), NOSPLIT, $0-8
 	MOVQ    a+0(FP), AX
@@ -159,7 +159,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gradMaxAVX512(a *byte)
+// func gradMaxAVX512(a *poolGrad)
 // Requires: AVX, AVX512F
 TEXT ·gradMaxAVX512(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
@@ -197,7 +197,7 @@ tap:
 	VZEROUPPER
 	RET
 
-// func gradAverageAVX512(a *byte)
+// func gradAverageAVX512(a *poolGrad)
 // Requires: AVX, AVX512F
 TEXT ·gradAverageAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -260,7 +260,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gradMomentsAVX2(a *byte)
+// func gradMomentsAVX2(a *normGrad)
 // Requires: AVX, FMA3
 TEXT ·gradMomentsAVX2(SB), NOSPLIT, $0-8
 	MOVQ    a+0(FP), AX
@@ -328,7 +328,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func gradAffineAVX2(a *byte)
+// func gradAffineAVX2(a *normGrad)
 // Requires: AVX, FMA3
 TEXT ·gradAffineAVX2(SB), NOSPLIT, $0-8
 	MOVQ    a+0(FP), AX
@@ -435,7 +435,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func gradMaxAVX2(a *byte)
+// func gradMaxAVX2(a *poolGrad)
 // Requires: AVX
 TEXT ·gradMaxAVX2(SB), NOSPLIT, $0-8
 	MOVQ a+0(FP), AX
@@ -480,7 +480,7 @@ tap:
 	VZEROUPPER
 	RET
 
-// func gradAverageAVX2(a *byte)
+// func gradAverageAVX2(a *poolGrad)
 // Requires: AVX
 TEXT ·gradAverageAVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX

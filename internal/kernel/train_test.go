@@ -111,7 +111,7 @@ func TestBatchNorm(t *testing.T) {
 
 func checkBatchNorm(t require.TestingT, k *batchNormCase) {
 	s := k.s
-	for _, s.Impl = range Impls() {
+	for _, s.Set = range Sets() {
 		var first batchNormResult
 		for _, s.Split = range []int{1, 5, 40} {
 			b, err := NewBatchNorm(s)
@@ -194,8 +194,8 @@ func TestBlockedPoolGrad(t *testing.T) {
 		require.NoError(t, err)
 		want := refPoolGrad(&s, plain, dy, x)
 		bx, by := toBlocked(x, s.N, s.C, in), toBlocked(dy, s.N, s.C, out)
-		checkSlide(t, s.N, s.C, in, want, float64(product(s.Kernel)+2), func(impl Impl, split int, dx []float32) {
-			s.Impl, s.Split = impl, split
+		checkSlide(t, s.N, s.C, in, want, float64(product(s.Kernel)+2), func(set *Set, split int, dx []float32) {
+			s.Set, s.Split = set, split
 			p, err := NewBlockedPool(s)
 			require.NoError(t, err)
 			y := make([]float32, len(by))
@@ -210,8 +210,8 @@ func TestBlockedPoolGrad(t *testing.T) {
 func TestBlockedMeanGrad(t *testing.T) {
 	const n, c, plane = 2, 35, 7
 	dy := random(newRand(), n*c)
-	for _, impl := range Impls() {
-		g, err := NewBlockedMeanGrad(n, c, plane, 3, impl)
+	for _, set := range Sets() {
+		g, err := NewBlockedMeanGrad(n, c, plane, 3, set)
 		require.NoError(t, err)
 		dx := newGuarded(n * Blocks(c) * plane * Block)
 		runAll(g, func(task int, _ []float32) { g.Run(task, dx.data, dy) })
@@ -225,11 +225,11 @@ func TestBlockedMeanGrad(t *testing.T) {
 func TestClampGrad(t *testing.T) {
 	r := newRand()
 	nan := float32(math.NaN())
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, n := range []int{0, 1, 16, 37, 9000} {
 			for _, act := range []Activation{{Kind: Relu}, {Kind: Clip, Min: -0.25, Max: 0.5}} {
 				y, dy := special(r, random(r, n)), random(r, n)
-				g, err := NewClampGrad(n, act, 3, impl)
+				g, err := NewClampGrad(n, act, 3, set)
 				require.NoError(t, err)
 				dx := newGuarded(n)
 				runAll(g, func(task int, _ []float32) { g.Run(task, dx.data, dy, y) })
@@ -239,31 +239,31 @@ func TestClampGrad(t *testing.T) {
 					if act.Kind == Relu && v <= 0 || act.Kind == Clip && (v <= -0.25 || v >= 0.5) {
 						want = 0
 					}
-					require.Equal(t, want, dx.data[i], "%v %v", impl, v)
+					require.Equal(t, want, dx.data[i], "%v %v", set, v)
 				}
 			}
 		}
 	}
-	for _, impl := range Impls() { // a NaN of the gradient stays where it counts, and only there
+	for _, set := range Sets() { // a NaN of the gradient stays where it counts, and only there
 		dx := make([]float32, 16)
-		gradClamp(impl, dx, []float32{nan, nan, 15: 0}, []float32{1, -1, 15: 0}, 0, nan)
+		(&ClampGrad{set: set, hi: nan}).Part(dx, []float32{nan, nan, 15: 0}, []float32{1, -1, 15: 0})
 		require.True(t, dx[0] != dx[0])
 		require.Zero(t, dx[1])
 	}
-	_, err := NewClampGrad(3, Activation{Kind: Function}, 1, Auto)
+	_, err := NewClampGrad(3, Activation{Kind: Function}, 1, nil)
 	require.ErrorContains(t, err, "unsupported activation")
 }
 
 // The gradient equals finite differences of the normalization, in double precision.
 func TestBlockedLRNGrad(t *testing.T) {
 	r := newRand()
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, c := range []int{1, 16, 20} {
 			for _, size := range []int{1, 2, 5} {
 				for _, beta := range []float32{0.75, 0.5} {
 					s := LRNSpec{N: 2, C: c, Inner: 3, Size: size, Alpha: 0.5, Beta: beta, Bias: 1.5, Split: 3}
 					x, dy := random(r, s.N*c*s.Inner), random(r, s.N*c*s.Inner)
-					l, err := NewBlockedLRNGrad(s, impl)
+					l, err := NewBlockedLRNGrad(s, set)
 					require.NoError(t, err)
 					dx := newGuarded(s.N * Blocks(c) * s.Inner * Block)
 					runAll(l, func(task int, scratch []float32) {
@@ -305,7 +305,7 @@ func TestMaxPoolGradSpecialValues(t *testing.T) {
 	for i := range dy {
 		dy[i] = float32(i + 1)
 	}
-	for _, s.Impl = range Impls() {
+	for _, s.Set = range Sets() {
 		p, err := NewBlockedPool(s)
 		require.NoError(t, err)
 		g, err := NewBlockedPoolGrad(s)

@@ -46,7 +46,7 @@ type UnarySpec struct {
 	Alpha, Beta float32
 	Len         int
 	Split       int
-	Impl        Impl
+	Set         *Set
 }
 
 // Unary is a prepared elementwise function.
@@ -65,7 +65,7 @@ func NewUnary(spec UnarySpec) (*Unary, error) {
 		return nil, err
 	}
 	k := &Unary{spec: spec, chunks: newChunks(n, spec.Split, grain)}
-	k.spec.Impl = spec.Impl.Resolve()
+	k.spec.Set = spec.Set.orBest()
 	if unaryFunc(spec.Op) != nil {
 		k.chunks = newChunks(n, spec.Split, grain/8)
 	}
@@ -75,12 +75,12 @@ func NewUnary(spec UnarySpec) (*Unary, error) {
 // Run computes a part of y, which may be x.
 func (k *Unary) Run(task int, y, x []float32) {
 	lo, hi := k.bounds(task)
-	unary(k.spec.Impl, k.spec.Op, k.spec.Alpha, k.spec.Beta, y[lo:hi], x[lo:hi])
+	unary(k.spec.Set, k.spec.Op, k.spec.Alpha, k.spec.Beta, y[lo:hi], x[lo:hi])
 }
 
 // unary computes y = op(x); y may be x. An element's result does not depend on where it lies.
-func unary(impl Impl, op UnaryOp, alpha, beta float32, y, x []float32) {
-	if vectorUnary(impl, op, alpha, beta, y, x) {
+func unary(set *Set, op UnaryOp, alpha, beta float32, y, x []float32) {
+	if vectorUnary(set, op, alpha, beta, y, x) {
 		x, y = x[len(x)/Block*Block:], y[len(x)/Block*Block:]
 		if len(x) == 0 {
 			return
@@ -89,7 +89,7 @@ func unary(impl Impl, op UnaryOp, alpha, beta float32, y, x []float32) {
 	var last [Block]float32
 	if len(x) < Block {
 		n := copy(last[:], x)
-		if vectorUnary(impl, op, alpha, beta, last[:], last[:]) {
+		if vectorUnary(set, op, alpha, beta, last[:], last[:]) {
 			copy(y[:n], last[:])
 			return
 		}

@@ -22,7 +22,7 @@ type UpdateSpec struct {
 	Beta1, Beta2, Epsilon, Decay float32
 	Decoupled                    bool // Decay is of the weights themselves, not in g; Adam alone
 	Split                        int
-	Impl                         Impl
+	Set                          *Set
 }
 
 // Update is a prepared step.
@@ -48,7 +48,7 @@ func NewUpdate(spec UpdateSpec) (*Update, error) {
 	if _, err := count("update", spec.N); err != nil {
 		return nil, err
 	}
-	spec.Impl = spec.Impl.Resolve()
+	spec.Set = spec.Set.orBest()
 	return &Update{spec, newChunks(ceilDiv(spec.N, Block), spec.Split, ceilDiv(grain, Block))}, nil
 }
 
@@ -85,8 +85,8 @@ func (k *Update) Run(task int, s *UpdateStep) {
 	if k.spec.Kind == Adam {
 		part.M, part.ToM = s.M[lo:hi], s.ToM[lo:hi]
 	}
-	f := k.factors(s)
-	if whole := (hi - lo) / Block; k.spec.Impl != Generic && whole > 0 {
+	f, step := k.factors(s), k.spec.Set.update.step[k.spec.Kind]
+	if whole := (hi - lo) / Block; step != nil && whole > 0 {
 		a := updateArgs{w: &part.W[0], dw: &part.DW[0], toW: &part.ToW[0], n: whole, updateFactors: f}
 		if part.V != nil {
 			a.v, a.toV = &part.V[0], &part.ToV[0]
@@ -94,7 +94,7 @@ func (k *Update) Run(task int, s *UpdateStep) {
 		if part.M != nil {
 			a.m, a.toM = &part.M[0], &part.ToM[0]
 		}
-		updateBlocks(k.spec.Impl, k.spec.Kind, &a)
+		step(noescape(&a))
 		part = part.after(whole * Block)
 	}
 	updateGeneric(k.spec.Kind, &part, &f)
@@ -146,8 +146,8 @@ func updateGeneric(kind UpdateKind, s *UpdateStep, f *updateFactors) {
 
 // SquareSum is a prepared sum of the squares of N numbers, in parts of a fixed size: task i writes the sums of some parts.
 type SquareSum struct {
-	n    int
-	impl Impl
+	n   int
+	set *Set
 	chunks
 }
 
@@ -155,11 +155,11 @@ type SquareSum struct {
 const squarePart = 256 * Block
 
 // NewSquareSum prepares a sum of squares.
-func NewSquareSum(n, split int, impl Impl) (*SquareSum, error) {
+func NewSquareSum(n, split int, set *Set) (*SquareSum, error) {
 	if _, err := count("sum of squares", n); err != nil {
 		return nil, err
 	}
-	return &SquareSum{n, impl.Resolve(), newChunks(ceilDiv(n, squarePart), split, 1)}, nil
+	return &SquareSum{n, set.orBest(), newChunks(ceilDiv(n, squarePart), split, 1)}, nil
 }
 
 // Parts is the number of elements of what Run writes.
@@ -172,7 +172,7 @@ func (k *SquareSum) Run(task int, parts []float64, x []float32) {
 		part := x[i*squarePart : min((i+1)*squarePart, k.n)]
 		var sums [Block]float32
 		if n := len(part) / Block; n > 0 {
-			blockSquares(k.impl, &sums, part[:n*Block])
+			k.set.update.squares(noescape(&sums[0]), &part[0], n)
 			part = part[n*Block:]
 		}
 		parts[i] = 0
@@ -185,10 +185,12 @@ func (k *SquareSum) Run(task int, parts []float64, x []float32) {
 	}
 }
 
-func blockSquaresGeneric(sums *[Block]float32, x []float32) {
-	for ; len(x) >= Block; x = x[Block:] {
-		for i := range sums {
-			sums[i] += x[i] * x[i]
+// squaresGeneric is the reference.
+func squaresGeneric(y, x *float32, n int) {
+	sums := blockAt(y, 0)
+	for b := range n {
+		for i, v := range blockAt(x, b*blockBytes) {
+			sums[i] += v * v
 		}
 	}
 }

@@ -7,22 +7,22 @@ package kernel
 // momentumAVX512 computes V' and W' by momentum as the updateArgs at a describe.
 //
 //go:noescape
-func momentumAVX512(a *byte)
+func momentumAVX512(a *updateArgs)
 
 // nesterovAVX512 computes V' and W' by Nesterov's momentum as the updateArgs at a describe.
 //
 //go:noescape
-func nesterovAVX512(a *byte)
+func nesterovAVX512(a *updateArgs)
 
 // descentAVX512 computes W' without momentum as the updateArgs at a describe.
 //
 //go:noescape
-func descentAVX512(a *byte)
+func descentAVX512(a *updateArgs)
 
 // adamAVX512 computes M', V' and W' as the updateArgs at a describe.
 //
 //go:noescape
-func adamAVX512(a *byte)
+func adamAVX512(a *updateArgs)
 
 // squaresAVX512 sums the squares of n blocks.
 //
@@ -32,22 +32,22 @@ func squaresAVX512(y *float32, x *float32, n int)
 // momentumAVX2 computes V' and W' by momentum as the updateArgs at a describe.
 //
 //go:noescape
-func momentumAVX2(a *byte)
+func momentumAVX2(a *updateArgs)
 
 // nesterovAVX2 computes V' and W' by Nesterov's momentum as the updateArgs at a describe.
 //
 //go:noescape
-func nesterovAVX2(a *byte)
+func nesterovAVX2(a *updateArgs)
 
 // descentAVX2 computes W' without momentum as the updateArgs at a describe.
 //
 //go:noescape
-func descentAVX2(a *byte)
+func descentAVX2(a *updateArgs)
 
 // adamAVX2 computes M', V' and W' as the updateArgs at a describe.
 //
 //go:noescape
-func adamAVX2(a *byte)
+func adamAVX2(a *updateArgs)
 
 // squaresAVX2 sums the squares of n blocks.
 //

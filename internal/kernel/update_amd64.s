@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func momentumAVX512(a *byte)
+// func momentumAVX512(a *updateArgs)
 // Requires: AVX, AVX512F
 TEXT ·momentumAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -39,7 +39,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func nesterovAVX512(a *byte)
+// func nesterovAVX512(a *updateArgs)
 // Requires: AVX, AVX512F
 TEXT ·nesterovAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -75,7 +75,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func descentAVX512(a *byte)
+// func descentAVX512(a *updateArgs)
 // Requires: AVX, AVX512F
 TEXT ·descentAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -103,7 +103,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func adamAVX512(a *byte)
+// func adamAVX512(a *updateArgs)
 // Requires: AVX, AVX512F
 TEXT ·adamAVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -178,7 +178,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func momentumAVX2(a *byte)
+// func momentumAVX2(a *updateArgs)
 // Requires: AVX, FMA3
 TEXT ·momentumAVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -222,7 +222,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func nesterovAVX2(a *byte)
+// func nesterovAVX2(a *updateArgs)
 // Requires: AVX, FMA3
 TEXT ·nesterovAVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -268,7 +268,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func descentAVX2(a *byte)
+// func descentAVX2(a *updateArgs)
 // Requires: AVX, FMA3
 TEXT ·descentAVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -302,7 +302,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func adamAVX2(a *byte)
+// func adamAVX2(a *updateArgs)
 // Requires: AVX, FMA3
 TEXT ·adamAVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX

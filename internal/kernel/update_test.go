@@ -20,7 +20,7 @@ func TestUpdate(t *testing.T) {
 						v[i] *= v[i]
 					}
 				}
-				for _, s.Impl = range Impls() {
+				for _, s.Set = range Sets() {
 					var first [3][]float32
 					for _, s.Split = range []int{1, 7} {
 						k, err := NewUpdate(s)
@@ -97,12 +97,12 @@ func requireUpdated(t *testing.T, s *UpdateSpec, u *UpdateStep) {
 
 func TestSquareSum(t *testing.T) {
 	r := newRand()
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for _, n := range []int{0, 1, 15, 16, 4096, 4097, 30000} {
 			x := random(r, n)
 			var first []float64
 			for _, split := range []int{1, 5} {
-				k, err := NewSquareSum(n, split, impl)
+				k, err := NewSquareSum(n, split, set)
 				require.NoError(t, err)
 				parts := make([]float64, k.Parts())
 				runAll(k, func(task int, _ []float32) { k.Run(task, parts, x) })

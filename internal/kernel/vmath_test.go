@@ -34,36 +34,36 @@ func TestVectorFunctions(t *testing.T) {
 	edges := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, float32(math.NaN()), 88.72, 88.73, -87.3, -103.9, -104.1, 0.625, 0.97, 4, -4}
 	x = append(x, edges...)
 	y := make([]float32, len(x))
-	for _, impl := range Impls()[1:] {
+	for _, set := range Sets()[1:] {
 		for op, limit := range map[UnaryOp]float64{UnaryExp: 2, UnarySigmoid: 4, UnaryTanh: 4, UnaryErf: 4, UnaryRelu: 0, UnaryClip: 0, UnaryNeg: 0, UnarySqrt: 0.5} {
-			unary(impl, op, -0.5, 0.75, y, x)
+			unary(set, op, -0.5, 0.75, y, x)
 			worst := 0.0
 			for i, v := range x {
 				want := refUnary[op](float64(v), -0.5, 0.75)
 				switch {
 				case math.IsNaN(want):
-					require.True(t, y[i] != y[i], "%v op %d of %v: %v", impl, op, v, y[i])
+					require.True(t, y[i] != y[i], "%v op %d of %v: %v", set, op, v, y[i])
 				case math.Abs(want) > math.MaxFloat32:
-					require.True(t, math.IsInf(float64(y[i]), int(math.Copysign(1, want))), "%v op %d of %v: %v", impl, op, v, y[i])
+					require.True(t, math.IsInf(float64(y[i]), int(math.Copysign(1, want))), "%v op %d of %v: %v", set, op, v, y[i])
 				default:
 					if op == UnarySigmoid {
 						want = 1 / (1 + math.Exp(-float64(v)))
 					}
 					worst = max(worst, ulps(want, y[i]))
-					require.LessOrEqual(t, ulps(want, y[i]), limit, "%v op %d of %v: %v, want %v", impl, op, v, y[i], want)
+					require.LessOrEqual(t, ulps(want, y[i]), limit, "%v op %d of %v: %v, want %v", set, op, v, y[i], want)
 				}
 			}
-			t.Logf("%v op %d: at most %.2f ULP", impl, op, worst)
+			t.Logf("%v op %d: at most %.2f ULP", set, op, worst)
 		}
 		// Products with something that cancels: relative to the operand.
 		for _, op := range []UnaryOp{UnarySwish, UnaryGelu, UnaryHardSwish, UnaryHardSigmoid} {
-			unary(impl, op, 1, 0.5, y, x)
+			unary(set, op, 1, 0.5, y, x)
 			for i, v := range x {
 				want := refUnary[op](float64(v), 1, 0.5)
 				if math.IsNaN(want) || math.IsInf(want, 0) || math.IsInf(float64(v), 0) {
 					continue
 				}
-				require.InDelta(t, want, y[i], 4e-7*max(1e-30, min(1, math.Abs(float64(v)))+math.Abs(want)), "%v op %d of %v", impl, op, v)
+				require.InDelta(t, want, y[i], 4e-7*max(1e-30, min(1, math.Abs(float64(v)))+math.Abs(want)), "%v op %d of %v", set, op, v)
 			}
 		}
 	}
@@ -73,18 +73,18 @@ func TestVectorFunctions(t *testing.T) {
 func TestVectorTails(t *testing.T) {
 	r := newRand()
 	x := random(r, 16*5+15)
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for op := range numUnary {
 			all := make([]float32, len(x))
-			unary(impl, op, 0.3, 0.6, all, x)
+			unary(set, op, 0.3, 0.6, all, x)
 			for from := range 20 {
 				part := newGuarded(len(x) - from)
-				unary(impl, op, 0.3, 0.6, part.data, x[from:])
+				unary(set, op, 0.3, 0.6, part.data, x[from:])
 				part.check(t)
 				requireSame(t, all[from:], part.data)
 			}
 			inPlace := slices.Clone(x)
-			unary(impl, op, 0.3, 0.6, inPlace, inPlace)
+			unary(set, op, 0.3, 0.6, inPlace, inPlace)
 			requireSame(t, all, inPlace)
 		}
 	}
@@ -96,11 +96,11 @@ func BenchmarkVectorFunctions(b *testing.B) {
 		x[i] = float32(i%200)/20 - 5
 	}
 	y := alignedFloats(len(x))
-	for _, impl := range Impls() {
+	for _, set := range Sets() {
 		for name, op := range map[string]UnaryOp{"relu": UnaryRelu, "exp": UnaryExp, "tanh": UnaryTanh, "sigmoid": UnarySigmoid, "erf": UnaryErf, "gelu": UnaryGelu, "silu": UnarySwish} {
-			b.Run(fmt.Sprintf("%s/%v", name, impl), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/%v", name, set), func(b *testing.B) {
 				for b.Loop() {
-					unary(impl, op, 1, 1, y, x)
+					unary(set, op, 1, 1, y, x)
 				}
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(x)), "ns/element")
 			})

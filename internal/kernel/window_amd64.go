@@ -7,17 +7,17 @@ package kernel
 // windowFMAAVX512 computes the region that the windowArgs at a describe.
 //
 //go:noescape
-func windowFMAAVX512(a *byte)
+func windowFMAAVX512(a *windowArgs)
 
 // windowMaxAVX512 computes the region that the windowArgs at a describe.
 //
 //go:noescape
-func windowMaxAVX512(a *byte)
+func windowMaxAVX512(a *windowArgs)
 
 // windowSumAVX512 computes the region that the windowArgs at a describe.
 //
 //go:noescape
-func windowSumAVX512(a *byte)
+func windowSumAVX512(a *windowArgs)
 
 // sums n blocks that follow each other.
 //
@@ -32,17 +32,17 @@ func lrnPixelAVX512(y *float32, x *float32, step int, blocks int, squares *float
 // windowFMAAVX2 computes the region that the windowArgs at a describe.
 //
 //go:noescape
-func windowFMAAVX2(a *byte)
+func windowFMAAVX2(a *windowArgs)
 
 // windowMaxAVX2 computes the region that the windowArgs at a describe.
 //
 //go:noescape
-func windowMaxAVX2(a *byte)
+func windowMaxAVX2(a *windowArgs)
 
 // windowSumAVX2 computes the region that the windowArgs at a describe.
 //
 //go:noescape
-func windowSumAVX2(a *byte)
+func windowSumAVX2(a *windowArgs)
 
 // sums n blocks that follow each other.
 //

@@ -4,7 +4,7 @@
 
 #include "textflag.h"
 
-// func windowFMAAVX512(a *byte)
+// func windowFMAAVX512(a *windowArgs)
 // Requires: AVX, AVX512F
 TEXT ·windowFMAAVX512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
@@ -1161,7 +1161,7 @@ next:
 	VZEROUPPER
 	RET
 
-// func windowMaxAVX512(a *byte)
+// func windowMaxAVX512(a *windowArgs)
 // Requires: AVX, AVX512F
 TEXT ·windowMaxAVX512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
@@ -2269,7 +2269,7 @@ next:
 	VZEROUPPER
 	RET
 
-// func windowSumAVX512(a *byte)
+// func windowSumAVX512(a *windowArgs)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·windowSumAVX512(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
@@ -3272,7 +3272,7 @@ window:
 	VZEROUPPER
 	RET
 
-// func windowFMAAVX2(a *byte)
+// func windowFMAAVX2(a *windowArgs)
 // Requires: AVX, FMA3
 TEXT ·windowFMAAVX2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
@@ -3748,7 +3748,7 @@ next:
 	VZEROUPPER
 	RET
 
-// func windowMaxAVX2(a *byte)
+// func windowMaxAVX2(a *windowArgs)
 // Requires: AVX
 TEXT ·windowMaxAVX2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI
@@ -4194,7 +4194,7 @@ next:
 	VZEROUPPER
 	RET
 
-// func windowSumAVX2(a *byte)
+// func windowSumAVX2(a *windowArgs)
 // Requires: AVX
 TEXT ·windowSumAVX2(SB), NOSPLIT, $16-8
 	MOVQ a+0(FP), DI

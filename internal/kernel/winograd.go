@@ -13,6 +13,7 @@ type Winograd struct {
 	spec           BlockedConvSpec
 	form           *winogradForm
 	kern           tileKernel
+	does           *winogradKernel
 	win            window
 	order          weightOrder
 	packed         []float32 // by group: [⌈blocks/kern.blocks⌉][t²][C][blocks]; and the bias, padded to whole blocks
@@ -46,7 +47,7 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 
 // newWinograd prepares a convolution with weights in any order.
 func newWinograd(spec BlockedConvSpec, form int, order weightOrder) (*Winograd, error) {
-	c := &Winograd{spec: spec, form: &winogradForms[form], kern: newTileKernel(spec.Impl), win: spec.window(), order: order}
+	c := &Winograd{spec: spec, form: &winogradForms[form], kern: spec.Set.tile, does: &spec.Set.winograd[form], win: spec.window(), order: order}
 	s := &c.spec
 	s.Weights, s.Bias = nil, nil
 	if !c.form.fits(s) {
@@ -199,13 +200,13 @@ func (c *Winograd) transformInput(r *winogradRun, t0, t1 int) {
 		inside := y >= 0 && x >= 0 && y+t <= h.in && x+t <= w.in
 		for b := range c.inBlocks {
 			plane := r.x[((image*c.spec.Group+r.group)*c.inBlocks+b)*h.in*w.in*Block:][:h.in*w.in*Block]
-			dst := unsafe.Pointer(&r.v[(b*c.chunk+tile-t0)*Block])
+			dst := &r.v[(b*c.chunk+tile-t0)*Block]
 			if inside {
-				c.form.input(c.kern.impl, dst, step, unsafe.Pointer(&plane[(y*w.in+x)*Block]), w.in*blockBytes, &r.tmp[0])
+				c.does.input(dst, step, &plane[(y*w.in+x)*Block], w.in*blockBytes, &r.tmp[0])
 				continue
 			}
 			copyPatch(r.patch, plane, t, t, y, x, h.in, w.in)
-			c.form.input(c.kern.impl, dst, step, unsafe.Pointer(&r.patch[0]), t*blockBytes, &r.tmp[0])
+			c.does.input(dst, step, &r.patch[0], t*blockBytes, &r.tmp[0])
 		}
 	}
 }
@@ -241,7 +242,7 @@ func (c *Winograd) multiply(r *winogradRun, group, tiles int) {
 			from, to := i*tiles/parts, (i+1)*tiles/parts
 			a.shape = to - from + 16*nb
 			a.x, a.y = unsafe.Add(x, from*blockBytes), unsafe.Add(y, from*blockBytes)
-			c.kern.run(&a)
+			c.kern.run(noescape(&a))
 		}
 	}
 }
@@ -273,7 +274,7 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 				}
 				c.makeTile(r, &a, b, tile)
 				for i := 0; c.spec.Act.Kind == Function && i < m; i++ {
-					c.spec.Act.apply(c.kern.impl, plane[pixel+i*w*Block:][:m*Block])
+					c.spec.Act.apply(c.spec.Set, plane[pixel+i*w*Block:][:m*Block])
 				}
 				continue
 			}
@@ -284,7 +285,7 @@ func (c *Winograd) transformOutput(r *winogradRun, group, t0, t1 int) {
 			}
 			c.makeTile(r, &a, b, tile)
 			if c.spec.Act.Kind == Function {
-				c.spec.Act.apply(c.kern.impl, r.tile)
+				c.spec.Act.apply(c.spec.Set, r.tile)
 			}
 			cols := min(m, w-col) * Block
 			for i := range min(m, h-row) {

@@ -17,17 +17,17 @@ func winogradInput6AVX512(dst *float32, dstStep int, src *float32, srcRow int, t
 // makes a 2×2 tile of 16 channels, as the winogradOut at a describes.
 //
 //go:noescape
-func winogradOutput4x2AVX512(a *byte)
+func winogradOutput4x2AVX512(a *winogradOut)
 
 // makes a 4×4 tile of 16 channels, as the winogradOut at a describes.
 //
 //go:noescape
-func winogradOutput6x4AVX512(a *byte)
+func winogradOutput6x4AVX512(a *winogradOut)
 
 // makes a 2×2 tile of 16 channels, as the winogradOut at a describes.
 //
 //go:noescape
-func winogradOutput6x2AVX512(a *byte)
+func winogradOutput6x2AVX512(a *winogradOut)
 
 // transforms 3×3 filters of 16 channels.
 //
@@ -87,17 +87,17 @@ func winogradInput6AVX2(dst *float32, dstStep int, src *float32, srcRow int, tmp
 // makes a 2×2 tile of 16 channels, as the winogradOut at a describes.
 //
 //go:noescape
-func winogradOutput4x2AVX2(a *byte)
+func winogradOutput4x2AVX2(a *winogradOut)
 
 // makes a 4×4 tile of 16 channels, as the winogradOut at a describes.
 //
 //go:noescape
-func winogradOutput6x4AVX2(a *byte)
+func winogradOutput6x4AVX2(a *winogradOut)
 
 // makes a 2×2 tile of 16 channels, as the winogradOut at a describes.
 //
 //go:noescape
-func winogradOutput6x2AVX2(a *byte)
+func winogradOutput6x2AVX2(a *winogradOut)
 
 // transforms 3×3 filters of 16 channels.
 //

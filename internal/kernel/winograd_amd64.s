@@ -624,7 +624,7 @@ GLOBL winograd40800000<>(SB), RODATA|NOPTR, $4
 DATA winograd40a00000<>+0(SB)/4, $(5.0)
 GLOBL winograd40a00000<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutput4x2AVX512(a *byte)
+// func winogradOutput4x2AVX512(a *winogradOut)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradOutput4x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -786,7 +786,7 @@ store0_1:
 DATA winograd4b800000<>+0(SB)/4, $(16777216.0)
 GLOBL winograd4b800000<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutput6x4AVX512(a *byte)
+// func winogradOutput6x4AVX512(a *winogradOut)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradOutput6x4AVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -1239,7 +1239,7 @@ store0_3:
 DATA winograd41000000<>+0(SB)/4, $(8.0)
 GLOBL winograd41000000<>(SB), RODATA|NOPTR, $4
 
-// func winogradOutput6x2AVX512(a *byte)
+// func winogradOutput6x2AVX512(a *winogradOut)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·winogradOutput6x2AVX512(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -5657,7 +5657,7 @@ TEXT ·winogradInput6AVX2(SB), NOSPLIT, $0-40
 	VZEROUPPER
 	RET
 
-// func winogradOutput4x2AVX2(a *byte)
+// func winogradOutput4x2AVX2(a *winogradOut)
 // Requires: AVX, FMA3
 TEXT ·winogradOutput4x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -5950,7 +5950,7 @@ store1_1:
 	VZEROUPPER
 	RET
 
-// func winogradOutput6x4AVX2(a *byte)
+// func winogradOutput6x4AVX2(a *winogradOut)
 // Requires: AVX, FMA3
 TEXT ·winogradOutput6x4AVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX
@@ -6822,7 +6822,7 @@ store1_3:
 	VZEROUPPER
 	RET
 
-// func winogradOutput6x2AVX2(a *byte)
+// func winogradOutput6x2AVX2(a *winogradOut)
 // Requires: AVX, FMA3
 TEXT ·winogradOutput6x2AVX2(SB), NOSPLIT, $0-8
 	MOVQ         a+0(FP), AX

@@ -22,7 +22,7 @@ func (c *Winograd) filterSize() int { return c.inChannels * c.order.area * Block
 
 // makeTile makes the tile that a describes, of block b of the group.
 func (c *Winograd) makeTile(r *winogradRun, a *winogradOut, b, tile int) {
-	if c.form.output(c.kern.impl, a); a.bad == 0 {
+	if c.does.output(noescape(a)); a.bad == 0 {
 		return
 	}
 	a.bad = 0
@@ -40,7 +40,7 @@ func (c *Winograd) makeTile(r *winogradRun, a *winogradOut, b, tile int) {
 		if a.res != nil {
 			line.res = unsafe.Add(a.res, i*a.row)
 		}
-		c.kern.run(&line)
+		c.kern.run(noescape(&line))
 	}
 }
 
@@ -56,7 +56,7 @@ func (c *Winograd) gatherFilters(r *winogradRun, b int) {
 	for ch := range c.inChannels {
 		first := ch / Block * Block
 		depth := min(Block, c.inChannels-first)
-		c.order.gather(c.kern.impl, rows[:area*Block], weights, ch, b*Block, min(Block, outputs-b*Block), Block, r.column)
+		c.order.gather(c.spec.Set, rows[:area*Block], weights, ch, b*Block, min(Block, outputs-b*Block), Block, r.column)
 		for t := range area {
 			copy(r.filters[(first*area+t*depth+ch-first)*Block:][:Block], rows[t*Block:])
 		}

@@ -13,6 +13,7 @@ type WinogradGradWeights struct {
 	spec                ConvGradWeightsSpec
 	form                *winogradForm
 	kern                gradKernel
+	does                *winogradKernel
 	win                 window
 	inBlocks, outBlocks int // of a group
 	tilesH, tilesW      int
@@ -41,7 +42,8 @@ func newWinogradGradWeights(spec ConvGradWeightsSpec, form, rounds int) (*Winogr
 	if err := full.check(what); err != nil {
 		return nil, err
 	}
-	g := &WinogradGradWeights{spec: spec, form: &winogradForms[form], kern: newGradKernel(spec.Impl), win: spec.window()}
+	spec.Set = spec.Set.orBest()
+	g := &WinogradGradWeights{spec: spec, form: &winogradForms[form], kern: spec.Set.grad, does: &spec.Set.winograd[form], win: spec.window()}
 	if !g.form.fits(spec.forward()) {
 		return nil, fmt.Errorf("kernel: %s: %s does not fit a %v convolution of stride %v", what, g.form.name, spec.Kernel, spec.Strides)
 	}
@@ -145,13 +147,13 @@ func (g *WinogradGradWeights) patches(points, x []float32, plane, first, from, t
 		image, row, col := g.place(tile)
 		y, x0 := row+h.off[0], col+w.off[0]
 		src := x[(image*planes+plane)*size:][:size]
-		dst := unsafe.Pointer(&points[(tile-first)*Block])
+		dst := &points[(tile-first)*Block]
 		if y >= 0 && x0 >= 0 && y+t <= h.in && x0+t <= w.in {
-			g.form.input(g.kern.impl, dst, g.places*blockBytes, unsafe.Pointer(&src[(y*w.in+x0)*Block]), w.in*blockBytes, &tmp[0])
+			g.does.input(dst, g.places*blockBytes, &src[(y*w.in+x0)*Block], w.in*blockBytes, &tmp[0])
 			continue
 		}
 		copyPatch(patch, src, t, t, y, x0, h.in, w.in)
-		g.form.input(g.kern.impl, dst, g.places*blockBytes, unsafe.Pointer(&patch[0]), t*blockBytes, &tmp[0])
+		g.does.input(dst, g.places*blockBytes, &patch[0], t*blockBytes, &tmp[0])
 	}
 }
 
@@ -163,13 +165,13 @@ func (g *WinogradGradWeights) tiles(points, dy []float32, plane, first, from, to
 	for tile := from; tile < to; tile++ {
 		image, row, col := g.place(tile)
 		src := dy[(image*planes+plane)*size:][:size]
-		dst := unsafe.Pointer(&points[(tile-first)*Block])
+		dst := &points[(tile-first)*Block]
 		if row+m <= h && col+m <= w {
-			g.form.spread(g.kern.impl, dst, g.places*blockBytes, unsafe.Pointer(&src[(row*w+col)*Block]), w*blockBytes, &tmp[0])
+			g.does.spread(dst, g.places*blockBytes, &src[(row*w+col)*Block], w*blockBytes, &tmp[0])
 			continue
 		}
 		copyPatch(patch, src, m, m, row, col, h, w)
-		g.form.spread(g.kern.impl, dst, g.places*blockBytes, unsafe.Pointer(&patch[0]), m*blockBytes, &tmp[0])
+		g.does.spread(dst, g.places*blockBytes, &patch[0], m*blockBytes, &tmp[0])
 	}
 }
 
@@ -213,7 +215,7 @@ func (g *WinogradGradWeights) multiply(sum, sums []float32, round, group, c0, c1
 			a.x = unsafe.Pointer(&v[c/Block*size+p*g.places*Block+c%Block])
 			a.sum = &sum[(p*g.depth+c-c0)*width]
 			a.shape = min(most, c1-c) + width
-			gradTile(g.kern.impl, &a)
+			g.kern.tile(noescape(&a))
 		}
 	}
 }
@@ -225,9 +227,9 @@ func (g *WinogradGradWeights) collect(dw, sum []float32, group, c0, c1, q int, s
 	rows, tmp := scratch[:(c1-c0)*area*width], scratch[(c1-c0)*area*width:]
 	for c := range c1 - c0 {
 		for b := 0; b < width; b += Block {
-			g.form.collect(g.kern.impl, &rows[c*area*width+b], width*floatBytes, &sum[c*width+b], g.depth*width*floatBytes, &tmp[0])
+			g.does.collect(&rows[c*area*width+b], width*floatBytes, &sum[c*width+b], g.depth*width*floatBytes, &tmp[0])
 		}
 	}
 	cg, mg, m := g.spec.C/g.spec.Group, g.spec.OutC/g.spec.Group, g.panels[q]*Block
-	transpose(g.kern.impl, dw[((group*mg+m)*cg+c0)*area:], rows, (c1-c0)*area, min(width, mg-m), cg*area, width)
+	transpose(g.spec.Set, dw[((group*mg+m)*cg+c0)*area:], rows, (c1-c0)*area, min(width, mg-m), cg*area, width)
 }

@@ -57,7 +57,7 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 	}
 	want := refConv(&ref, x, s.Weights, s.Bias, residual)
 	bx := toBlocked(x, s.N, s.C, in)
-	for _, s.Impl = range Impls() {
+	for _, s.Set = range Sets() {
 		var first, firstPacked []float32
 		for _, s.Split = range []int{1, 3, 50} {
 			c, err := NewWinograd(s, form)
@@ -84,8 +84,8 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 				terms.Act = Activation{}
 				size := math.Sqrt(slices.Max(refConv(&terms, squares(x), squares(s.Weights), squares(s.Bias), squares(residual))))
 				for i := range want {
-					require.InDelta(t, want[i], got[i], winogradError*size, "%v %s", s.Impl, c.Algorithm())
-					require.InDelta(t, want[i], repacked[i], winogradError*size, "%v %s packed", s.Impl, c.Algorithm())
+					require.InDelta(t, want[i], got[i], winogradError*size, "%v %s", s.Set, c.Algorithm())
+					require.InDelta(t, want[i], repacked[i], winogradError*size, "%v %s packed", s.Set, c.Algorithm())
 				}
 			}
 			requireSame(t, first, y.data)
@@ -121,7 +121,7 @@ func checkSpread(t *testing.T, s BlockedConvSpec, form int, values ...float32) {
 	if s.Residual {
 		residual = toBlocked(random(r, s.N*s.OutC*out), s.N, s.OutC, out)
 	}
-	for _, s.Impl = range Impls() {
+	for _, s.Set = range Sets() {
 		direct, err := NewBlockedConv(s)
 		require.NoError(t, err)
 		c, err := NewWinograd(s, form)
@@ -154,7 +154,7 @@ func checkSpread(t *testing.T, s BlockedConvSpec, form int, values ...float32) {
 						reached++
 						requireSame(t, want[i:i+1], got[i:i+1])
 					} else if d := plain[i] - got[i]; !(-1e-4 <= d && d <= 1e-4) {
-						require.Failf(t, "spreads", "%v %s: %v at %v: element %d is %v, want %v", s.Impl, c.Algorithm(), v, at, i, got[i], plain[i])
+						require.Failf(t, "spreads", "%v %s: %v at %v: element %d is %v, want %v", s.Set, c.Algorithm(), v, at, i, got[i], plain[i])
 					}
 				}
 				require.NotZero(t, reached)

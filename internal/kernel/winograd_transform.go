@@ -95,6 +95,17 @@ func (f *winogradForm) weights(u *[36]float64, w []float32) {
 	}
 }
 
+// winogradKernel is the transforms of a form. tmp has room for t² blocks.
+type winogradKernel struct {
+	input   winogradTransform // a t×t patch of a block, whose rows lie row bytes apart, to products' operands step bytes apart
+	filters winogradTransform // r×r filters of 16 channels, row bytes apart, to t×t, step bytes apart
+	spread  winogradTransform // an m×m tile of a block, as a patch: A·y·Aᵀ
+	collect winogradTransform // t×t sums of 16 channels, row bytes apart, to an r×r filter, step bytes apart: Gᵀ·u·G
+	output  func(a *winogradOut)
+}
+
+type winogradTransform = func(dst *float32, step int, src *float32, row int, tmp *float32)
+
 // winogradOut describes an output tile: t×t products of a block, step bytes apart, become m×m pixels at dst, whose rows
 // lie row bytes apart, plus bias, plus res (nil: none; laid out as dst), clamped. If check is set and some product is not
 // finite, or so large that its sums might not be, bad is set instead. _gen/winograd knows the offsets.
@@ -112,15 +123,14 @@ type winogradOut struct {
 	bad    int
 }
 
-// inputGeneric transforms a t×t patch of a block at src, whose rows lie row bytes apart, to products' operands step
-// bytes apart.
-func (f *winogradForm) inputGeneric(dst unsafe.Pointer, step int, src unsafe.Pointer, row int) {
+// inputGeneric is the reference.
+func (f *winogradForm) inputGeneric(dst *float32, step int, src *float32, row int, _ *float32) {
 	var tmp [6 * 6][Block]float32
 	for i := range f.t {
 		for col := range f.t {
 			acc := &tmp[i*f.t+col]
 			for k := range f.t {
-				axpy(acc, float32(f.bt[i*f.t+k]), (*[Block]float32)(unsafe.Add(src, k*row+col*blockBytes)))
+				axpy(acc, float32(f.bt[i*f.t+k]), blockAt(src, k*row+col*blockBytes))
 			}
 		}
 	}
@@ -130,18 +140,18 @@ func (f *winogradForm) inputGeneric(dst unsafe.Pointer, step int, src unsafe.Poi
 			for k := range f.t {
 				axpy(&acc, float32(f.bt[j*f.t+k]), &tmp[i*f.t+k])
 			}
-			*(*[Block]float32)(unsafe.Add(dst, (i*f.t+j)*step)) = acc
+			*blockAt(dst, (i*f.t+j)*step) = acc
 		}
 	}
 }
 
-// filtersGeneric transforms r×r filters of 16 channels, row bytes apart, to t×t, step bytes apart.
-func (f *winogradForm) filtersGeneric(dst *float32, step int, src *float32, row int) {
+// filtersGeneric is the reference.
+func (f *winogradForm) filtersGeneric(dst *float32, step int, src *float32, row int, _ *float32) {
 	var tmp [6 * 6][Block]float32
 	for i := range f.t {
 		for j := range f.r {
 			for k := range f.r {
-				axpy(&tmp[i*f.r+j], float32(f.g[i*f.r+k]), (*[Block]float32)(unsafe.Add(unsafe.Pointer(src), (k*f.r+j)*row)))
+				axpy(&tmp[i*f.r+j], float32(f.g[i*f.r+k]), blockAt(src, (k*f.r+j)*row))
 			}
 		}
 	}
@@ -151,18 +161,18 @@ func (f *winogradForm) filtersGeneric(dst *float32, step int, src *float32, row 
 			for k := range f.r {
 				axpy(&acc, float32(f.g[j*f.r+k]), &tmp[i*f.r+k])
 			}
-			*(*[Block]float32)(unsafe.Add(unsafe.Pointer(dst), (i*f.t+j)*step)) = acc
+			*blockAt(dst, (i*f.t+j)*step) = acc
 		}
 	}
 }
 
-// outputGeneric makes a tile.
+// outputGeneric is the reference.
 func (f *winogradForm) outputGeneric(a *winogradOut) {
 	var tmp [6 * 6][Block]float32
 	for i := range f.t {
 		for j := range f.m {
 			for k := range f.t {
-				axpy(&tmp[i*f.m+j], float32(f.at[j*f.t+k]), (*[Block]float32)(unsafe.Add(unsafe.Pointer(a.src), (i*f.t+k)*a.step)))
+				axpy(&tmp[i*f.m+j], float32(f.at[j*f.t+k]), blockAt(a.src, (i*f.t+k)*a.step))
 			}
 		}
 	}
@@ -204,13 +214,13 @@ func moderate(sums [][Block]float32) bool {
 	return true
 }
 
-// spreadGeneric transforms an m×m tile of a block at src, whose rows lie row bytes apart, to t×t, step bytes apart: A·y·Aᵀ.
-func (f *winogradForm) spreadGeneric(dst unsafe.Pointer, step int, src unsafe.Pointer, row int) {
+// spreadGeneric is the reference.
+func (f *winogradForm) spreadGeneric(dst *float32, step int, src *float32, row int, _ *float32) {
 	var tmp [6 * 6][Block]float32
 	for i := range f.t {
 		for col := range f.m {
 			for k := range f.m {
-				axpy(&tmp[i*f.m+col], float32(f.at[k*f.t+i]), (*[Block]float32)(unsafe.Add(src, k*row+col*blockBytes)))
+				axpy(&tmp[i*f.m+col], float32(f.at[k*f.t+i]), blockAt(src, k*row+col*blockBytes))
 			}
 		}
 	}
@@ -220,18 +230,18 @@ func (f *winogradForm) spreadGeneric(dst unsafe.Pointer, step int, src unsafe.Po
 			for k := range f.m {
 				axpy(&acc, float32(f.at[k*f.t+j]), &tmp[i*f.m+k])
 			}
-			*(*[Block]float32)(unsafe.Add(dst, (i*f.t+j)*step)) = acc
+			*blockAt(dst, (i*f.t+j)*step) = acc
 		}
 	}
 }
 
-// collectGeneric transforms t×t sums of 16 channels, srcStep bytes apart, to an r×r filter, step bytes apart: Gᵀ·u·G.
-func (f *winogradForm) collectGeneric(dst *float32, step int, src *float32, srcStep int) {
+// collectGeneric is the reference.
+func (f *winogradForm) collectGeneric(dst *float32, step int, src *float32, row int, _ *float32) {
 	var tmp [6 * 6][Block]float32
 	for i := range f.t {
 		for j := range f.r {
 			for k := range f.t {
-				axpy(&tmp[i*f.r+j], float32(f.g[k*f.r+j]), (*[Block]float32)(unsafe.Add(unsafe.Pointer(src), (i*f.t+k)*srcStep)))
+				axpy(&tmp[i*f.r+j], float32(f.g[k*f.r+j]), blockAt(src, (i*f.t+k)*row))
 			}
 		}
 	}
@@ -241,9 +251,14 @@ func (f *winogradForm) collectGeneric(dst *float32, step int, src *float32, srcS
 			for k := range f.t {
 				axpy(&acc, float32(f.g[k*f.r+i]), &tmp[k*f.r+j])
 			}
-			*(*[Block]float32)(unsafe.Add(unsafe.Pointer(dst), (i*f.r+j)*step)) = acc
+			*blockAt(dst, (i*f.r+j)*step) = acc
 		}
 	}
+}
+
+// blockAt is the block that lies so many bytes from p.
+func blockAt(p *float32, bytes int) *[Block]float32 {
+	return (*[Block]float32)(unsafe.Add(unsafe.Pointer(p), bytes))
 }
 
 func axpy(y *[Block]float32, k float32, x *[Block]float32) {

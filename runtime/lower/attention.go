@@ -28,7 +28,7 @@ func (s *selector) softmax(n *ir.Node, axis int, log bool) (bool, error) {
 		return false, nil
 	}
 	k, err := kernel.NewSoftmax(kernel.SoftmaxSpec{
-		Outer: product(in[:axis]), Axis: in[axis], Inner: product(in[axis+1:]), Log: log, Split: s.split(), Impl: s.opts.Impl,
+		Outer: product(in[:axis]), Axis: in[axis], Inner: product(in[axis+1:]), Log: log, Split: s.split(), Set: s.opts.Set,
 	})
 	if err != nil {
 		return false, err
@@ -47,7 +47,7 @@ func (s *selector) rowsAttention(n *ir.Node, op *ops.FusedAttention) (bool, erro
 	shape := sizes(n.Out(0))
 	spec := kernel.AttentionSpec{
 		N: shape[0], T: shape[1], Heads: op.Heads, Depth: c / op.Heads, Scale: op.Scale, Interleaved: op.TimeFirst,
-		Split: s.split(), Impl: s.opts.Impl,
+		Split: s.split(), Set: s.opts.Set,
 	}
 	if op.TimeFirst {
 		spec.N, spec.T = shape[1], shape[0]

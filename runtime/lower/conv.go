@@ -132,7 +132,7 @@ func (s *selector) blockedConvSpec(n *ir.Node, op *ops.Conv) (spec kernel.Blocke
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec = kernel.BlockedConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Weights: constFloat32(n.In(1)), Bias: constFloat32(n.In(2)),
-		Residual: n.In(3) != nil, Strict: s.opts.Strict, Split: s.splitProduct(n), Impl: s.opts.Impl,
+		Residual: n.In(3) != nil, Strict: s.opts.Strict, Split: s.splitProduct(n), Set: s.opts.Set,
 	}
 	if s.swells(in) || s.swells(sizes(n.Out(0))) || s.swells([]int{1, weights[0], product(weights[1:]), 1}) || spec.C == 0 {
 		return spec, false, nil
@@ -230,12 +230,12 @@ func (s *selector) convPool(n *ir.Node, c Candidate, light ConvKernel, x *Array)
 // activatePlain applies a function to the result of n, which lies in blocked without it, in the plain layout.
 func (s *selector) activatePlain(n *ir.Node, act kernel.Activation, blocked *Array) error {
 	shape, y := sizes(n.Out(0)), s.write(n.Out(0), Plain)
-	k, err := kernel.NewFromBlocked(kernel.LayoutSpec{N: shape[0], C: shape[1], Plane: shape[2] * shape[3], Split: s.split(), Impl: s.opts.Impl})
+	k, err := kernel.NewFromBlocked(kernel.LayoutSpec{N: shape[0], C: shape[1], Plane: shape[2] * shape[3], Split: s.split(), Set: s.opts.Set})
 	if err != nil {
 		return err
 	}
 	s.helper(n, "from blocked", arrays(blocked), arrays(y), s.phase(k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(blocked)) }))
-	spec := kernel.UnarySpec{Op: act.Op, Alpha: act.Min, Beta: act.Max, Len: y.Len, Split: s.split(), Impl: s.opts.Impl}
+	spec := kernel.UnarySpec{Op: act.Op, Alpha: act.Min, Beta: act.Max, Len: y.Len, Split: s.split(), Set: s.opts.Set}
 	if act.Kind == kernel.Clip {
 		spec.Op = kernel.UnaryClip
 	}

@@ -71,7 +71,7 @@ func convCandidates(spec kernel.BlockedConvSpec) []Candidate {
 func depthwiseCandidate(spec kernel.BlockedConvSpec) Candidate {
 	return Candidate{"depthwise", kernel.DirectCost(spec), spec, func(c kernel.BlockedConvSpec) (ConvKernel, error) {
 		k, err := kernel.NewDepthwise(kernel.DepthwiseSpec{
-			N: c.N, C: c.C, Spatial: c.Spatial, Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Impl: c.Impl,
+			N: c.N, C: c.C, Spatial: c.Spatial, Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Set: c.Set,
 		})
 		return depthwise{k}, err
 	}}
@@ -87,7 +87,7 @@ func (d depthwise) RunPacked(task int, y, x, packed, _, _ []float32) {
 
 // convKey names a convolution for the tuner: everything that its time depends on.
 func convKey(s kernel.BlockedConvSpec, threads int) string {
-	return fmt.Sprintf("%v n%d c%d m%d g%d in%v k%v s%v d%v p%v out%v r%v t%d", s.Impl, s.N, s.C, s.OutC, s.Group,
+	return fmt.Sprintf("%v n%d c%d m%d g%d in%v k%v s%v d%v p%v out%v r%v t%d", s.Set, s.N, s.C, s.OutC, s.Group,
 		s.In, s.Kernel, s.Strides, s.Dilations, s.Pads, s.Out, s.Residual, threads)
 }
 

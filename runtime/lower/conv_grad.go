@@ -20,7 +20,7 @@ func (s *selector) gradOf(n *ir.Node, op *ops.Conv, dy, x, weights *ir.Value) (g
 		return g, false, err
 	}
 	g = kernel.ConvGradDataSpec{
-		N: in[0], C: in[1], OutC: w[0], Group: op.Group, Spatial: spatial(win), Split: s.splitProduct(n), Impl: s.opts.Impl,
+		N: in[0], C: in[1], OutC: w[0], Group: op.Group, Spatial: spatial(win), Split: s.splitProduct(n), Set: s.opts.Set,
 	}
 	reach := []int{s.opts.Threads, max(in[1], w[0]), (win.Kernel[0]-1)*win.Dilation[0] + 1, // of a copy with borders
 		max(in[3], (win.Out[1]-1)*win.Stride[1]) + (win.Kernel[1]-1)*win.Dilation[1] + 1}
@@ -40,7 +40,7 @@ func isDepthwise(g kernel.ConvGradDataSpec) bool {
 }
 
 func depthwiseSpec(g kernel.ConvGradDataSpec) kernel.DepthwiseSpec {
-	return kernel.DepthwiseSpec{N: g.N, C: g.C, Spatial: g.Spatial, Split: g.Split, Impl: g.Impl}
+	return kernel.DepthwiseSpec{N: g.N, C: g.C, Spatial: g.Spatial, Split: g.Split, Set: g.Set}
 }
 
 // gradDataKernel is one of the algorithms of a gradient by the input.
@@ -90,7 +90,7 @@ func coversInput(g kernel.ConvGradDataSpec) bool {
 
 // gradInputProduct computes the gradient where the window covers the input: a product of matrices, N×M by M×(C·kernel).
 func (s *selector) gradInputProduct(n *ir.Node, g kernel.ConvGradDataSpec) (bool, error) {
-	k, err := kernel.NewGemm(kernel.GemmSpec{M: g.N, N: g.C * product(g.In), K: g.OutC, Alpha: 1, Split: g.Split, Impl: g.Impl})
+	k, err := kernel.NewGemm(kernel.GemmSpec{M: g.N, N: g.C * product(g.In), K: g.OutC, Alpha: 1, Split: g.Split, Set: g.Set})
 	if err != nil {
 		return false, err
 	}
@@ -139,7 +139,7 @@ func (s *selector) convGradWeights(n *ir.Node, op *ops.Conv) (bool, error) {
 	if isDepthwise(g) {
 		return s.depthwiseGradWeights(n, depthwiseSpec(g))
 	}
-	spec := kernel.ConvGradWeightsSpec{N: g.N, C: g.C, OutC: g.OutC, Group: g.Group, Spatial: g.Spatial, Split: g.Split, Impl: g.Impl}
+	spec := kernel.ConvGradWeightsSpec{N: g.N, C: g.C, OutC: g.OutC, Group: g.Group, Spatial: g.Spatial, Split: g.Split, Set: g.Set}
 	spec.Plain = g.C < kernel.Block/2 && g.Group == 1 && !s.isIn(x, Blocked)
 	if done, err := s.winogradGradWeights(n, spec); done || err != nil {
 		return done, err
@@ -224,7 +224,7 @@ func (s *selector) biasGrad(n *ir.Node, op *ops.ReduceSum) (bool, error) {
 		return false, nil
 	}
 	in := sizes(x)
-	k, err := kernel.NewChannelSum(in[0], in[1], in[2]*in[3], s.split(), s.opts.Impl)
+	k, err := kernel.NewChannelSum(in[0], in[1], in[2]*in[3], s.split(), s.opts.Set)
 	if err != nil {
 		return false, err
 	}

@@ -65,7 +65,7 @@ func (s *selector) unary(n *ir.Node, spec kernel.UnarySpec) (bool, error) {
 			return s.flatUnary(n, spec, s.read(x, Rows), s.write(y, Rows))
 		}
 	}
-	spec.Len, spec.Split, spec.Impl = product(sizes(x)), s.split(), s.opts.Impl
+	spec.Len, spec.Split, spec.Set = product(sizes(x)), s.split(), s.opts.Set
 	k, err := kernel.NewUnary(spec)
 	if err != nil {
 		return false, err
@@ -77,7 +77,7 @@ func (s *selector) unary(n *ir.Node, spec kernel.UnarySpec) (bool, error) {
 
 // flatUnary computes a function of all elements of an array.
 func (s *selector) flatUnary(n *ir.Node, spec kernel.UnarySpec, x, y *Array) (bool, error) {
-	spec.Len, spec.Split, spec.Impl = y.Len, s.split(), s.opts.Impl
+	spec.Len, spec.Split, spec.Set = y.Len, s.split(), s.opts.Set
 	k, err := kernel.NewUnary(spec)
 	if err != nil {
 		return false, err
@@ -97,7 +97,7 @@ func (s *selector) binary(n *ir.Node, op kernel.BinaryOp) (bool, error) {
 		slices.Equal(sizes(n.In(0)), sizes(n.In(1))) {
 		return s.flatBinary(n, op, s.read(n.In(0), Rows), s.read(n.In(1), Rows), s.write(n.Out(0), Rows))
 	}
-	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: sizes(n.In(0)), ShapeB: sizes(n.In(1)), Split: s.split(), Impl: s.opts.Impl})
+	k, err := kernel.NewBinary(kernel.BinarySpec{Op: op, ShapeA: sizes(n.In(0)), ShapeB: sizes(n.In(1)), Split: s.split(), Set: s.opts.Set})
 	if err != nil { // more dimensions than the kernel takes
 		return false, nil
 	}
@@ -137,7 +137,7 @@ func (s *selector) blockedBinary(n *ir.Node, op kernel.BinaryOp) (bool, error) {
 
 // flatBinary computes a function of all elements of a and those of b, or the one number of a constant b.
 func (s *selector) flatBinary(n *ir.Node, op kernel.BinaryOp, a, b, y *Array) (bool, error) {
-	spec := kernel.BinarySpec{Op: op, ShapeA: []int{y.Len}, ShapeB: []int{y.Len}, Split: s.split(), Impl: s.opts.Impl}
+	spec := kernel.BinarySpec{Op: op, ShapeA: []int{y.Len}, ShapeB: []int{y.Len}, Split: s.split(), Set: s.opts.Set}
 	if b.Value.Const() != nil {
 		spec.ShapeB = []int{1}
 	}
@@ -163,7 +163,7 @@ func (s *selector) blockedScale(n *ir.Node) (bool, error) {
 		if !s.hasPlain(factor) && !s.isIn(factor, Blocked) {
 			return false, nil
 		}
-		k, err := kernel.NewBlockedScale(shape[0], shape[1], shape[2]*shape[3], s.split(), s.opts.Impl)
+		k, err := kernel.NewBlockedScale(shape[0], shape[1], shape[2]*shape[3], s.split(), s.opts.Set)
 		if err != nil {
 			return false, err
 		}

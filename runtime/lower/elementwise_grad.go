@@ -51,7 +51,7 @@ func (s *selector) rectifiedSum(n *ir.Node) (bool, error) {
 	}
 	a, b, y := s.read(n.In(0), Blocked), s.read(n.In(1), Blocked), s.write(next.Out(0), Blocked)
 	k, err := kernel.NewBinary(kernel.BinarySpec{
-		Op: kernel.Add, ShapeA: []int{y.Len}, ShapeB: []int{y.Len}, Act: kernel.Activation{Kind: kernel.Relu}, Split: s.split(), Impl: s.opts.Impl,
+		Op: kernel.Add, ShapeA: []int{y.Len}, ShapeB: []int{y.Len}, Act: kernel.Activation{Kind: kernel.Relu}, Split: s.split(), Set: s.opts.Set,
 	})
 	if err != nil {
 		return false, err
@@ -81,9 +81,9 @@ type pointwiseKernel interface {
 // newPointwiseGrad prepares the gradient of n elements.
 func (s *selector) newPointwiseGrad(op *ops.PointwiseGrad, n int) (pointwiseKernel, error) {
 	if act, ok := clampOf(op); ok {
-		return kernel.NewClampGrad(n, act, s.split(), s.opts.Impl)
+		return kernel.NewClampGrad(n, act, s.split(), s.opts.Set)
 	}
-	spec := kernel.PointwiseGradSpec{Len: n, Split: s.split(), Impl: s.opts.Impl}
+	spec := kernel.PointwiseGradSpec{Len: n, Split: s.split(), Set: s.opts.Set}
 	if err := describeSlope(&spec, op); err != nil {
 		return nil, err
 	}

@@ -67,7 +67,7 @@ func (s *selector) clipScale(n *ir.Node, op *ops.ClipScale) (bool, error) {
 	total := 0
 	if op.Limit > 0 {
 		for _, v := range n.Inputs()[1:] {
-			k, err := kernel.NewSquareSum(product(sizes(v)), s.split(), s.opts.Impl)
+			k, err := kernel.NewSquareSum(product(sizes(v)), s.split(), s.opts.Set)
 			if err != nil {
 				return false, err
 			}

@@ -21,7 +21,7 @@ import (
 
 // Options say how a graph is lowered.
 type Options struct {
-	Impl      kernel.Impl
+	Set       *kernel.Set
 	Threads   int  // of a Run
 	MaxMemory int  // bytes of a Run
 	Strict    bool // no Winograd

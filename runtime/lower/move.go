@@ -70,7 +70,7 @@ func (s *selector) parts(n *ir.Node, x *Array, views []View) {
 				}
 			}
 		}
-		return named{left, "copy"}, left.run(s.opts.Impl), nil
+		return named{left, "copy"}, left.run(s.opts.Set), nil
 	}).Views = views
 }
 
@@ -164,7 +164,7 @@ func (s *selector) copyStep(n *ir.Node, spec kernel.CopySpec) (bool, error) {
 		return false, nil
 	}
 	y, x := s.array(n.Out(0), Plain), s.array(n.In(0), Plain)
-	s.plain(n, k, func(m *Memory, task, _ int) { k.RunFloat32(s.opts.Impl, task, m.F32(y), m.F32(x)) }).Algorithm = "copy"
+	s.plain(n, k, func(m *Memory, task, _ int) { k.RunFloat32(s.opts.Set, task, m.F32(y), m.F32(x)) }).Algorithm = "copy"
 	return true, nil
 }
 
@@ -194,10 +194,10 @@ func (c *copies) add(spec kernel.CopySpec, to, from *Array) error {
 }
 
 // run is what each task does.
-func (c copies) run(impl kernel.Impl) Task {
+func (c copies) run(set *kernel.Set) Task {
 	return func(m *Memory, task, _ int) {
 		t := c[task]
-		t.k.RunFloat32(impl, t.task, m.F32(t.to), m.F32(t.from))
+		t.k.RunFloat32(set, t.task, m.F32(t.to), m.F32(t.from))
 	}
 }
 
@@ -221,7 +221,7 @@ func (s *selector) plainSplit(n *ir.Node, op *ops.Split) (bool, error) {
 		}
 		at += out[axis]
 	}
-	s.plain(n, parts, parts.run(s.opts.Impl)).Algorithm = "copy"
+	s.plain(n, parts, parts.run(s.opts.Set)).Algorithm = "copy"
 	return true, nil
 }
 
@@ -242,7 +242,7 @@ func (s *selector) concat(n *ir.Node, op *ops.Concat) (bool, error) {
 		}
 		at += in[axis]
 	}
-	s.plain(n, parts, parts.run(s.opts.Impl))
+	s.plain(n, parts, parts.run(s.opts.Set))
 	return true, nil
 }
 
@@ -289,7 +289,7 @@ func (s *selector) blockedConcat(n *ir.Node, op *ops.Concat) (bool, error) {
 				return nil, nil, err
 			}
 		}
-		return left, left.run(s.opts.Impl), nil
+		return left, left.run(s.opts.Set), nil
 	})
 	if images == 1 {
 		st.Views = views

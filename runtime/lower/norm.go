@@ -46,7 +46,7 @@ func (s *selector) batchNorm(n *ir.Node, op *ops.BatchNormalization) (bool, erro
 	if s.followsBlocked(n) {
 		k, err := kernel.NewDepthwise(kernel.DepthwiseSpec{
 			N: in[0], C: in[1], Spatial: kernel.Spatial{In: in[2:], Out: in[2:], Kernel: []int{1, 1}}, Weights: scale, Bias: shift,
-			Split: s.split(), Impl: s.opts.Impl,
+			Split: s.split(), Set: s.opts.Set,
 		})
 		if err != nil {
 			return false, err
@@ -96,7 +96,7 @@ func (s *selector) rowsLayerNorm(n *ir.Node, op *ops.LayerNormalization) (bool, 
 	if len(scale) != c || len(shift) != c || c%kernel.Block != 0 {
 		return false, nil
 	}
-	k, err := kernel.NewBlockedNorm(images, plane, scale, shift, op.Epsilon, s.split(), s.opts.Impl)
+	k, err := kernel.NewBlockedNorm(images, plane, scale, shift, op.Epsilon, s.split(), s.opts.Set)
 	if err != nil {
 		return false, err
 	}
@@ -115,7 +115,7 @@ func (s *selector) instanceNorm(n *ir.Node, op *ops.InstanceNormalization) (bool
 }
 
 func (s *selector) normStep(n *ir.Node, spec kernel.NormSpec) (bool, error) {
-	spec.Impl = s.opts.Impl
+	spec.Set = s.opts.Set
 	k, err := kernel.NewNorm(spec)
 	if err != nil {
 		return false, err
@@ -134,7 +134,7 @@ func (s *selector) lrnSpec(in []int, op *ops.LRN) kernel.LRNSpec {
 func (s *selector) lrn(n *ir.Node, op *ops.LRN) (bool, error) {
 	in := sizes(n.In(0))
 	if s.followsBlocked(n) && op.Bias > 0 { // else 0/0 in the padding of the channels
-		if k, err := kernel.NewBlockedLRN(s.lrnSpec(in, op), s.opts.Impl); err == nil {
+		if k, err := kernel.NewBlockedLRN(s.lrnSpec(in, op), s.opts.Set); err == nil {
 			x, y := s.read(n.In(0), Blocked), s.write(n.Out(0), Blocked)
 			s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, worker int) {
 				k.Run(task, m.F32(y), m.F32(x), m.Scratch[worker])
@@ -159,7 +159,7 @@ func (s *selector) lrnGrad(n *ir.Node, op *ops.LRNGrad) (bool, error) {
 	if !s.isBlockable(dy) || !s.isBlockable(x) || op.Bias <= 0 || s.swells(sizes(x)) { // 0/0 in the padding of the channels
 		return false, nil
 	}
-	k, err := kernel.NewBlockedLRNGrad(s.lrnSpec(sizes(x), &op.LRN), s.opts.Impl)
+	k, err := kernel.NewBlockedLRNGrad(s.lrnSpec(sizes(x), &op.LRN), s.opts.Set)
 	if err != nil {
 		return false, nil
 	}

@@ -82,7 +82,7 @@ func carryOn(next, before, batch []float32, momentum float32) {
 func (s *selector) newBatchNorm(x *ir.Value, epsilon float32, relu bool) (*kernel.BatchNorm, error) {
 	shape := sizes(x)
 	return kernel.NewBatchNorm(kernel.BatchNormSpec{
-		N: shape[0], C: shape[1], Plane: shape[2] * shape[3], Epsilon: epsilon, Relu: relu, Split: s.split(), Impl: s.opts.Impl,
+		N: shape[0], C: shape[1], Plane: shape[2] * shape[3], Epsilon: epsilon, Relu: relu, Split: s.split(), Set: s.opts.Set,
 	})
 }
 

@@ -103,7 +103,7 @@ func (p *placer) provide(st *Step, a *Array) error {
 // there, but never in an input of the graph, which is not of the program's own memory.
 func (p *placer) convert(st *Step, from, to *Array) error {
 	spec, name := layoutSpec(from, to), "to "+to.Layout.String()
-	spec.Split, spec.Impl = st.split, p.opts.Impl
+	spec.Split, spec.Set = st.split, p.opts.Set
 	prepare := kernel.NewToBlocked
 	if to.Layout == Plain {
 		name, prepare = "from "+from.Layout.String(), kernel.NewFromBlocked

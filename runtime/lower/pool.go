@@ -84,7 +84,7 @@ func (s *selector) describePoolOf(x *ir.Value, spec *kernel.BlockedPoolSpec, win
 	in := sizes(x)
 	w, err := window(in[2:])
 	spec.N, spec.C, spec.Spatial, spec.PadsEnd = in[0], in[1], spatial(w), w.PadEnd
-	spec.Split, spec.Impl = s.split(), s.opts.Impl
+	spec.Split, spec.Set = s.split(), s.opts.Set
 	return w, err
 }
 
@@ -109,7 +109,7 @@ func (s *selector) globalPool(n *ir.Node, op kernel.ReduceOp) (bool, error) {
 // blockedMean computes the mean over each plane of blocked data; the result is plain.
 func (s *selector) blockedMean(n *ir.Node) (bool, error) {
 	in := sizes(n.In(0))
-	k, err := kernel.NewBlockedMean(in[0], in[1], in[2]*in[3], s.split(), s.opts.Impl)
+	k, err := kernel.NewBlockedMean(in[0], in[1], in[2]*in[3], s.split(), s.opts.Set)
 	if err != nil {
 		return false, err
 	}

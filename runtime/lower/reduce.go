@@ -91,7 +91,7 @@ func (s *selector) spread(n *ir.Node) (bool, error) {
 	if !slices.Equal(sizes(x), []int{out[0], out[1], 1, 1}) || out[1] < kernel.Block/2 {
 		return false, nil
 	}
-	k, err := kernel.NewBlockedSpread(out[0], out[1], out[2]*out[3], s.split(), s.opts.Impl)
+	k, err := kernel.NewBlockedSpread(out[0], out[1], out[2]*out[3], s.split(), s.opts.Set)
 	if err != nil {
 		return false, err
 	}

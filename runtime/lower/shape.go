@@ -26,7 +26,7 @@ func (s *selector) swells(shape []int) bool {
 
 // blocks reports whether a node of one output may be computed on blocked data: where the kernels make that fast.
 func (s *selector) blocks(n *ir.Node) bool {
-	return s.opts.Impl != kernel.Generic && len(n.Outputs()) == 1 && s.isBlockable(n.In(0)) && s.isBlockable(n.Out(0))
+	return s.opts.Set.Has(kernel.FamilyTile) && len(n.Outputs()) == 1 && s.isBlockable(n.In(0)) && s.isBlockable(n.Out(0))
 }
 
 // followsBlocked is blocks for operators that do as their input is.
@@ -45,7 +45,7 @@ func (s *selector) anyBlocked(n *ir.Node) bool {
 // rowable reports whether a node of one output may be computed on rows.
 func (s *selector) rowable(n *ir.Node) bool {
 	_, _, _, ok := s.rowSizes(n.Out(0))
-	return ok && s.opts.Impl != kernel.Generic && len(n.Outputs()) == 1
+	return ok && s.opts.Set.Has(kernel.FamilyTile) && len(n.Outputs()) == 1
 }
 
 // followsRows is rowable for operators that do as their input is.

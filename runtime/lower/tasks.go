@@ -63,7 +63,7 @@ func (s *selector) leastTasks(n *ir.Node) int {
 		if f := n.Op.Def().MACs; f != nil {
 			macs, perTask = float64(f(n)), taskBytesProduct
 		}
-		if s.opts.Impl != kernel.Generic {
+		if s.opts.Set.Has(kernel.FamilyTile) {
 			most = taskMACs
 		}
 	}

@@ -41,7 +41,7 @@ func (s *selector) update(n *ir.Node) (bool, error) {
 type updated struct{ scale, m, v, toM, toV, number *ir.Value }
 
 func (s *selector) updateStep(n *ir.Node, spec kernel.UpdateSpec, factor float32, u updated) (bool, error) {
-	spec.N, spec.Split, spec.Impl = product(sizes(n.In(0))), s.split(), s.opts.Impl
+	spec.N, spec.Split, spec.Set = product(sizes(n.In(0))), s.split(), s.opts.Set
 	k, err := kernel.NewUpdate(spec)
 	if err != nil {
 		return false, err

@@ -14,6 +14,7 @@ const blockBytes = 64
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	for _, vec := range []int{1, 2} {
 		s := isa{vec}
 		s.slope()
@@ -54,8 +55,8 @@ func field(base Register, disp int) Register {
 	return r
 }
 
-func (s isa) text(name, doc string) Register {
-	TEXT(name+s.name(), NOSPLIT, "func(a *byte)")
+func (s isa) text(name, argument, doc string) Register {
+	TEXT(name+s.name(), NOSPLIT, "func(a *"+argument+")")
 	Pragma("noescape")
 	Doc(name + s.name() + " " + doc)
 	return Load(Param("a"), GP64())
@@ -79,7 +80,7 @@ func (s isa) replace(to, r, v, bound VecVirtual, predicate uint8) {
 
 // slope computes n ≥ 1 blocks as slopeArgs says.
 func (s isa) slope() {
-	a := s.text("slope", "computes dx as the slopeArgs at a describe.")
+	a := s.text("slope", "slopeArgs", "computes dx as the slopeArgs at a describe.")
 	dx, dy, v, n := field(a, 0), field(a, 8), field(a, 16), field(a, 24)
 	var f [7]VecVirtual // lo, hi, below, above, constant, linear, square
 	for i := range f {
@@ -111,7 +112,7 @@ const lrnDx, lrnDy, lrnX, lrnStep, lrnBlocks, lrnSquares, lrnTerms, lrnPower, lr
 
 // lrn computes one pixel as lrnGradArgs says: squares, then powers and terms, then the gradient, block by block.
 func (s isa) lrn() {
-	a := s.text("lrnGrad", "computes one pixel as the lrnGradArgs at a describe.")
+	a := s.text("lrnGrad", "lrnGradArgs", "computes one pixel as the lrnGradArgs at a describe.")
 	step, pad := field(a, lrnStep), field(a, lrnPad)
 	// pass goes over the blocks of arrays, which are true where they lie step apart.
 	pass := func(label string, arrays map[int]bool, body func(p map[int]Register, h int)) {

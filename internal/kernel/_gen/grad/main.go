@@ -24,6 +24,7 @@ const (
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	for _, s := range []isa{{vec: 1, channels: 8, blocks: 3, regs: 32}, {vec: 2, channels: 4, blocks: 1, regs: 16}} {
 		s.products()
 		s.depthwise()
@@ -59,7 +60,7 @@ var (
 func field(disp int) Mem { return Mem{Base: args, Disp: disp} }
 
 func (s isa) begin(name, doc string) {
-	TEXT(name+s.name(), NOSPLIT, "func(a *byte)")
+	TEXT(name+s.name(), NOSPLIT, "func(a *gradArgs)")
 	Pragma("noescape")
 	Doc(name + s.name() + " " + doc)
 	Load(Param("a"), args)

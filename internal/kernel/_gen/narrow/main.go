@@ -18,13 +18,14 @@ const (
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	generate("narrowAVX512", func() VecVirtual { return ZMM() }, 64, 8)
 	generate("narrowAVX2", func() VecVirtual { return YMM() }, 32, 6)
 	Generate()
 }
 
 func generate(name string, vec func() VecVirtual, size, most int) {
-	TEXT(name, NOSPLIT, "func(a *byte)")
+	TEXT(name, NOSPLIT, "func(a *narrowArgs)")
 	Pragma("noescape")
 	Doc(name + " computes what the narrowArgs at a describe.")
 	args, channels := Load(Param("a"), GP64()), GP64()

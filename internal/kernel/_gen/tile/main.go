@@ -27,6 +27,7 @@ const (
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	generate(isa{name: "tileAVX512", vec: 1, maxP: 14, blocks: []int{1, 2}, regs: 32})
 	generate(isa{name: "tileAVX2", vec: 2, maxP: 6, blocks: []int{1}, regs: 16})
 	Generate()
@@ -80,7 +81,7 @@ func pixel(i int) Mem {
 }
 
 func generate(s isa) {
-	TEXT(s.name, NOSPLIT, "func(a *byte)")
+	TEXT(s.name, NOSPLIT, "func(a *tileArgs)")
 	Pragma("noescape")
 	Doc(s.name + " computes the tile that the tileArgs at a describe.")
 	Load(Param("a"), args)

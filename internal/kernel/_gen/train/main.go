@@ -12,6 +12,7 @@ const blockBytes = 64
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	for _, vec := range []int{1, 2} {
 		s := isa{vec}
 		s.moments()
@@ -151,7 +152,7 @@ func (s isa) eachPixel(p pointers, do func(half int, dy VecVirtual), dst bool) {
 
 // gradMoments makes the sums of dy and of dy·(x-mean).
 func (s isa) gradMoments() {
-	s.text("gradMoments", "func(a *byte)", "makes the sums that the normGrad at a describes.")
+	s.text("gradMoments", "func(a *normGrad)", "makes the sums that the normGrad at a describes.")
 	p := load(Load(Param("a"), GP64()))
 	var mean, sum, product []VecVirtual
 	for h := range s.vec {
@@ -173,7 +174,7 @@ func (s isa) gradMoments() {
 
 // gradAffine makes dx = a·dy + b·(x-mean) + c.
 func (s isa) gradAffine() {
-	s.text("gradAffine", "func(a *byte)", "makes dx as the normGrad at a describes.")
+	s.text("gradAffine", "func(a *normGrad)", "makes dx as the normGrad at a describes.")
 	p := load(Load(Param("a"), GP64()))
 	var params [4][]VecVirtual // mean, a, b, c
 	for i := range 2 {
@@ -221,7 +222,7 @@ const poolX, poolY, poolDy, poolDx, poolTaps, poolCount, poolPx, poolCols, poolS
 
 // gradMax adds each dy of a row to dx at the first of its taps whose x equals y.
 func (s isa) gradMax() {
-	s.text("gradMax", "func(a *byte)", "spreads the row that the poolGrad at a describes.")
+	s.text("gradMax", "func(a *poolGrad)", "spreads the row that the poolGrad at a describes.")
 	a := Load(Param("a"), GP64())
 	field := func(disp int) Register {
 		r := GP64()
@@ -273,7 +274,7 @@ func (s isa) gradMax() {
 
 // gradAverage adds each dy of a row, times scale, to dx at all of its taps.
 func (s isa) gradAverage() {
-	s.text("gradAverage", "func(a *byte)", "spreads the row that the poolGrad at a describes.")
+	s.text("gradAverage", "func(a *poolGrad)", "spreads the row that the poolGrad at a describes.")
 	a := Load(Param("a"), GP64())
 	field := func(disp int) Register {
 		r := GP64()

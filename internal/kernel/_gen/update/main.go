@@ -11,6 +11,7 @@ const blockBytes = 64
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	for _, vec := range []int{1, 2} {
 		s := isa{vec}
 		s.descent("momentum", "V' and W' by momentum", true, false)
@@ -88,7 +89,7 @@ func (s isa) loop(n Register, arrays []Register, body func(half int)) {
 }
 
 func (s isa) text(name, doc string) Register {
-	TEXT(name+s.name(), NOSPLIT, "func(a *byte)")
+	TEXT(name+s.name(), NOSPLIT, "func(a *updateArgs)")
 	Pragma("noescape")
 	Doc(name + s.name() + " " + doc)
 	return Load(Param("a"), GP64())

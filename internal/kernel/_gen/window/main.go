@@ -23,6 +23,7 @@ const (
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	for _, vec := range []int{1, 2} {
 		s := isa{vec}
 		for _, op := range []string{"FMA", "Max", "Sum"} {
@@ -57,7 +58,7 @@ var (
 // window makes the kernel of an operation: it goes through rows, and in each through columns, several at a time.
 func (s isa) window(op string) {
 	name := "window" + op + s.name()
-	TEXT(name, NOSPLIT, "func(a *byte)")
+	TEXT(name, NOSPLIT, "func(a *windowArgs)")
 	Pragma("noescape")
 	Doc(name + " computes the region that the windowArgs at a describe.")
 	rowX, rowY := AllocLocal(8), AllocLocal(8) // a frame also saves the base pointer, which is used

@@ -15,6 +15,7 @@ const blockBytes = 64
 
 func main() {
 	ConstraintExpr("!noasm")
+	Package("./args")
 	for _, vec := range []int{1, 2} {
 		s := isa{vec}
 		s.input(4)
@@ -176,10 +177,10 @@ const (
 // overflow do so already then.
 const steep = 1 << 24
 
-// output makes func(a *byte): the transform Aᵀ·m·A of t×t products to an m×m tile, with bias, residual and clamp. A product
+// output makes func(a *winogradOut): the transform Aᵀ·m·A of t×t products to an m×m tile, with bias, residual and clamp. A product
 // goes into the first or the last sum of its row, so that these two tell whether all are finite.
 func (s isa) output(t, m int) {
-	TEXT(fmt.Sprintf("winogradOutput%dx%d%s", t, m, s.name()), NOSPLIT, "func(a *byte)")
+	TEXT(fmt.Sprintf("winogradOutput%dx%d%s", t, m, s.name()), NOSPLIT, "func(a *winogradOut)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("makes a %d×%d tile of 16 channels, as the winogradOut at a describes.", m, m))
 	a := Load(Param("a"), GP64())

@@ -1,10 +1,10 @@
-//go:build !amd64 || noasm
+//go:build !noasm
 
 package kernel
 
 import "runtime"
 
-func bestImpl() Impl { return Generic }
+func nativeSets(*Set) []*Set { return nil }
 
 // Processor tells processors apart for which other algorithms may be the fastest.
 func Processor() string { return runtime.GOARCH }

@@ -1,0 +1,10 @@
+//go:build noasm || (!amd64 && !arm64)
+
+package kernel
+
+import "runtime"
+
+func nativeSets(*Set) []*Set { return nil }
+
+// Processor tells processors apart for which other algorithms may be the fastest.
+func Processor() string { return runtime.GOARCH }
