@@ -2,6 +2,7 @@ package train_test
 
 import (
 	"context"
+	"io"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/train"
@@ -82,6 +84,9 @@ func (n *network) agree() {
 }
 
 func (n *network) agreeBy(want []*tensor.Tensor, opts runtime.Options, tolerance float64) {
+	check, err := passes.ParseDebug("check", io.Discard)
+	require.NoError(n, err)
+	opts.Passes = &passes.Options{Level: passes.O2, Debug: check}
 	s, err := runtime.Compile(context.Background(), n.g, opts)
 	require.NoError(n, err)
 	defer s.Close()

@@ -200,7 +200,11 @@ func (b *stepBuilder) keep(in, next *ir.Value, model, inPlace bool) {
 // compile makes the trainer.
 func (b *stepBuilder) compile(ctx context.Context) (*Trainer, error) {
 	opts := b.opts.Runtime
-	opts.Outputs, opts.InPlace, opts.Passes = nil, b.inPlace, &passes.Options{Level: passes.O2}
+	list := &passes.Options{Level: passes.O2}
+	if opts.Passes != nil {
+		list.Debug = opts.Passes.Debug
+	}
+	opts.Outputs, opts.InPlace, opts.Passes = nil, b.inPlace, list
 	session, err := runtime.Compile(ctx, b.g, opts)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)

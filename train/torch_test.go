@@ -3,6 +3,7 @@ package train_test
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"math"
 	"os"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
+	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/train"
@@ -132,7 +134,11 @@ func TestStepsArePyTorchs(t *testing.T) {
 				t.Run(name+"/"+method+"/"+kernels, func(t *testing.T) {
 					g := build(t)
 					begin(t, g)
-					tr, err := train.New(t.Context(), g, train.Options{Optimizer: optimizer.Optimizer, Gradients: true, Runtime: runtime.Options{Kernels: kernels, Threads: 2}})
+					check, err := passes.ParseDebug("check", io.Discard)
+					require.NoError(t, err)
+					tr, err := train.New(t.Context(), g, train.Options{Optimizer: optimizer.Optimizer, Gradients: true, Runtime: runtime.Options{
+						Kernels: kernels, Threads: 2, Passes: &passes.Options{Debug: check},
+					}})
 					require.NoError(t, err)
 					defer tr.Close()
 					order := names(train.Parameters(g))

@@ -29,7 +29,7 @@ type Options struct {
 	Seed uint64
 	// Gradients lets each Result have the gradients of the parameters.
 	Gradients bool
-	// Runtime is how steps are run; its Outputs and Passes are the trainer's affair.
+	// Runtime is how steps are run; its Outputs and Passes, all of them but Debug, are the trainer's affair.
 	Runtime runtime.Options
 }
 

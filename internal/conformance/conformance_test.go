@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -53,12 +54,15 @@ func TestSuite(t *testing.T) {
 	}
 }
 
-// What the passes do to a model changes no result: those for running are TestSuite's, here are the other levels.
+// What the passes do to a model changes no result: those for running are TestSuite's, here are the other levels. Graphs and steps
+// are checked at every stage.
 func TestSuiteAtLevels(t *testing.T) {
 	names, listed := cases(t)
+	check, err := passes.ParseDebug("check", io.Discard)
+	require.NoError(t, err)
 	for _, level := range []passes.Level{passes.O0, passes.O1} {
 		t.Run(level.String(), func(t *testing.T) {
-			opts := Options{Tolerance: DefaultTolerance, Runtime: runtime.Options{Passes: &passes.Options{Level: level}}}
+			opts := Options{Tolerance: DefaultTolerance, Runtime: runtime.Options{Passes: &passes.Options{Level: level, Debug: check}}}
 			for _, w := range Check(RunAll(context.Background(), suite, names, opts), listed) {
 				t.Error(w)
 			}

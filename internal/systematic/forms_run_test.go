@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/stretchr/testify/require"
 )
 
 // Every operator, in every form that it had, with inputs and outputs left out and attributes at the ends of their ranges,
@@ -24,7 +26,9 @@ import (
 // ONNXRUN_LONG asks for all, which takes minutes.
 func TestEveryFormOfEveryOperator(t *testing.T) {
 	w := newWatch(t)
-	p := &road{path: filepath.Join(t.TempDir(), "model.onnx"), pool: runtime.NewPool(2)}
+	check, err := passes.ParseDebug("check", io.Discard)
+	require.NoError(t, err)
+	p := &road{check: check, path: filepath.Join(t.TempDir(), "model.onnx"), pool: runtime.NewPool(2)}
 	defer p.pool.Close()
 	found := map[string]bool{}
 	n, share, forms, every := 0, 41, 0, 5
@@ -59,6 +63,7 @@ func TestEveryFormOfEveryOperator(t *testing.T) {
 // road is the way that models go.
 type road struct {
 	path                string
+	check               *passes.Debug
 	pool                *runtime.Pool
 	valid, ran, written int
 }
@@ -113,7 +118,7 @@ func (p *road) runs(g *ir.Graph, f form) error {
 		} else if fault = err; isFault(err) {
 			return err
 		}
-		s, err := runtime.Compile(ctx, g, runtime.Options{Passes: &passes.Options{Level: level}, MaxMemory: memory, Pool: p.pool, Threads: 2})
+		s, err := runtime.Compile(ctx, g, runtime.Options{Passes: &passes.Options{Level: level, Debug: p.check}, MaxMemory: memory, Pool: p.pool, Threads: 2})
 		if err == nil {
 			_, err = s.Run(ctx, f.given()...)
 		}

@@ -1,6 +1,10 @@
 package lower
 
-import "context"
+import (
+	"context"
+
+	"github.com/onnxrun/onnxrun/internal/kernel"
+)
 
 // emit makes the kernels that hold weights, and with them the phases of their steps.
 func (p *Program) emit(ctx context.Context) error {
@@ -12,7 +16,7 @@ func (p *Program) emit(ctx context.Context) error {
 			return err
 		}
 		if st.lies() {
-			st.Kernel, st.Algorithm, st.make = "alias", "alias", nil
+			st.Kernel, st.Algorithm, st.Cost, st.make = "alias", "alias", kernel.Cost{}, nil
 			continue
 		}
 		k, task, err := st.make(st)
