@@ -25,7 +25,7 @@ type sessions struct {
 
 // shared is a session that several callers run at once.
 type shared struct {
-	*runtime.Session // nil before it is compiled
+	*runtime.Session // nil before it is compiled, and when it is closed
 	value            string
 	compiling        chan struct{} // full while somebody compiles
 	users            int
@@ -101,6 +101,7 @@ func (s *sessions) release(one *shared) {
 func (one *shared) closeUnused() {
 	if one.dropped && one.users == 0 && one.Session != nil {
 		one.Close()
+		one.Session = nil
 	}
 }
 
