@@ -6,6 +6,7 @@ import (
 	stdruntime "runtime"
 	"sync"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
@@ -78,7 +79,7 @@ func (m *Model) ahead(ctx context.Context, data *vision.Dataset, opts EvaluateOp
 // rows prepares images at … at+n of a data set, each by itself.
 func (m *Model) rows(data *vision.Dataset, at, n int) (rows [][]float32, errs []error) {
 	rows, errs = make([][]float32, n), make([]error, n)
-	workers := m.opts.runtime.Threads
+	workers := m.opts.Runtime.Threads
 	if workers < 1 {
 		workers = stdruntime.GOMAXPROCS(0)
 	}
@@ -118,5 +119,5 @@ func (m *Model) stack(rows [][]float32, n int) (*tensor.Tensor, error) {
 	for i, row := range rows {
 		copy(tensor.Data[float32](x)[i*len(row):], row)
 	}
-	return convertTo(x, m.input.Type().DType)
+	return modelinfo.Convert(x, m.input.Type().DType)
 }

@@ -3,6 +3,8 @@ package onnxrun
 import (
 	"fmt"
 	"strings"
+
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 )
 
 // matchClasses finds the model's class for each of a data set's, by name or else, which note says, by order. width is how
@@ -40,7 +42,7 @@ func matchClasses(names, labels []string, width int) (classOf []int, note string
 		}
 		return classOf, fmt.Sprintf("classes are matched by their order, because the model does not call one %q: %s", unknown[0], examples(names, labels)), nil
 	case len(labels) == 0:
-		return nil, "", fmt.Errorf("has %d classes: %s; the model has %d, whose names are not known: name them (--labels)", len(names), listed(names), width)
+		return nil, "", &modelinfo.UnnamedError{Classes: fmt.Sprintf("%d classes: %s", len(names), listed(names)), Model: width}
 	}
 	return nil, "", fmt.Errorf("has %d classes, of which the model does not know %s; the model has %d classes: %s", len(names), listed(unknown), width, listed(labels))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -73,10 +74,11 @@ func Evaluate(ctx context.Context, m *Model, data *vision.Dataset, opts Evaluate
 	if err := m.spec.Check(); err != nil {
 		return nil, err
 	}
-	s, err := m.session(ctx, m.output)
+	s, err := m.sessions.open(ctx, m.output)
 	if err != nil {
 		return nil, err
 	}
+	defer m.sessions.release(s)
 	start := time.Now()
 	e := newEvaluator(m, data, opts)
 	ctx, stop := context.WithCancel(ctx)
@@ -140,7 +142,7 @@ func newEvaluator(m *Model, data *vision.Dataset, opts EvaluateOptions) *evaluat
 
 // add counts the images of a batch, by index, with the model's scores, which may have more rows.
 func (e *evaluator) add(index []int, scores *tensor.Tensor) error {
-	y, err := convertTo(scores, tensor.Float32)
+	y, err := modelinfo.Convert(scores, tensor.Float32)
 	if err != nil {
 		return fmt.Errorf("onnxrun: output %q: %w", e.m.output.Name(), err)
 	}
@@ -179,7 +181,7 @@ func (e *evaluator) image(i int, scores []float32) error {
 	truth, top, before := e.classOf[class], 0, 0
 	for j, v := range scores {
 		if v != v {
-			return fmt.Errorf("onnxrun: output %q: image %q: the scores are not numbers (NaN); see onnxrun check", e.m.output.Name(), e.data.ImageName(i))
+			return &modelinfo.NaNError{Output: e.m.output.Name(), Image: e.data.ImageName(i)}
 		}
 		if v > scores[top] {
 			top = j

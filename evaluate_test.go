@@ -24,11 +24,8 @@ const pixels = `graph "pixels" opset 21 (%x: float32[N,1,1,2]) -> (%y) {
 
 // pixelModel is pixels, or another such graph, ready to run.
 func pixelModel(t *testing.T, text string, labels ...string) *Model {
-	opts := []Option{WithPreprocess(vision.Spec{Resize: "none", Width: 2, Height: 1, Channels: 1, Order: "rgb", Scale: 1, Layout: "nchw"})}
-	if labels != nil {
-		opts = append(opts, WithLabels(labels))
-	}
-	m, err := NewModel(parse(t, text), opts...)
+	spec := vision.Spec{Resize: "none", Width: 2, Height: 1, Channels: 1, Order: "rgb", Scale: 1, Layout: "nchw"}
+	m, err := NewModel(parse(t, text), Options{Preprocess: &spec, Labels: labels})
 	require.NoError(t, err)
 	t.Cleanup(m.Close)
 	return m
@@ -173,7 +170,7 @@ func TestMatchClasses(t *testing.T) {
 		"two of a name":      {[]string{"crane", "crane"}, []string{"crane", "crane"}, 2, []int{0, 1}, "", ""},
 		"one name for two":   {[]string{"a", "A"}, []string{"a", "b", "c"}, 3, nil, "", `does not know "A"`},
 		"too many labels":    {[]string{"c"}, []string{"a", "b", "c"}, 2, nil, "", `does not know "c"`},
-		"unknown, no labels": {[]string{"a"}, nil, 1000, nil, "", "name them (--labels)"},
+		"unknown, no labels": {[]string{"a"}, nil, 1000, nil, "", "name them"},
 	} {
 		got, note, err := matchClasses(c.names, c.labels, c.width)
 		if c.err != "" {

@@ -6,14 +6,12 @@ import (
 	"log"
 
 	"github.com/onnxrun/onnxrun"
-	"github.com/onnxrun/onnxrun/passes"
-	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
 // A model that describes itself needs nothing but an image.
 func Example() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	m, err := onnxrun.Open(context.Background(), "testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -27,7 +25,7 @@ func Example() {
 
 // Several images make one batch.
 func ExampleModel_Classify() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	m, err := onnxrun.Open(context.Background(), "testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -49,7 +47,7 @@ func ExampleModel_Classify() {
 
 // The activations of a layer, here the last but one.
 func ExampleModel_Features() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	m, err := onnxrun.Open(context.Background(), "testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -67,7 +65,7 @@ func ExampleModel_Features() {
 
 // What a model is, without running it.
 func ExampleInspect() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	m, err := onnxrun.Open(context.Background(), "testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -79,33 +77,9 @@ func ExampleInspect() {
 	// Output: 61706 416520
 }
 
-// A model made ready to run, and the proof on random input that it is the same; exporter.WriteFile writes it.
-func ExampleOptimize() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
-	if err != nil {
-		log.Fatal(err)
-	}
-	input, err := onnxrun.RandomInputs(m.Graph().Inputs(), 16, nil, 1)
-	if err != nil {
-		log.Fatal(err)
-	}
-	_, report, err := onnxrun.Optimize(context.Background(), m.Graph(), onnxrun.OptimizeOptions{
-		Level:  passes.O2,
-		Verify: [][]*tensor.Tensor{input},
-	})
-	if err != nil { // a *onnxrun.VerificationError where the results differ
-		log.Fatal(err)
-	}
-	fmt.Println("nodes:", report.Before.Nodes, "→", report.After.Nodes)
-	fmt.Println("same answers:", report.Verification.Agree, "of", report.Verification.Rows)
-	// Output:
-	// nodes: 13 → 9
-	// same answers: 16 of 16
-}
-
 // The images of a data set, here of a folder, in batches.
 func ExampleModel_Prepare() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	m, err := onnxrun.Open(context.Background(), "testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -113,7 +87,7 @@ func ExampleModel_Prepare() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	batches, broken, err := m.Prepare(data)
+	batches, broken, err := m.Prepare(context.Background(), data)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -123,7 +97,7 @@ func ExampleModel_Prepare() {
 
 // A data set is folders of images by class, a .tar of the same, IDX files, or a .csv of paths and labels.
 func ExampleEvaluate() {
-	m, err := onnxrun.Open("testdata/lenet5.onnx")
+	m, err := onnxrun.Open(context.Background(), "testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

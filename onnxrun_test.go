@@ -11,17 +11,23 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/stretchr/testify/require"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
-	"github.com/onnxrun/onnxrun/passes"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
 	"github.com/onnxrun/onnxrun/zoo"
 )
 
-func lenet(t *testing.T, opts ...Option) *Model {
-	m, err := Open("testdata/lenet5.onnx", opts...)
+func parse(t testing.TB, text string) *ir.Graph {
+	g, err := ir.Parse(text, ops.Lookup)
+	require.NoError(t, err)
+	return g
+}
+
+func lenet(t *testing.T, opts Options) *Model {
+	m, err := Open(t.Context(), "testdata/lenet5.onnx", opts)
 	require.NoError(t, err)
 	t.Cleanup(m.Close)
 	return m
@@ -34,7 +40,7 @@ func digit(t *testing.T, name string) *vision.Image {
 }
 
 func TestSelfDescribingModel(t *testing.T) {
-	m := lenet(t)
+	m := lenet(t, Options{})
 	require.Empty(t, m.Notes())
 	require.Equal(t, vision.DigitLabels(), m.Labels())
 	require.Equal(t, 28, m.Preprocess().Width)
@@ -49,7 +55,7 @@ func TestSelfDescribingModel(t *testing.T) {
 func TestOptionsOverrideMetadata(t *testing.T) {
 	unit, err := vision.Preset("unit")
 	require.NoError(t, err)
-	m := lenet(t, WithPreprocess(unit), WithLabels([]string{"a", "b"}), WithThreads(1))
+	m := lenet(t, Options{Preprocess: &unit, Labels: []string{"a", "b"}, Runtime: runtime.Options{Threads: 1}})
 	require.Equal(t, 1, m.Preprocess().Channels)
 	require.Empty(t, m.Preprocess().Mean)
 	require.Equal(t, []string{"a", "b"}, m.Labels())
@@ -59,29 +65,29 @@ func TestGuesses(t *testing.T) {
 	g, err := zoo.Build("squeezenet1_1", zoo.Options{})
 	require.NoError(t, err)
 	g.Metadata = nil
-	m, err := NewModel(g)
+	m, err := NewModel(g, Options{})
 	require.NoError(t, err)
 	require.Len(t, m.Notes(), 2)
 	require.Contains(t, m.Notes()[0], "preprocessing is a guess (preset imagenet")
 	require.Equal(t, "tench", m.Labels()[0])
-	g.SetMeta(PreprocessKey, "{")
-	_, err = NewModel(g)
+	g.SetMeta(modelinfo.PreprocessKey, "{")
+	_, err = NewModel(g, Options{})
 	require.ErrorContains(t, err, `onnxrun: metadata "onnxrun.preprocess": vision: preprocessing: `)
 	g.Metadata = nil
-	g.SetMeta(LabelsKey, "[")
-	_, err = NewModel(g)
+	g.SetMeta(modelinfo.LabelsKey, "[")
+	_, err = NewModel(g, Options{})
 	require.ErrorContains(t, err, `onnxrun: metadata "onnxrun.labels": vision: labels: `)
 }
 
 // Features computes a layer named by its node or its value, and nothing behind it.
 func TestFeatures(t *testing.T) {
-	m := lenet(t)
+	m := lenet(t, Options{})
 	for layer, shape := range map[string][]int{"C1": {2, 6, 28, 28}, "F6/tanh": {2, 84}, "prob": {2, 10}} {
 		set, err := m.Features(context.Background(), layer, []string{"a", "b"}, digit(t, "one"), digit(t, "two"))
 		require.NoError(t, err)
 		require.Equal(t, shape, set.Data.Shape())
 	}
-	s, err := m.session(t.Context(), m.graph.Value("C1"))
+	s, err := m.sessions.open(t.Context(), m.graph.Value("C1"))
 	require.NoError(t, err)
 	require.Len(t, s.Outputs(), 1)
 	_, err = m.Features(context.Background(), "F7", nil, digit(t, "one"))
@@ -121,8 +127,8 @@ func TestModelsThatTakeNoImage(t *testing.T) {
 	n, err := g.Append("r", ir.New[ops.Relu](), []*ir.Value{x}, []string{"y"})
 	require.NoError(t, err)
 	g.SetOutputs(n.Out(0))
-	_, err = NewModel(g)
-	require.ErrorContains(t, err, "the model does not take one image: its inputs are %x: float32[2,3];")
+	_, err = NewModel(g, Options{})
+	require.ErrorContains(t, err, "the model does not take one image: its inputs are %x: float32[2,3]")
 }
 
 func TestInspectCountsAsPublished(t *testing.T) {
@@ -146,7 +152,7 @@ func BenchmarkZoo(b *testing.B) {
 			s, err := runtime.Compile(b.Context(), g, runtime.Options{})
 			require.NoError(b, err)
 			defer s.Close()
-			shape := inputShape(s.Inputs()[0])
+			shape := modelinfo.Sizes(s.Inputs()[0])
 			shape[0] = 1
 			in, out := []*tensor.Tensor{tensor.New(tensor.Float32, shape...)}, make([]*tensor.Tensor, 1)
 			require.NoError(b, s.RunInto(context.Background(), in, out))
@@ -166,7 +172,7 @@ func BenchmarkZoo(b *testing.B) {
 	}
 }
 
-// A node whose shape is not known has multiplications that nobody can count, and a report then gives no sum.
+// A node whose shape is not known has multiplications that nobody can count.
 func TestUncountedMACs(t *testing.T) {
 	g := parse(t, `graph "open" opset 17 (%x: float32[N,3,H,8]) -> (%z) {
   %w: float32[4,3,1,1] = const splat(0.5)
@@ -180,8 +186,37 @@ func TestUncountedMACs(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 4*2, info.MACs)
 	require.Equal(t, 1, info.Uncounted)
-	_, r, err := Optimize(t.Context(), g, OptimizeOptions{Level: passes.O2})
+}
+
+func TestSetMetadata(t *testing.T) {
+	g := lenet(t, Options{}).Graph().Clone()
+	g.Metadata = nil
+	spec, err := vision.Preset("imagenet")
 	require.NoError(t, err)
-	require.Zero(t, r.Before.MACs)
-	require.Zero(t, r.After.MACs)
+	require.NoError(t, SetMetadata(g, &spec, vision.CIFAR10Labels()))
+	m, err := NewModel(g, Options{})
+	require.NoError(t, err)
+	require.Empty(t, m.Notes())
+	require.Equal(t, "airplane", m.Labels()[0])
+	require.Equal(t, 1, m.Preprocess().Channels, "fitted to the input")
+	require.Equal(t, 28, m.Preprocess().Width)
+	require.ErrorContains(t, SetMetadata(g, nil, []string{"a"}), `1 labels for output "prob", which has 10 classes`)
+}
+
+func TestPrepare(t *testing.T) {
+	m := lenet(t, Options{})
+	data, err := vision.OpenDataset("testdata")
+	require.NoError(t, err)
+	batches, broken, err := m.Prepare(t.Context(), data.Spread(3))
+	require.NoError(t, err)
+	require.Empty(t, broken)
+	require.Len(t, batches, 1)
+	require.Equal(t, []int{3, 1, 28, 28}, batches[0].Shape())
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.png"), nil, 0o666))
+	data, err = vision.OpenDataset(dir)
+	require.NoError(t, err)
+	_, broken, err = m.Prepare(t.Context(), data)
+	require.Len(t, broken, 1)
+	require.ErrorContains(t, err, "0 of 1 images can be read, needs 1")
 }

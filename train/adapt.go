@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -223,7 +224,7 @@ func (a *adapter) fitOperand(n *ir.Node, inputs []*ir.Value, x float32) error {
 	for i, v := range inputs {
 		other := ir.Use{Node: n, Index: 1 - i}
 		was, changed := a.was[other]
-		if v.Const() == nil || !changed || !floating(v) {
+		if v.Const() == nil || !changed || !modelinfo.IsFloating(v) {
 			continue
 		}
 		now, shape := inputs[1-i].Type().Shape, slices.Clone(v.Const().Shape())

@@ -48,7 +48,7 @@ type CheckpointError struct {
 }
 
 func (e *CheckpointError) Error() string {
-	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh (without --resume)", e.Path, plain.Text(e.Why, plain.Line))
+	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh", e.Path, plain.Text(e.Why, plain.Line))
 }
 
 // save writes the checkpoint; that of before stays whole until this one is, and for good if there are numbers that are not

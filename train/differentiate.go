@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -63,7 +64,7 @@ func check(g *ir.Graph, loss *ir.Value, values []*ir.Value) error {
 		switch {
 		case v == nil || g.Value(v.Name()) != v:
 			return fmt.Errorf("train: %s is not a value of the graph", what)
-		case !floating(v):
+		case !modelinfo.IsFloating(v):
 			return fmt.Errorf("train: value %q: is of type %v, and only floating-point values have gradients", v.Name(), v.Type())
 		}
 	}
@@ -71,14 +72,6 @@ func check(g *ir.Graph, loss *ir.Value, values []*ir.Value) error {
 		return fmt.Errorf("train: value %q: has type %v, a loss has one element: reduce it to its mean or sum", loss.Name(), loss.Type())
 	}
 	return nil
-}
-
-func floating(v *ir.Value) bool {
-	switch v.Type().DType {
-	case tensor.Float16, tensor.BFloat16, tensor.Float32, tensor.Float64:
-		return true
-	}
-	return false
 }
 
 // backward is a way back through a graph.
@@ -101,7 +94,7 @@ func (b *backward) mark(loss *ir.Value, values []*ir.Value) {
 				continue
 			}
 			for _, out := range n.Outputs() {
-				if out != nil && floating(out) {
+				if out != nil && modelinfo.IsFloating(out) {
 					b.varies[out.ID()] = true
 				}
 			}
@@ -177,7 +170,7 @@ func (b *backward) through(n *ir.Node) error {
 		return nil
 	}
 	for i, v := range n.Inputs() {
-		wants[i] = v != nil && floating(v) && b.varies[v.ID()]
+		wants[i] = v != nil && modelinfo.IsFloating(v) && b.varies[v.ID()]
 	}
 	d := ir.NewGradient(n, outs, wants)
 	if err := n.Op.Def().Grad(d); err != nil {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
@@ -58,7 +59,7 @@ func (t *Trainer) blame(ctx context.Context, rate float64) error {
 	var nodes []*ir.Node
 	for _, n := range t.forward.Nodes() {
 		for _, v := range n.Outputs() {
-			if v != nil && floating(v) {
+			if v != nil && modelinfo.IsFloating(v) {
 				outputs, nodes = append(outputs, v.Name()), append(nodes, n)
 			}
 		}

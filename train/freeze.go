@@ -3,6 +3,7 @@ package train
 import (
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 )
 
@@ -38,22 +39,8 @@ func FrozenUpTo(g *ir.Graph, node string) (frozen map[*ir.Node]bool, boundary []
 
 // nodeNamed is the node of that name, or the one that computes the value of that name.
 func nodeNamed(g *ir.Graph, name string) (*ir.Node, error) {
-	var known []string
-	for _, n := range g.Nodes() {
-		if n.Name == name {
-			return n, nil
-		}
-		known = append(known, n.Name)
-	}
-	if v := g.Value(name); v != nil && v.Def() != nil {
+	if v := modelinfo.Layer(g, name); v != nil && v.Def() != nil {
 		return v.Def(), nil
 	}
-	for _, n := range g.Nodes() {
-		for _, v := range n.Outputs() {
-			if v != nil && v.Name() != n.Name {
-				known = append(known, v.Name())
-			}
-		}
-	}
-	return nil, &UnknownError{What: "node", Name: name, Known: known}
+	return nil, &UnknownError{What: "node", Name: name, Known: modelinfo.LayerNames(g)}
 }

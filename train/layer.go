@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/internal/initial"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -11,7 +12,7 @@ import (
 
 // weightsOf is the constant matrix or filters of a layer, nil if n is none or has none.
 func weightsOf(n *ir.Node) *ir.Value {
-	if w := n.In(1); isLayer(n) && w != nil && w.Const() != nil && w.Const().Rank() >= 2 && floating(w) {
+	if w := n.In(1); isLayer(n) && w != nil && w.Const() != nil && w.Const().Rank() >= 2 && modelinfo.IsFloating(w) {
 		return w
 	}
 	return nil

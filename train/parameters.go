@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -19,7 +20,7 @@ func Parameters(g *ir.Graph) []*ir.Value {
 	for _, n := range g.Nodes() {
 		after := slices.ContainsFunc(n.Inputs(), func(v *ir.Value) bool { return v != nil && behind[v.ID()] })
 		for i, v := range n.Inputs() {
-			if v == nil || v.Const() == nil || !floating(v) || !learns(n, i, after) {
+			if v == nil || v.Const() == nil || !modelinfo.IsFloating(v) || !learns(n, i, after) {
 				continue
 			}
 			if !slices.Contains(found, v) {

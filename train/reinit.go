@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 )
@@ -50,7 +51,7 @@ func Reinit(g *ir.Graph, last int, seed uint64) ([]string, error) {
 
 // restart gives n new parameters if it is one of the layers or belongs to them alone, and notes whether its outputs do.
 func (a *adapter) restart(n *ir.Node, layer bool, only map[*ir.Value]bool) error {
-	computed := slices.DeleteFunc(slices.Clone(n.Inputs()), func(v *ir.Value) bool { return v == nil || v.Const() != nil || !floating(v) })
+	computed := slices.DeleteFunc(slices.Clone(n.Inputs()), func(v *ir.Value) bool { return v == nil || v.Const() != nil || !modelinfo.IsFloating(v) })
 	belongs := len(computed) > 0 && !slices.ContainsFunc(computed, func(v *ir.Value) bool { return !only[v] })
 	var err error
 	switch {
@@ -81,7 +82,7 @@ func (a *adapter) renew(n *ir.Node) error {
 	}
 	inputs, made := slices.Clone(n.Inputs()), false
 	for i, v := range inputs {
-		if v == nil || v.Const() == nil || !floating(v) || v.Const().Len() < 2 || isMask(v.Const()) {
+		if v == nil || v.Const() == nil || !modelinfo.IsFloating(v) || v.Const().Len() < 2 || isMask(v.Const()) {
 			continue
 		}
 		if err := a.constant(inputs, i, filled(v.Type().DType, begin(i), v.Const().Shape()...)); err != nil {

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 )
 
@@ -14,7 +15,7 @@ func untie(g *ir.Graph) error {
 	seen := map[*ir.Value]bool{}
 	for _, n := range g.Nodes() {
 		for i, v := range n.Inputs() {
-			if v == nil || v.Const() == nil || v.Const().Rank() > 1 || v.Const().Len() < 2 || !floating(v) {
+			if v == nil || v.Const() == nil || v.Const().Rank() > 1 || v.Const().Len() < 2 || !modelinfo.IsFloating(v) {
 				continue
 			}
 			if !seen[v] {

@@ -17,7 +17,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
@@ -76,7 +75,7 @@ func page(t *testing.T, graphs ...*ir.Graph) string {
 	t.Helper()
 	var models []*view.Model
 	for _, g := range graphs {
-		m, err := onnxrun.Draw(g, g.Name, nil, false)
+		m, err := view.Describe(g, g.Name, false)
 		require.NoError(t, err)
 		models = append(models, m)
 	}

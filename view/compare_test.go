@@ -70,7 +70,7 @@ func TestCompare(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			after := strings.NewReplacer(c.edits...).Replace(before)
-			got := marks(Describe(parse(t, before), "", nil, true), Describe(parse(t, after), "", nil, true))
+			got := marks(describe(t, parse(t, before), "", false), describe(t, parse(t, after), "", false))
 			require.Equal(t, c.want, got)
 		})
 	}
@@ -78,8 +78,8 @@ func TestCompare(t *testing.T) {
 
 // Partners know one another.
 func TestCompareIsSymmetric(t *testing.T) {
-	a := Describe(parse(t, before), "", nil, true)
-	b := Describe(parse(t, strings.NewReplacer("Relu(%n)", "Relu(%c)", `"relu"`, `"r2"`).Replace(before)), "", nil, true)
+	a := describe(t, parse(t, before), "", false)
+	b := describe(t, parse(t, strings.NewReplacer("Relu(%n)", "Relu(%c)", `"relu"`, `"r2"`).Replace(before)), "", false)
 	c, d := Compare(a, b), Compare(b, a)
 	require.Equal(t, [4]int{c.Same, c.Changed, c.Removed, c.Added}, [4]int{d.Same, d.Changed, d.Added, d.Removed})
 	for i, m := range c.Before {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
@@ -69,12 +71,12 @@ type Value struct {
 	Constant string `json:"constant,omitempty"` // the elements of a short constant, … of a long one
 }
 
-// Cost is what a node of the graph costs.
-type Cost struct{ Parameters, MACs int64 }
+// cost is what a node of the graph costs.
+type cost struct{ parameters, macs int64 }
 
-func (c *Cost) add(d Cost) {
-	c.Parameters += d.Parameters
-	c.MACs += d.MACs
+func (c *cost) add(d cost) {
+	c.parameters += d.parameters
+	c.macs += d.macs
 }
 
 // Step is a step of a profiled run: the work for one node, with all that is fused into it.
@@ -92,13 +94,26 @@ type edge struct {
 	value    *ir.Value
 }
 
-// Describe describes a graph. Costs are by name of the node. Nodes that depend on no input are left out where
-// hideConstant says so, as constants are; what they cost counts for a node that reads them.
-func Describe(g *ir.Graph, title string, costs map[string]Cost, hideConstant bool) *Model {
-	m := &Model{Title: title, Name: g.Name, Opset: g.Opset, Operators: len(g.Nodes())}
-	if m.Title == "" {
-		m.Title = g.Name
+// Describe says of a graph what a page shows, for Write to draw. Constants are left out and, unless all is true, nodes that
+// depend on no input, too; what such nodes cost counts for a node that reads them.
+func Describe(g *ir.Graph, title string, all bool) (m *Model, err error) {
+	defer mapped.Of(g.Backing()).Guard(&err)()
+	counts, err := modelinfo.Count(g)
+	if err != nil {
+		return nil, err
 	}
+	costs := make(map[string]cost, len(counts.Nodes))
+	for _, n := range counts.Nodes {
+		costs[n.Node.Name] = cost{n.Parameters, n.MACs}
+	}
+	m = newModel(g, title, costs, !all)
+	m.Uncounted = counts.Uncounted
+	return m, nil
+}
+
+// newModel is Describe where the costs are known, by name of the node.
+func newModel(g *ir.Graph, title string, costs map[string]cost, hideConstant bool) *Model {
+	m := &Model{Title: cmp.Or(title, g.Name), Name: g.Name, Opset: g.Opset, Operators: len(g.Nodes())}
 	for _, kv := range g.Metadata {
 		m.Metadata = append(m.Metadata, Metadata{kv.Key, kv.Value})
 	}
@@ -107,11 +122,11 @@ func Describe(g *ir.Graph, title string, costs map[string]Cost, hideConstant boo
 		from[v] = len(m.Nodes)
 		m.Nodes = append(m.Nodes, Node{Kind: "input", Name: v.Name(), Op: "Input", Family: "io", Outputs: []Value{describeValue(v, "")}})
 	}
-	constant, inherited := constantNodes(g), map[*ir.Node]Cost{}
+	constant, inherited := constantNodes(g), map[*ir.Node]cost{}
 	for _, n := range g.Nodes() {
 		cost := costs[n.Name]
-		m.Parameters += cost.Parameters
-		m.MACs += cost.MACs
+		m.Parameters += cost.parameters
+		m.MACs += cost.macs
 		cost.add(inherited[n])
 		if hideConstant && constant[n] {
 			m.Hidden++
@@ -123,7 +138,7 @@ func Describe(g *ir.Graph, title string, costs map[string]Cost, hideConstant boo
 		}
 		box := Node{
 			Kind: "node", Name: n.Name, Op: n.OpName(), Family: family(n), Facts: facts(n), Attributes: attributes(n.Op),
-			Parameters: cost.Parameters, MACs: cost.MACs, node: n,
+			Parameters: cost.parameters, MACs: cost.macs, node: n,
 		}
 		for i, v := range n.Inputs() {
 			box.Inputs = append(box.Inputs, describeValue(v, role(n.Op.Def().Ins, i)))

@@ -32,10 +32,16 @@ const small = `graph "small" opset 21 (%x: float32[N,3,8,8]) -> (%y) {
   %y: float32[N,2] = MatMul(%f, %m) "fc"
 }`
 
-var smallCosts = map[string]Cost{"conv": {108, 972}, "same": {2, 0}, "fc": {72, 72}}
+var smallCosts = map[string]cost{"conv": {108, 972}, "same": {2, 0}, "fc": {72, 72}}
+
+func describe(t *testing.T, g *ir.Graph, title string, all bool) *Model {
+	m, err := Describe(g, title, all)
+	require.NoError(t, err)
+	return m
+}
 
 func TestDescribe(t *testing.T) {
-	m := Describe(parse(t, small), "", smallCosts, true)
+	m := newModel(parse(t, small), "", smallCosts, true)
 	m.SetProfile([]Step{
 		{"conv", "c", "onnxrun.FusedConv", "direct", 3}, {"conv", "c", "onnxrun.FusedConv", "from blocked", 1},
 		{"other", "y", "onnxrun.FusedLinear", "gemv", 2}, {"lost", "lost", "Add", "kernel", 0.5}, {"relu_12", "fresh", "Relu", "kernel", 0.25},
@@ -225,19 +231,19 @@ func TestDescribe(t *testing.T) {
   }
  ]
 }`), string(got))
-	all := Describe(parse(t, small), "", smallCosts, false)
+	all := describe(t, parse(t, small), "", true)
 	require.Len(t, all.Nodes, 7)
 	require.Zero(t, all.Hidden)
 }
 
 // A graph without inputs is drawn whole, whatever is constant in it.
 func TestConstantGraph(t *testing.T) {
-	m := Describe(parse(t, `graph "k" () -> (%b) {
+	m := describe(t, parse(t, `graph "k" () -> (%b) {
   %k: float32[2] = const [1, 2]
   %a: float32[2] = Relu(%k) "a"
   %b: float32[2] = Abs(%a) "b"
   %c: float32[2] = Neg(%a) "c"
-}`), "", nil, true)
+}`), "", false)
 	require.Len(t, m.Nodes, 3)
 	require.Equal(t, 1, m.Hidden)
 	require.Equal(t, "[1 2]", m.Nodes[0].Inputs[0].Constant)
@@ -269,7 +275,7 @@ func TestHostileNames(t *testing.T) {
 	n, err := g.Append(hostile, &ops.Relu{}, []*ir.Value{x}, []string{hostile + "y"})
 	require.NoError(t, err)
 	g.SetOutputs(n.Out(0))
-	m := Describe(g, hostile, nil, true)
+	m := describe(t, g, hostile, false)
 	var page bytes.Buffer
 	require.NoError(t, Write(&page, m, m))
 	text := page.String()
@@ -284,7 +290,7 @@ func TestHostileNames(t *testing.T) {
 
 func TestPageNeedsNoNetwork(t *testing.T) {
 	var page bytes.Buffer
-	require.NoError(t, Write(&page, Describe(parse(t, small), "", nil, true)))
+	require.NoError(t, Write(&page, describe(t, parse(t, small), "", false)))
 	require.True(t, strings.HasPrefix(page.String(), Marker))
 	require.True(t, strings.Contains(page.String(), `content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-`))
 	require.Empty(t, regexp.MustCompile(`(src|href)=|url\(|@import|import\(`).FindAllString(page.String(), -1))
@@ -294,7 +300,7 @@ func TestPageNeedsNoNetwork(t *testing.T) {
 
 func TestTwoPagesAreTheSame(t *testing.T) {
 	var a, b bytes.Buffer
-	require.NoError(t, Write(&a, Describe(parse(t, small), "", smallCosts, true)))
-	require.NoError(t, Write(&b, Describe(parse(t, small), "", smallCosts, true)))
+	require.NoError(t, Write(&a, describe(t, parse(t, small), "", false)))
+	require.NoError(t, Write(&b, describe(t, parse(t, small), "", false)))
 	require.True(t, a.String() == b.String())
 }

@@ -119,5 +119,5 @@ func Guess(shape []int) (s Spec, why string, err error) {
 	}
 	base, _ = Preset(name)
 	s, err = base.ForShape(shape)
-	return s, fmt.Sprintf("preset %s, by the input's shape; --preset chooses another", name), err
+	return s, fmt.Sprintf("preset %s, by the input's shape", name), err
 }

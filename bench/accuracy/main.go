@@ -45,7 +45,7 @@ func run(library, path, dataset, split string) error {
 		return err
 	}
 	defer ort.DestroyEnvironment()
-	m, err := onnxrun.Open(path)
+	m, err := onnxrun.Open(context.Background(), path, onnxrun.Options{})
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
@@ -72,13 +73,13 @@ func newModel(name string, g *ir.Graph, data string, calibration, test int) (*mo
 }
 
 func prepare(g *ir.Graph, images *vision.Dataset, n int) (batches []*tensor.Tensor, classes []int, err error) {
-	model, err := onnxrun.NewModel(g)
+	model, err := onnxrun.NewModel(g, onnxrun.Options{})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer model.Close()
 	some := images.Spread(n)
-	batches, broken, err := model.Prepare(some)
+	batches, broken, err := model.Prepare(context.Background(), some)
 	if err != nil || len(broken) > 0 {
 		return nil, nil, fmt.Errorf("%v: %v %w", images.Name(), broken, err)
 	}
@@ -99,14 +100,14 @@ func macsOf(g *ir.Graph) (int64, error) {
 
 // approximate is the model after one approximate pass and what that did. Layers are timed if the pass asks for it.
 func (m *model) approximate(pass string, a passes.Approximation, timed bool) (*ir.Graph, []passes.Rewrite, error) {
-	opts := onnxrun.OptimizeOptions{Level: passes.O1, With: []string{pass}, Approximation: a}
+	opts := compress.Options{Level: passes.O1, With: []string{pass}, Approximation: a}
 	if !timed { // multiplications decide, so that the table does not depend on the machine
 		opts.Approximation.Time = func(g *ir.Graph) (time.Duration, error) {
 			macs, err := macsOf(g)
 			return time.Duration(macs), err
 		}
 	}
-	out, report, err := onnxrun.Optimize(context.Background(), m.graph, opts)
+	out, report, err := compress.Optimize(context.Background(), m.graph, opts)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,7 +177,7 @@ func (m *model) worst(out *ir.Graph) (float64, error) {
 	for _, batch := range m.test {
 		sets = append(sets, []*tensor.Tensor{batch})
 	}
-	d, err := onnxrun.Diff(context.Background(), m.graph, out, sets, 0, runtime.Options{})
+	d, err := compress.Diff(context.Background(), m.graph, out, sets, compress.DiffOptions{Tolerance: compress.Exact})
 	if err != nil {
 		return 0, err
 	}
@@ -215,7 +216,7 @@ func (m *model) race(other *ir.Graph, length time.Duration) (before, after time.
 			return 0, 0, err
 		}
 		defer s.Close()
-		in, err := onnxrun.RandomInputs(s.Inputs(), 1, nil, 1)
+		in, err := compress.RandomInputs(s.Inputs(), 1, nil, 1)
 		if err != nil {
 			return 0, 0, err
 		}

@@ -15,7 +15,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -29,7 +29,7 @@ type config struct {
 	seeds    []int
 	steps    int
 	epochs   int
-	pretrain onnxrun.Recipe
+	pretrain teach.Recipe
 	workers  int
 }
 

@@ -1,12 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/zoo"
 )
 
@@ -49,8 +50,8 @@ func chosen(keys string, rate float64) (some []method, err error) {
 }
 
 // recipe is that of a method for so many images in all: the least number of epochs that makes as many steps and epochs.
-func (m method) recipe(c *config, images int, seed uint64) onnxrun.Recipe {
-	r := onnxrun.FinetuneRecipe()
+func (m method) recipe(c *config, images int, seed uint64) teach.Recipe {
+	r := teach.Finetune()
 	perEpoch := max(1, images/r.Batch) // what is left over waits for the next epoch
 	r.Epochs = max(c.epochs, (c.steps+perEpoch-1)/perEpoch)
 	r.Warmup = 0.1 * float64(r.Epochs)
@@ -61,7 +62,7 @@ func (m method) recipe(c *config, images int, seed uint64) onnxrun.Recipe {
 	case "last":
 		r.Freeze = c.freeze
 	}
-	return r
+	return *r
 }
 
 // model is what a method begins with.
@@ -69,14 +70,14 @@ func (m method) model(c *config, pretrained *ir.Graph, seed uint64) (*ir.Graph, 
 	if m.fresh {
 		return zoo.Build(c.arch, zoo.Options{Classes: len(c.classes), Seed: seed})
 	}
-	g, _, err := onnxrun.Adapt(pretrained, len(c.classes), onnxrun.AdaptOptions{Seed: seed})
+	g, _, err := teach.Adapt(context.Background(), pretrained, len(c.classes), teach.AdaptOptions{Seed: seed})
 	return g, err
 }
 
 // pretraining is the recipe for the other classes.
-func pretraining(epochs int) onnxrun.Recipe {
-	r := onnxrun.DefaultRecipe()
+func pretraining(epochs int) teach.Recipe {
+	r := teach.FromScratch()
 	r.Epochs, r.HoldOut, r.KeepBest, r.Seed = epochs, 0, false, 1
 	r.Rate = 0.03
-	return r
+	return *r
 }

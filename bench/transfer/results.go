@@ -10,19 +10,19 @@ import (
 	"reflect"
 	"sync"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/teach"
 )
 
 // result is a run, and what came of it: a line of the file of results.
 type result struct {
-	Arch    string         `json:"arch"`
-	Classes []string       `json:"classes"`
-	Method  string         `json:"method"`
-	Images  int            `json:"images"` // of a class
-	Error   float64        `json:"error"`  // the share of the test images that are taken for another class
-	Tested  int            `json:"tested"`
-	Seconds float64        `json:"seconds"`
-	Recipe  onnxrun.Recipe `json:"recipe"`
+	Arch    string       `json:"arch"`
+	Classes []string     `json:"classes"`
+	Method  string       `json:"method"`
+	Images  int          `json:"images"` // of a class
+	Error   float64      `json:"error"`  // the share of the test images that are taken for another class
+	Tested  int          `json:"tested"`
+	Seconds float64      `json:"seconds"`
+	Recipe  teach.Recipe `json:"recipe"`
 }
 
 // same tells whether two results are of the same run.

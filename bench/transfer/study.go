@@ -16,6 +16,7 @@ import (
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 	"github.com/onnxrun/onnxrun/zoo"
@@ -119,8 +120,8 @@ func (s *study) pretrain(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	taught, err := onnxrun.Teach(ctx, g, s.others, onnxrun.TeachOptions{
-		Recipe: s.config.pretrain, Checkpoint: filepath.Join(s.out, s.arch+".checkpoint.onnx"), Every: time.Minute, Resume: true,
+	taught, err := teach.Classifier(ctx, g, s.others, teach.Options{
+		Recipe: &s.config.pretrain, Checkpoint: filepath.Join(s.out, s.arch+".checkpoint.onnx"), Every: time.Minute, Resume: true,
 		Epoch: func(r train.Record) {
 			fmt.Printf("pretraining: epoch %d, loss %.3f, %.1f %% right, %v\n", r.Epoch, r.Train.Loss, 100*r.Train.Accuracy, time.Since(start).Round(time.Second))
 		},
@@ -144,8 +145,8 @@ func (s *study) teach(ctx context.Context, r result) error {
 	if err != nil {
 		return err
 	}
-	taught, err := onnxrun.Teach(ctx, g, s.pair.PerClass(r.Images, r.Recipe.Seed), onnxrun.TeachOptions{
-		Recipe: r.Recipe, FeatureCache: s.features, Runtime: runtime.Options{Threads: 1},
+	taught, err := teach.Classifier(ctx, g, s.pair.PerClass(r.Images, r.Recipe.Seed), teach.Options{
+		Recipe: &r.Recipe, FeatureCache: s.features, Runtime: runtime.Options{Threads: 1},
 	})
 	if err != nil {
 		return err
@@ -154,8 +155,8 @@ func (s *study) teach(ctx context.Context, r result) error {
 }
 
 // measure tests what was taught, and writes the result down.
-func (s *study) measure(ctx context.Context, taught *onnxrun.Taught, test *vision.Dataset, r result, start time.Time) error {
-	m, err := onnxrun.NewModel(taught.Model, onnxrun.WithThreads(1))
+func (s *study) measure(ctx context.Context, taught *teach.Taught, test *vision.Dataset, r result, start time.Time) error {
+	m, err := onnxrun.NewModel(taught.Model, onnxrun.Options{Runtime: runtime.Options{Threads: 1}})
 	if err != nil {
 		return err
 	}

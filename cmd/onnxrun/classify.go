@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/vision"
@@ -37,15 +38,35 @@ func (f *imageFlags) addPreprocess(cmd *cobra.Command) {
 	flags.BoolVar(&f.bgr, "bgr", false, "channels in the order blue, green, red")
 }
 
-// open opens the MODEL argument with what the flags say; flags override what the model says of itself.
+// open opens the MODEL argument with what the flags say; flags override what the model says of itself. What was guessed is
+// told.
 func (f *imageFlags) open(a *app, cmd *cobra.Command, arg string) (*onnxrun.Model, error) {
 	g, err := a.loadGraph(arg)
 	if err != nil {
 		return nil, err
 	}
-	m, err := f.model(a, cmd, g)
+	how, err := a.options()
 	if err != nil {
 		return nil, err
+	}
+	labels, err := a.labelList(f.labels)
+	if err != nil {
+		return nil, err
+	}
+	spec, guessed, err := f.preprocess(cmd, g)
+	if err != nil {
+		return nil, err
+	}
+	opts := onnxrun.Options{Labels: labels, Runtime: how}
+	if f.given(cmd) || guessed != "" {
+		opts.Preprocess = &spec
+	}
+	m, err := onnxrun.NewModel(g, opts)
+	if err != nil {
+		return nil, err
+	}
+	if guessed != "" {
+		a.noteGuess(guessed, spec)
 	}
 	for _, n := range m.Notes() {
 		a.note("note: %s", n)
@@ -53,39 +74,38 @@ func (f *imageFlags) open(a *app, cmd *cobra.Command, arg string) (*onnxrun.Mode
 	return m, nil
 }
 
-// model is open for a graph, with nothing printed.
-func (f *imageFlags) model(a *app, cmd *cobra.Command, g *ir.Graph) (*onnxrun.Model, error) {
-	how, err := a.options()
-	if err != nil {
-		return nil, err
-	}
-	opts := []onnxrun.Option{onnxrun.WithRuntime(how)}
-	if f.labels != "" {
-		labels, err := a.labelList(f.labels)
-		if err != nil {
-			return nil, err
-		}
-		opts = append(opts, onnxrun.WithLabels(labels))
-	}
+// noteGuess tells how images are prepared where that had to be guessed.
+func (a *app) noteGuess(why string, s vision.Spec) {
+	a.note("note: preprocessing is a guess (%s; --preset chooses another): %v", why, s)
+}
+
+// given reports whether flags say how images are prepared.
+func (f *imageFlags) given(cmd *cobra.Command) bool { return f.preset != "" || f.single(cmd) }
+
+// single reports whether flags say a part of how images are prepared.
+func (f *imageFlags) single(cmd *cobra.Command) bool {
+	return f.mean != nil || f.std != nil || f.size != nil || cmd.Flags().Changed("bgr")
+}
+
+// preprocess is how images are prepared for a model: as flags say, else as it says itself; guessed says from what it had to be
+// guessed.
+func (f *imageFlags) preprocess(cmd *cobra.Command, g *ir.Graph) (s vision.Spec, guessed string, err error) {
+	var preset *vision.Spec
 	if f.preset != "" {
-		s, err := vision.Preset(f.preset)
+		p, err := vision.Preset(f.preset)
 		if err != nil {
-			return nil, err
+			return s, "", err
 		}
-		opts = append(opts, onnxrun.WithPreprocess(s))
+		preset = &p
 	}
-	m, err := onnxrun.NewModel(g, opts...)
-	if err != nil {
-		return nil, err
+	s, guessed, err = modelinfo.Preprocess(g, preset)
+	if err != nil || !f.single(cmd) {
+		return s, guessed, err
 	}
-	if f.mean != nil || f.std != nil || f.size != nil || cmd.Flags().Changed("bgr") {
-		s, err := f.override(m.Preprocess(), cmd.Flags().Changed("bgr"))
-		if err != nil {
-			return nil, err
-		}
-		return onnxrun.NewModel(g, append(opts, onnxrun.WithPreprocess(s))...)
+	if s, err = f.override(s, cmd.Flags().Changed("bgr")); err != nil {
+		return s, "", err
 	}
-	return m, nil
+	return modelinfo.Preprocess(g, &s)
 }
 
 func (a *app) classifyCommand() *cobra.Command {
@@ -186,17 +206,12 @@ func (a *app) classify(cmd *cobra.Command, m *onnxrun.Model, paths []string, top
 }
 
 // spec is how images are prepared where a flag says so, else nil.
-func (f *imageFlags) spec(a *app, cmd *cobra.Command, g *ir.Graph) (*vision.Spec, error) {
-	if f.preset == "" && f.mean == nil && f.std == nil && f.size == nil && !cmd.Flags().Changed("bgr") {
+func (f *imageFlags) spec(cmd *cobra.Command, g *ir.Graph) (*vision.Spec, error) {
+	if !f.given(cmd) {
 		return nil, nil
 	}
-	m, err := f.model(a, cmd, g)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	s := m.Preprocess()
-	return &s, nil
+	s, _, err := f.preprocess(cmd, g)
+	return &s, err
 }
 
 // override is a Spec with what single flags say.

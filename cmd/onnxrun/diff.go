@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
@@ -42,7 +42,7 @@ Images are prepared as A wants them. Exit status 1 beyond the tolerance.`,
 			}
 			doing, done := a.progress()
 			doing("comparing on " + what)
-			d, err := onnxrun.Diff(cmd.Context(), g, h, inputs, float64(tolerance), how)
+			d, err := compress.Diff(cmd.Context(), g, h, inputs, compress.DiffOptions{Tolerance: tolerance.option(), Runtime: how})
 			done()
 			if err != nil {
 				return err
@@ -56,7 +56,7 @@ Images are prepared as A wants them. Exit status 1 beyond the tolerance.`,
 	return cmd
 }
 
-func (a *app) printDifference(d *onnxrun.Difference, on string, tolerance float64) error {
+func (a *app) printDifference(d *compress.Difference, on string, tolerance float64) error {
 	if a.json {
 		if err := a.printJSON(d); err != nil {
 			return err

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/train"
 )
 
@@ -13,7 +13,7 @@ import (
 type finetuneFlags struct {
 	teachFlags
 	image   imageFlags
-	adapt   onnxrun.AdaptOptions
+	adapt   teach.AdaptOptions
 	teacher string
 	distill train.Distillation
 }
@@ -46,7 +46,7 @@ DATASET, OUT and what stands beside it are as in "onnxrun train". A NODE is name
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.finetune(cmd, &f, args[0], args[1]) },
 	}
-	f.add(cmd, onnxrun.FinetuneRecipe())
+	f.add(cmd, teach.Finetune())
 	f.image.addPreprocess(cmd)
 	p := cmd.Flags()
 	p.StringVar(&f.recipe.Freeze, "freeze", "none", "what does not learn: all (but the classifier), none, or all up to a NODE")
@@ -77,7 +77,7 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 		return err
 	}
 	f.adapt.Seed, f.recipe.Head = f.recipe.Seed, f.adapt.Head
-	g, notes, err := onnxrun.Adapt(given, len(data.Classes()), f.adapt)
+	g, notes, err := teach.Adapt(cmd.Context(), given, len(data.Classes()), f.adapt)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 	if err != nil {
 		return err
 	}
-	if opts.Spec, err = f.image.spec(a, cmd, g); err != nil {
+	if opts.Spec, err = f.image.spec(cmd, g); err != nil {
 		return err
 	}
 	for _, flag := range []string{"distill-weight", "distill-temperature", "distill-features", "distill-feature-weight"} {
@@ -100,7 +100,7 @@ func (a *app) finetune(cmd *cobra.Command, f *finetuneFlags, model, dataset stri
 		if opts.Teacher, err = a.loadGraph(f.teacher); err != nil {
 			return err
 		}
-		opts.Distill = &f.distill
+		opts.Recipe.Distill = &f.distill
 	}
 	return a.teach(cmd, &f.teachFlags, g, data, opts)
 }

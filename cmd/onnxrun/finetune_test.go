@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/train"
 )
@@ -82,9 +83,9 @@ func TestFinetuneFreezes(t *testing.T) {
 			require.Len(t, w["w4"], 4*16)
 			g, err := importer.Open(path)
 			require.NoError(t, err)
-			labels, _ := g.Meta(onnxrun.LabelsKey)
+			labels, _ := g.Meta(modelinfo.LabelsKey)
 			require.JSONEq(t, `["bar","cross","disc","pole"]`, labels)
-			_, described := g.Meta(onnxrun.PreprocessKey)
+			_, described := g.Meta(modelinfo.PreprocessKey)
 			require.True(t, described)
 			require.Regexp(t, `^ *\d+\.\d+ %  (bar|cross|disc|pole)\n`, ok(t, path, filepath.Join(dir, "four", "pole", "000.png")))
 			require.FileExists(t, filepath.Join(dir, "out.jsonl"))
@@ -263,11 +264,11 @@ func TestAdaptiveRate(t *testing.T) {
 		a := &app{}
 		var f teachFlags
 		cmd := &cobra.Command{}
-		f.add(cmd, onnxrun.DefaultRecipe())
+		f.add(cmd, teach.FromScratch())
 		require.NoError(t, cmd.ParseFlags(append(c.args, "-o", "x.onnx")))
 		opts, err := f.options(a, cmd)
 		require.NoError(t, err)
-		require.InDelta(t, c.want, opts.Rate, 1e-12)
+		require.InDelta(t, c.want, opts.Recipe.Rate, 1e-12)
 	}
 }
 

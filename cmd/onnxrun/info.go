@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/internal/plain"
 )
 
@@ -53,8 +54,8 @@ func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
 	}
 	plain.Fprintf(a.out, "MACs        %s\n", macs)
 	for _, key := range sortedKeys(info.Metadata) {
-		steps, err := onnxrun.ParseHistory(info.Metadata[key])
-		if key == onnxrun.PassesKey && err == nil {
+		steps, err := compress.ParseHistory(info.Metadata[key])
+		if key == compress.PassesKey && err == nil {
 			a.printHistory(steps)
 			continue
 		}
@@ -72,7 +73,7 @@ func (a *app) printInfo(info *onnxrun.Info, nodes bool) error {
 }
 
 // printHistory prints what was done to a model.
-func (a *app) printHistory(steps []onnxrun.Step) {
+func (a *app) printHistory(steps []compress.Step) {
 	for _, s := range steps {
 		parts := make([]string, len(s.Passes))
 		for i, p := range s.Passes {

@@ -49,15 +49,11 @@ these data sets.`,
 			}
 			var spec *vision.Spec
 			if prepared {
-				image.labels = ""
-				m, err := image.model(a, cmd, g)
-				if err != nil {
+				if spec, err = image.spec(cmd, g); err != nil {
 					return err
 				}
-				s := m.Preprocess()
-				spec = &s
 			}
-			if err := onnxrun.Describe(g, spec, labels); err != nil {
+			if err := onnxrun.SetMetadata(g, spec, labels); err != nil {
 				return err
 			}
 			if err := a.keep(cmd.Context(), out, func() error { return exporter.WriteFile(g, out, format) }); err != nil {

@@ -116,7 +116,7 @@ func execute(interrupted context.Context, args []string, in io.Reader, out, errO
 	case interrupted.Err() != nil && errors.Is(err, interrupted.Err()):
 		err = errStopped
 	}
-	io.WriteString(notes, "onnxrun: "+strings.TrimPrefix(plain.Message(err), "onnxrun: ")+"\n")
+	io.WriteString(notes, "onnxrun: "+strings.TrimPrefix(plain.Message(err), "onnxrun: ")+hint(err)+"\n")
 	notes.Flush()
 	return exitBad
 }

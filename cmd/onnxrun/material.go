@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/vision"
@@ -33,7 +34,7 @@ const onHelp = "images, folders of them, data sets (.tar, .csv, IDX), or random"
 type toleranceFlag float64
 
 func (f *toleranceFlag) add(cmd *cobra.Command) {
-	cmd.Flags().Float64Var((*float64)(f), "tolerance", onnxrun.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude; 0 is not at all")
+	cmd.Flags().Float64Var((*float64)(f), "tolerance", compress.DefaultTolerance, "how far results may be off, as a share of the output's greatest magnitude; 0 is not at all")
 }
 
 func (f toleranceFlag) check() error {
@@ -46,7 +47,7 @@ func (f toleranceFlag) check() error {
 // option is the tolerance as options of the library have it, where 0 is the default.
 func (f toleranceFlag) option() float64 {
 	if f == 0 {
-		return -1
+		return compress.Exact
 	}
 	return float64(f)
 }
@@ -86,23 +87,30 @@ func (f *materialFlags) prepare(a *app, cmd *cobra.Command, g *ir.Graph, path st
 	if f.images < 0 {
 		return nil, 0, fmt.Errorf("--images %d: must not be negative", f.images)
 	}
-	m, err := f.image.model(a, cmd, g)
+	spec, guessed, err := f.image.preprocess(cmd, g)
 	if err != nil {
 		return nil, 0, err
 	}
-	for _, n := range m.Notes() { // labels are of no matter here
-		if strings.HasPrefix(n, "preprocessing") && !f.noted {
-			a.note("note: %s", n)
-			f.noted = true
-		}
+	if guessed != "" && !f.noted {
+		a.noteGuess(guessed, spec)
+		f.noted = true
 	}
+	opts := onnxrun.Options{Preprocess: &spec}
+	if !f.image.given(cmd) {
+		opts.Preprocess = nil
+	}
+	m, err := onnxrun.NewModel(g, opts)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer m.Close()
 	data, err := vision.OpenDataset(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer data.Close()
 	some := data.Prefer(parts...).Spread(f.images)
-	batches, broken, err := m.Prepare(some)
+	batches, broken, err := m.Prepare(cmd.Context(), some)
 	if len(broken) > 0 {
 		a.note("note: %s: %d of %d images cannot be read and are left out; the first: %v", path, len(broken), some.Len(), broken[0])
 	}

@@ -15,7 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
@@ -192,7 +192,7 @@ func (f *optimizeFlags) run(a *app, cmd *cobra.Command, path string) error {
 	}
 	doing, done := a.progress()
 	opts.Progress = doing
-	out, r, err := onnxrun.Optimize(cmd.Context(), g, opts)
+	out, r, err := compress.Optimize(cmd.Context(), g, opts)
 	if r != nil {
 		r.Model, r.VerifiedOn, r.Before.FileBytes = cmp.Or(modelTitle(path), g.Name), on, fileBytes(path, g)
 		if slices.ContainsFunc(r.Passes, isFitted) {
@@ -213,9 +213,9 @@ func isFitted(s passes.Stat) bool {
 }
 
 // finish prints the report and writes it to where it is wanted, and says what went wrong.
-func (f *optimizeFlags) finish(ctx context.Context, a *app, r *onnxrun.Report, err error) error {
+func (f *optimizeFlags) finish(ctx context.Context, a *app, r *compress.Report, err error) error {
 	var images *passes.ImagesError
-	var failed *onnxrun.VerificationError
+	var failed *compress.VerificationError
 	switch {
 	case errors.As(err, &images):
 		return fmt.Errorf("%w (--calibrate, --images)", err)
@@ -248,8 +248,8 @@ func (f *optimizeFlags) finish(ctx context.Context, a *app, r *onnxrun.Report, e
 }
 
 // options is the library's options, without what has to be read.
-func (f *optimizeFlags) options(a *app) (opts onnxrun.OptimizeOptions, err error) {
-	opts = onnxrun.OptimizeOptions{
+func (f *optimizeFlags) options(a *app) (opts compress.Options, err error) {
+	opts = compress.Options{
 		Level: passes.Level(f.level), With: f.with, Without: f.without, Approximation: f.approx, Tolerance: f.tolerance.option(),
 		StopAfter: f.stopAfter, Measure: f.measure,
 	}
@@ -263,7 +263,7 @@ func (f *optimizeFlags) options(a *app) (opts onnxrun.OptimizeOptions, err error
 }
 
 // load reads the images that the flags name.
-func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *onnxrun.OptimizeOptions) (verified, calibrated string, err error) {
+func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *compress.Options) (verified, calibrated string, err error) {
 	if f.calibrate != "" {
 		batches, n, err := f.material.prepare(a, cmd, g, f.calibrate, vision.Train)
 		if err != nil {
@@ -278,7 +278,7 @@ func (f *optimizeFlags) load(a *app, cmd *cobra.Command, g *ir.Graph, opts *onnx
 
 // write writes the model. Where results are verified, what stands in a file is, against what stands in the original: both
 // are opened afresh, so that nothing that was done in memory is a witness. The bytes of that file then take their place.
-func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
+func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r *compress.Report, opts compress.Options) error {
 	write := func() error { return exporter.WriteFile(out, f.out, f.format) }
 	if len(opts.Verify) > 0 {
 		dir, remove, err := atomicfile.TempDir(f.out)
@@ -306,7 +306,7 @@ func (f *optimizeFlags) write(ctx context.Context, src source, out *ir.Graph, r 
 }
 
 // verifyFile compares the model in a file with the original.
-func verifyFile(ctx context.Context, src source, path string, r *onnxrun.Report, opts onnxrun.OptimizeOptions) error {
+func verifyFile(ctx context.Context, src source, path string, r *compress.Report, opts compress.Options) error {
 	written, err := importer.Open(path)
 	if err != nil {
 		return fmt.Errorf("what was written cannot be read: %w", err)

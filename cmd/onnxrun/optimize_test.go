@@ -11,9 +11,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/exporter"
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/passes"
@@ -62,7 +63,7 @@ func TestOptimize(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, entries, 2, "nothing but what was asked for")
 
-	var r onnxrun.Report
+	var r compress.Report
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "optimize", in, "-o", out, "-O1", "--force", "--json", "--time", "5ms", "--verify", "../../testdata/seven.png", "--verify", "../../testdata")), &r))
 	require.Equal(t, 6, r.After.Nodes)
 	require.Equal(t, 11, r.Verification.Rows)
@@ -84,7 +85,7 @@ func TestOptimizeForInference(t *testing.T) {
 	require.Equal(t, exitBad, code)
 	require.Contains(t, errOut, out+".data exists; --force overwrites it")
 	require.NoError(t, os.Rename(out+".old", out))
-	var r onnxrun.Report
+	var r compress.Report
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "optimize", lenet, "-o", out, "--force", "--time", "0", "--json", "--external-data")), &r))
 	require.Greater(t, r.After.FileBytes, 4*r.After.Parameters)
 	both := r.After.FileBytes
@@ -111,7 +112,7 @@ func TestOptimizeForInference(t *testing.T) {
 func TestLevels(t *testing.T) {
 	in := model(t, stem)
 	for want, args := range map[string][]string{"-O0": {"-O0"}, "-O1": {"-O", "1"}, "-O2": {"--level", "2", "--no-pass", "fuse-activation", "--no-pass", "affine-into-weights"}} {
-		var r onnxrun.Report
+		var r compress.Report
 		out := filepath.Join(t.TempDir(), "out.onnx")
 		require.NoError(t, json.Unmarshal([]byte(ok(t, append([]string{"optimize", in, "-o", out, "--json", "--time", "0"}, args...)...)), &r))
 		require.Equal(t, want, r.Level)
@@ -153,7 +154,7 @@ func TestTooFewImages(t *testing.T) {
 
 // An average that becomes a convolution changes nothing, and is held to the tolerance.
 func TestPoolToConv(t *testing.T) {
-	var r onnxrun.Report
+	var r compress.Report
 	out := filepath.Join(t.TempDir(), "out.onnx")
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "optimize", lenet, "-o", out, "--pass", "pool-to-conv", "--verify", "random", "--json", "--time", "0")), &r))
 	require.False(t, r.Approximate)
@@ -317,10 +318,10 @@ func TestVerify(t *testing.T) {
 	code, out, _ = run(t, "verify", in, "--tolerance", "0")
 	require.Equal(t, exitNo, code)
 	require.Contains(t, out, "\npass \"affine-into-weights\" leaves the tolerance of 0 at node ")
-	var v onnxrun.Verification
+	var v compress.Verification
 	require.NoError(t, json.Unmarshal([]byte(ok(t, "verify", in, "--json", "-O1")), &v))
 	require.Nil(t, v.Failure)
-	require.Equal(t, onnxrun.AsRun, v.Steps[len(v.Steps)-1].Pass)
+	require.Equal(t, compress.AsRun, v.Steps[len(v.Steps)-1].Pass)
 	for want, args := range map[string][]string{
 		"-O7: expects":                      {"-O7"},
 		"--tolerance NaN: expects a number": {"--tolerance", "nan"},
@@ -340,7 +341,7 @@ func TestDiff(t *testing.T) {
 	code, out, _ := run(t, "diff", a, b)
 	require.Equal(t, exitNo, code)
 	require.Regexp(t, `^on 8 random inputs: worst error \S+, \S+ of the greatest magnitude; top-1 agreement \S+ % \(\d of 8\)\nthey part at node "conv2" \(Conv\), value "d"\n$`, out)
-	var d onnxrun.Difference
+	var d compress.Difference
 	code, out, _ = run(t, "diff", a, b, "--json")
 	require.Equal(t, exitNo, code)
 	require.NoError(t, json.Unmarshal([]byte(out), &d))
@@ -364,7 +365,7 @@ func TestLabel(t *testing.T) {
 	require.Contains(t, text, "preprocessing: shorter side to 18 (bilinear), centre 16×16", "the model's input says the size")
 	g, err := importer.Open(out)
 	require.NoError(t, err)
-	labels, _ := g.Meta(onnxrun.LabelsKey)
+	labels, _ := g.Meta(modelinfo.LabelsKey)
 	require.Equal(t, `["a","b","c","d"]`, labels)
 	code, _, errOut := run(t, out, seven)
 	require.Zero(t, code)

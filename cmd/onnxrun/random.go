@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -64,5 +64,5 @@ func (f *modelFlags) random(values []*ir.Value, seed uint64) ([]*tensor.Tensor, 
 			given[name] = append(given[name], n)
 		}
 	}
-	return onnxrun.RandomInputs(values, f.batch, given, seed)
+	return modelinfo.RandomInputs(values, f.batch, given, seed)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/passes"
 )
@@ -34,7 +34,7 @@ func (a *app) printPasses() error {
 }
 
 // printReport prints what optimize did.
-func (a *app) printReport(r *onnxrun.Report) {
+func (a *app) printReport(r *compress.Report) {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	plain.Cells(w, "\tBEFORE\tAFTER\t\n")
 	for _, row := range r.Table() {
@@ -64,7 +64,7 @@ func (a *app) printReport(r *onnxrun.Report) {
 }
 
 // printRewrites prints what approximate passes did, layer by layer, and what they left alone.
-func (a *app) printRewrites(r *onnxrun.Report) {
+func (a *app) printRewrites(r *compress.Report) {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	first := true
 	for _, s := range r.Passes {

@@ -20,6 +20,7 @@ import (
 	"github.com/onnxrun/onnxrun/internal/chart"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -32,7 +33,7 @@ type taughtJSON struct {
 	Early  bool           `json:"early,omitempty"`
 	Test   *float64       `json:"test_top1,omitempty"`
 	Broken []string       `json:"broken,omitempty"`
-	Plan   onnxrun.Plan   `json:"plan"`
+	Plan   teach.Plan     `json:"plan"`
 }
 
 // openClasses opens a data set that has classes.
@@ -49,7 +50,7 @@ func openClasses(path string) (*vision.Dataset, error) {
 }
 
 // teach teaches a model, and writes it, the log and the curves.
-func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts onnxrun.TeachOptions) error {
+func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts teach.Options) error {
 	if f.findRate != "" {
 		return a.findRate(cmd.Context(), f, g, data, opts)
 	}
@@ -64,7 +65,7 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 	j := &journal{a: a, f: f}
 	j.watch(&opts)
 	a.keeps.Store(true)
-	taught, err := onnxrun.Teach(cmd.Context(), g, data, opts)
+	taught, err := teach.Classifier(cmd.Context(), g, data, opts)
 	j.stop()
 	if err != nil {
 		if cmd.Context().Err() == nil {
@@ -119,7 +120,7 @@ func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Datase
 	if err != nil {
 		return nil, err
 	}
-	m, err := onnxrun.NewModel(g, onnxrun.WithRuntime(how))
+	m, err := onnxrun.NewModel(g, onnxrun.Options{Runtime: how})
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +156,7 @@ func (a *app) printTaught(out taughtJSON, data *vision.Dataset) {
 }
 
 // stopped says how to go on after a run that did not come to its end.
-func (a *app) stopped(err error, kept bool, opts onnxrun.TeachOptions) error {
+func (a *app) stopped(err error, kept bool, opts teach.Options) error {
 	var far *train.NonFiniteError
 	interrupted := errors.Is(err, context.Canceled)
 	switch {
@@ -186,10 +187,10 @@ type journal struct {
 	stop    func()
 }
 
-func (j *journal) watch(opts *onnxrun.TeachOptions) {
+func (j *journal) watch(opts *teach.Options) {
 	j.bar, j.stop = j.a.bar()
-	var plan onnxrun.Plan
-	opts.Begin = func(p onnxrun.Plan) {
+	var plan teach.Plan
+	opts.Begin = func(p teach.Plan) {
 		plan, j.begun = p, true
 		j.old, _ = os.Stat(opts.Checkpoint)
 		what := fmt.Sprintf("%d images, %d classes", p.Images, len(p.Classes))
@@ -222,7 +223,7 @@ func (j *journal) watch(opts *onnxrun.TeachOptions) {
 }
 
 // kept reports whether there is a checkpoint of this run.
-func (j *journal) kept(opts onnxrun.TeachOptions) bool {
+func (j *journal) kept(opts teach.Options) bool {
 	info, err := os.Stat(opts.Checkpoint)
 	if err != nil || !j.begun {
 		return false
@@ -296,8 +297,8 @@ func (j *journal) writeCurves(w io.Writer) error {
 }
 
 // findRate looks for a learning rate.
-func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts onnxrun.TeachOptions) error {
-	c, err := onnxrun.FindRate(ctx, g, data, opts)
+func (a *app) findRate(ctx context.Context, f *teachFlags, g *ir.Graph, data *vision.Dataset, opts teach.Options) error {
+	c, err := teach.FindRate(ctx, g, data, opts)
 	if err != nil {
 		return err
 	}

@@ -12,15 +12,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
 // teachFlags are the flags of the commands that teach.
 type teachFlags struct {
-	recipe   onnxrun.Recipe
+	recipe   teach.Recipe
 	format   exporter.Options
 	output   string
 	last     bool
@@ -39,8 +39,8 @@ type teachFlags struct {
 const adaptiveRate = 0.02
 
 // add gives cmd the flags, with the values of a recipe.
-func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
-	f.recipe = r
+func (f *teachFlags) add(cmd *cobra.Command, r *teach.Recipe) {
+	f.recipe = *r
 	p, o := cmd.Flags(), &f.recipe.Optimizer
 	p.StringVarP(&f.output, "output", "o", "", "the file to write")
 	p.IntVar(&f.recipe.Epochs, "epochs", r.Epochs, "how often all images are gone through")
@@ -66,7 +66,7 @@ func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 	p.BoolVar(&f.resume, "resume", false, "go on from the checkpoint of a run that was stopped")
 	forceFlag(cmd, &f.force)
 	p.DurationVar(&f.every, "checkpoint-every", 5*time.Minute, "how often the checkpoint is written, beside each epoch's end")
-	p.Int64Var(&f.memory, "cache-memory", onnxrun.DefaultCacheBytes>>20, "MB of decoded images to keep in memory")
+	p.Int64Var(&f.memory, "cache-memory", teach.DefaultCacheBytes>>20, "MB of decoded images to keep in memory")
 	p.BoolVar(&f.strict, "strict-data", false, "an image that cannot be read is an error")
 	p.StringVar(&f.log, "log", "", "a .jsonl with a line for each epoch (default OUT.jsonl)")
 	p.StringVar(&f.curves, "curves", "", "a .png of loss and accuracy by epoch (default OUT.png)")
@@ -76,7 +76,7 @@ func (f *teachFlags) add(cmd *cobra.Command, r onnxrun.Recipe) {
 }
 
 // options is the flags as options.
-func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, error) {
+func (f *teachFlags) options(a *app, cmd *cobra.Command) (teach.Options, error) {
 	r := f.recipe
 	if !cmd.Flags().Changed("warmup") { // a short run has a shorter one
 		r.Warmup = min(r.Warmup, float64(r.Epochs)/4)
@@ -90,7 +90,7 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 		pattern, factor, ok := strings.Cut(text, "=")
 		v, err := strconv.ParseFloat(factor, 64)
 		if !ok || err != nil {
-			return onnxrun.TeachOptions{}, fmt.Errorf("--rate-for %q: expects PATTERN=FACTOR", text)
+			return teach.Options{}, fmt.Errorf("--rate-for %q: expects PATTERN=FACTOR", text)
 		}
 		if r.Rates == nil {
 			r.Rates = map[string]float64{}
@@ -98,17 +98,17 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (onnxrun.TeachOptions, 
 		r.Rates[pattern] = v
 	}
 	if f.memory < 0 || f.every < 0 || f.memory > math.MaxInt64>>20 {
-		return onnxrun.TeachOptions{}, fmt.Errorf("--cache-memory and --checkpoint-every: expect 0 or more, and no more MB than there are")
+		return teach.Options{}, fmt.Errorf("--cache-memory and --checkpoint-every: expect 0 or more, and no more MB than there are")
 	}
 	for flag, path := range map[string]string{"--curves": f.curves, "--find-rate": f.findRate} {
 		if path != "" && !strings.HasSuffix(strings.ToLower(path), ".png") {
-			return onnxrun.TeachOptions{}, fmt.Errorf("%s %q: expects the name of a .png", flag, path)
+			return teach.Options{}, fmt.Errorf("%s %q: expects the name of a .png", flag, path)
 		}
 	}
 	how, err := a.options()
-	return onnxrun.TeachOptions{
-		Recipe: r, Checkpoint: f.checkpoint(), Every: f.every, Resume: f.resume, Strict: f.strict,
-		CacheBytes: max(1, f.memory<<20), Runtime: how, Note: func(s string) { a.note("note: %s", s) },
+	return teach.Options{
+		Recipe: &r, Checkpoint: f.checkpoint(), Every: f.every, Resume: f.resume, Strict: f.strict,
+		CacheBytes: max(1, f.memory<<20), Runtime: how, Guessed: a.noteGuess, Note: func(s string) { a.note("note: %s", s) },
 	}, err
 }
 

@@ -14,9 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/onnxrun/onnxrun"
-
 	"github.com/onnxrun/onnxrun/importer"
+	"github.com/onnxrun/onnxrun/teach"
 )
 
 // teaching is a folder with a data set and the model, and a command line that teaches it quickly.
@@ -129,7 +128,7 @@ func TestCheckpointsOfOthers(t *testing.T) {
 func TestKeptCheckpoint(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "checkpoint.onnx")
 	require.NoError(t, os.WriteFile(path, []byte("old"), 0o644))
-	opts := onnxrun.TeachOptions{Checkpoint: path}
+	opts := teach.Options{Checkpoint: path}
 	old, err := os.Stat(path)
 	require.NoError(t, err)
 	j := &journal{begun: true, old: old}

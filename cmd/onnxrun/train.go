@@ -1,15 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/vision"
 	"github.com/onnxrun/onnxrun/zoo"
 )
@@ -50,7 +51,7 @@ file that exists needs --force.`,
 			if err := f.claim(a, data, args...); err != nil {
 				return err
 			}
-			g, err := a.fresh(args[0], data, f.recipe.Seed)
+			g, err := a.fresh(cmd.Context(), args[0], data, f.recipe.Seed)
 			if err != nil {
 				return err
 			}
@@ -58,19 +59,19 @@ file that exists needs --force.`,
 			if err != nil {
 				return err
 			}
-			if opts.Spec, err = image.spec(a, cmd, g); err != nil {
+			if opts.Spec, err = image.spec(cmd, g); err != nil {
 				return err
 			}
 			return a.teach(cmd, &f, g, data, opts)
 		},
 	}
-	f.add(cmd, onnxrun.DefaultRecipe())
+	f.add(cmd, teach.FromScratch())
 	image.addPreprocess(cmd)
 	return cmd
 }
 
 // fresh is an architecture, or a model with weights made anew, with the classes of a data set.
-func (a *app) fresh(arg string, data *vision.Dataset, seed uint64) (*ir.Graph, error) {
+func (a *app) fresh(ctx context.Context, arg string, data *vision.Dataset, seed uint64) (*ir.Graph, error) {
 	n := len(data.Classes())
 	if slices.Contains(zoo.Names(), arg) {
 		return zoo.Build(arg, zoo.Options{Classes: max(n, 1), Seed: seed})
@@ -79,7 +80,7 @@ func (a *app) fresh(arg string, data *vision.Dataset, seed uint64) (*ir.Graph, e
 	if err != nil {
 		return nil, fmt.Errorf("%w; as an architecture it is not known%s", err, suggest.Nearest(arg, zoo.Names()))
 	}
-	g, _, err = onnxrun.Adapt(g, n, onnxrun.AdaptOptions{Reinit: onnxrun.ReinitAll, Seed: seed})
+	g, _, err = teach.Adapt(ctx, g, n, teach.AdaptOptions{Reinit: teach.ReinitAll, Seed: seed})
 	return g, err
 }
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/passes"
 )
@@ -44,7 +44,7 @@ say after which pass and at which node, and exit with status 1.`,
 				return err
 			}
 			doing, done := a.progress()
-			v, err := onnxrun.Verify(cmd.Context(), g, inputs, onnxrun.VerifyOptions{
+			v, err := compress.Verify(cmd.Context(), g, inputs, compress.VerifyOptions{
 				Level: passes.Level(level), Without: without, Tolerance: tolerance.option(), Runtime: how, Progress: doing,
 			})
 			done()
@@ -62,7 +62,7 @@ say after which pass and at which node, and exit with status 1.`,
 	return cmd
 }
 
-func (a *app) printVerification(v *onnxrun.Verification, on string) error {
+func (a *app) printVerification(v *compress.Verification, on string) error {
 	if a.json {
 		if err := a.printJSON(v); err != nil {
 			return err

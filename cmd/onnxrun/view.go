@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
@@ -106,7 +105,25 @@ func (a *app) describe(ctx context.Context, path string, f *viewFlags) (*view.Mo
 			return nil, err
 		}
 	}
-	return onnxrun.Draw(g, modelTitle(path), steps, f.all)
+	m, err := view.Describe(g, modelTitle(path), f.all)
+	if err != nil {
+		return nil, err
+	}
+	m.SetProfile(drawn(steps))
+	return m, nil
+}
+
+// drawn is the steps of a profiled run as a page shows them.
+func drawn(steps []runtime.StepProfile) []view.Step {
+	list := make([]view.Step, 0, len(steps))
+	for _, s := range steps {
+		step := view.Step{Node: s.Node.Name, Op: s.Node.OpName(), Algorithm: s.Algorithm, Micros: s.Time.Seconds() * 1e6}
+		if v := s.Node.Out(0); v != nil {
+			step.Value = v.Name()
+		}
+		list = append(list, step)
+	}
+	return list
 }
 
 // setShapes gives the inputs the shapes that flags ask for.

@@ -1,4 +1,4 @@
-package onnxrun_test
+package teach_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/exporter"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/vision"
 	"github.com/onnxrun/onnxrun/zoo"
 )
@@ -49,7 +50,7 @@ func drawBars(dir string, count int) error {
 }
 
 // A network that is taught from scratch what the folders of a data set hold.
-func ExampleTeach() {
+func ExampleClassifier() {
 	dir, err := os.MkdirTemp("", "bars")
 	if err != nil {
 		log.Fatal(err)
@@ -66,9 +67,9 @@ func ExampleTeach() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	recipe := onnxrun.DefaultRecipe() // one-cycle SGD, augmentation, the best of the epochs
+	recipe := teach.FromScratch() // one-cycle SGD, augmentation, the best of the epochs
 	recipe.Epochs, recipe.Batch, recipe.Rate, recipe.Seed = 3, 15, 0.02, 1
-	taught, err := onnxrun.Teach(context.Background(), g, data, onnxrun.TeachOptions{Recipe: recipe})
+	taught, err := teach.Classifier(context.Background(), g, data, teach.Options{Recipe: recipe})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -94,17 +95,17 @@ func ExampleAdapt() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	digits, err := onnxrun.Open("testdata/lenet5.onnx")
+	digits, err := onnxrun.Open(context.Background(), "../testdata/lenet5.onnx", onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	g, notes, err := onnxrun.Adapt(digits.Graph(), len(data.Classes()), onnxrun.AdaptOptions{})
+	g, notes, err := teach.Adapt(context.Background(), digits.Graph(), len(data.Classes()), teach.AdaptOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	opts := onnxrun.TeachOptions{Recipe: onnxrun.FinetuneRecipe(), FeatureCache: dir}
-	opts.Freeze, opts.Rate = "all", 0.05
-	taught, err := onnxrun.Teach(context.Background(), g, data, opts)
+	opts := teach.Options{Recipe: teach.Finetune(), FeatureCache: dir}
+	opts.Recipe.Freeze, opts.Recipe.Rate = "all", 0.05
+	taught, err := teach.Classifier(context.Background(), g, data, opts)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -112,7 +113,7 @@ func ExampleAdapt() {
 		log.Fatal(err)
 	}
 
-	bars, err := onnxrun.Open(file)
+	bars, err := onnxrun.Open(context.Background(), file, onnxrun.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package onnxrun
+package compress
 
 import (
 	"encoding/json"
@@ -51,7 +51,7 @@ func ParseHistory(text string) ([]Step, error) {
 }
 
 // record appends to a model's history.
-func record(g *ir.Graph, opts OptimizeOptions, stats []passes.Stat) error {
+func record(g *ir.Graph, opts Options, stats []passes.Stat) error {
 	steps, err := History(g)
 	if err != nil {
 		steps = nil // it makes no sense to us: begin anew

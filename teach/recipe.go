@@ -1,4 +1,4 @@
-package onnxrun
+package teach
 
 import (
 	"fmt"
@@ -48,17 +48,17 @@ type Recipe struct {
 	Distill *train.Distillation `json:"distill,omitempty"`
 }
 
-// DefaultRecipe is a good beginning for a network that is taught from scratch.
-func DefaultRecipe() Recipe {
-	return Recipe{
+// FromScratch is a good beginning for a network that is taught from scratch.
+func FromScratch() *Recipe {
+	return &Recipe{
 		Epochs: 15, Batch: 64, Rate: 0.05, Schedule: "one-cycle", Augment: "auto", HoldOut: 0.1, KeepBest: true,
 		Optimizer: train.Optimizer{Kind: train.SGD, Momentum: 0.9, Nesterov: true, Decay: 5e-4},
 	}
 }
 
-// FinetuneRecipe is a good beginning for a network that is pretrained.
-func FinetuneRecipe() Recipe {
-	r := DefaultRecipe()
+// Finetune is a good beginning for a network that is pretrained.
+func Finetune() *Recipe {
+	r := FromScratch()
 	r.Epochs, r.Batch, r.Rate, r.Warmup, r.Schedule = 15, 32, 0.005, 1, "cosine"
 	return r
 }

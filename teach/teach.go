@@ -1,6 +1,11 @@
-package onnxrun
+// Package teach teaches classifiers: a network from scratch, or a pretrained model other classes.
+//
+//	g, notes, err := teach.Adapt(ctx, pretrained, len(data.Classes()), teach.AdaptOptions{})
+//	taught, err := teach.Classifier(ctx, g, data, teach.Options{Recipe: teach.Finetune()})
+package teach
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -10,6 +15,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
@@ -18,9 +24,10 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// TeachOptions say how a model is taught. The Recipe must be there (DefaultRecipe, FinetuneRecipe); the rest may be left out.
-type TeachOptions struct {
-	Recipe
+// Options say how a model is taught. All may be left out.
+type Options struct {
+	// Recipe is what the result depends on; nil stands for FromScratch.
+	Recipe *Recipe
 	// Spec is how images are prepared; nil stands for what the model says of itself, else for a guess.
 	Spec *vision.Spec
 	// Teacher is a model of the same classes that Recipe.Distill learns from.
@@ -37,6 +44,8 @@ type TeachOptions struct {
 	// FeatureCache is the folder in which the features of frozen layers are kept; empty stands for the user's cache folder.
 	FeatureCache string
 	Runtime      runtime.Options
+	// Guessed is told how images are prepared where that had to be guessed, and from what: Spec says it otherwise.
+	Guessed func(why string, s vision.Spec)
 	// Begin is told before the first step what is about to happen; Step and Epoch are told after each; Note what a person
 	// should know. All may be nil.
 	Begin    func(Plan)
@@ -47,7 +56,7 @@ type TeachOptions struct {
 	Note     func(string)
 }
 
-// DefaultCacheBytes is the bound on decoded images in memory where TeachOptions give none.
+// DefaultCacheBytes is the bound on decoded images in memory where Options give none.
 const DefaultCacheBytes = 2 << 30
 
 // Plan is what a run is about to do.
@@ -69,10 +78,10 @@ type Taught struct {
 	Plan    Plan
 }
 
-// Teach teaches a classifier the classes of a data set, of which it has as many (see Adapt), and returns it as a new graph.
+// Classifier teaches a classifier the classes of a data set, of which it has as many (see Adapt), and returns it as a new graph.
 // The data set's parts are used as they are named: train, or all but val and test, is learned from, val validates; without
 // val a share of the training images does, of each class the same.
-func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (taught *Taught, err error) {
+func Classifier(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts Options) (taught *Taught, err error) {
 	defer mapped.Of(g.Backing()).Guard(&err)()
 	seal := ir.NewSeal(g, opts.Teacher)
 	t, err := newTeaching(g, data, opts)
@@ -99,9 +108,9 @@ func Teach(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOpt
 // rateSteps is how many steps a search for a learning rate makes.
 const rateSteps = 200
 
-// FindRate looks for a learning rate for what Teach would do with these options, from 1e-6 to 10 (train.Trainer.FindRate);
+// FindRate looks for a learning rate for what Classifier would do with these options, from 1e-6 to 10 (train.Trainer.FindRate);
 // their rate and schedule do not matter.
-func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts TeachOptions) (curve *train.RateCurve, err error) {
+func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts Options) (curve *train.RateCurve, err error) {
 	defer mapped.Of(g.Backing()).Guard(&err)()
 	t, err := newTeaching(g, data, opts)
 	if err != nil {
@@ -117,9 +126,10 @@ func FindRate(ctx context.Context, g *ir.Graph, data *vision.Dataset, opts Teach
 	return t.trainer.FindRate(ctx, t.src, t.feed(), 1e-6, 10, rateSteps)
 }
 
-// teaching is a run of Teach.
+// teaching is a run of Classifier.
 type teaching struct {
-	opts       TeachOptions
+	opts       Options
+	recipe     Recipe
 	model      *ir.Graph // as it was given
 	spec       vision.Spec
 	learn, val *vision.Dataset
@@ -136,12 +146,13 @@ type teaching struct {
 	teacher  *teacher
 }
 
-func newTeaching(g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*teaching, error) {
-	if err := opts.check(); err != nil {
+func newTeaching(g *ir.Graph, data *vision.Dataset, opts Options) (*teaching, error) {
+	recipe := *cmp.Or(opts.Recipe, FromScratch())
+	if err := recipe.check(); err != nil {
 		return nil, err
 	}
 	g = g.Clone()
-	t := &teaching{opts: opts, model: g, back: g, classes: data.Classes()}
+	t := &teaching{opts: opts, recipe: recipe, model: g, back: g, classes: data.Classes()}
 	freed, err := train.FreeBatch(g)
 	if err != nil {
 		return nil, err
@@ -149,17 +160,12 @@ func newTeaching(g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*teachin
 	if freed {
 		t.note("the model took a fixed number of images; now it takes any")
 	}
-	m, err := NewModel(g, WithLabels(data.Classes()))
-	if err != nil {
+	var guessed string
+	if t.spec, guessed, err = modelinfo.Preprocess(g, opts.Spec); err != nil {
 		return nil, err
 	}
-	defer m.Close()
-	if t.spec = m.Preprocess(); opts.Spec != nil {
-		t.spec = *opts.Spec
-	} else {
-		for _, n := range m.Notes() {
-			t.note("%s", n)
-		}
+	if guessed != "" && t.opts.Guessed != nil {
+		t.opts.Guessed(guessed, t.spec)
 	}
 	if err := t.split(data); err != nil {
 		return nil, err
@@ -168,15 +174,15 @@ func newTeaching(g *ir.Graph, data *vision.Dataset, opts TeachOptions) (*teachin
 	if err != nil {
 		return nil, err
 	}
-	if n := classes(scores); n != len(t.classes) {
-		return nil, fmt.Errorf("onnxrun: value %q: the model has %d classes, the data set %d: replace its classifier (Adapt, onnxrun finetune)", scores.Name(), n, len(t.classes))
+	if n := modelinfo.Classes(scores); n != len(t.classes) {
+		return nil, fmt.Errorf("onnxrun: value %q: the model has %d classes, the data set %d: replace its classifier (Adapt)", scores.Name(), n, len(t.classes))
 	}
-	if t.opts.Augment == "auto" {
-		if t.opts.Augment = AutoAugment(t.spec); t.opts.Freeze == "all" {
-			t.opts.Augment = "none"
+	if t.recipe.Augment == "auto" {
+		if t.recipe.Augment = AutoAugment(t.spec); t.recipe.Freeze == "all" {
+			t.recipe.Augment = "none"
 		}
 	}
-	if (opts.Distill != nil) != (opts.Teacher != nil) {
+	if (recipe.Distill != nil) != (opts.Teacher != nil) {
 		return nil, fmt.Errorf("onnxrun: distillation takes a teacher and says how it counts: one of the two is missing")
 	}
 	return t, nil
@@ -201,11 +207,11 @@ func (t *teaching) split(data *vision.Dataset) error {
 	if err := vision.CheckTraining(t.learn, nil); err != nil {
 		return err
 	}
-	if t.opts.HoldOut > 0 {
-		t.learn, t.val = t.learn.Hold(t.opts.HoldOut, t.opts.Seed)
+	if t.recipe.HoldOut > 0 {
+		t.learn, t.val = t.learn.Hold(t.recipe.HoldOut, t.recipe.Seed)
 	}
-	if t.val.Len() == 0 && t.opts.Patience > 0 {
-		return fmt.Errorf("onnxrun: recipe: patience is %d, but there is nothing to validate on: hold out a share of the images", t.opts.Patience)
+	if t.val.Len() == 0 && t.recipe.Patience > 0 {
+		return fmt.Errorf("onnxrun: recipe: patience is %d, but there is nothing to validate on: hold out a share of the images", t.recipe.Patience)
 	}
 	return nil
 }
@@ -238,7 +244,7 @@ func (t *teaching) loader(data *vision.Dataset, augment vision.Augmentation, shu
 		cache = DefaultCacheBytes
 	}
 	l, err := vision.NewLoader(data, vision.LoaderOptions{
-		Batch: min(t.opts.Batch, data.Len()), Seed: t.opts.Seed, Shuffle: shuffle, DropLast: shuffle, Augment: augment,
+		Batch: min(t.recipe.Batch, data.Len()), Seed: t.recipe.Seed, Shuffle: shuffle, DropLast: shuffle, Augment: augment,
 		Spec: t.spec, Classes: len(t.classes), CacheBytes: cache, Strict: t.opts.Strict, Blank: !shuffle,
 	})
 	if err == nil {
@@ -249,16 +255,16 @@ func (t *teaching) loader(data *vision.Dataset, augment vision.Augmentation, shu
 
 // sources prepares what batches come from.
 func (t *teaching) sources(ctx context.Context) error {
-	augment, err := vision.ParseAugmentation(t.opts.Augment)
+	augment, err := vision.ParseAugmentation(t.recipe.Augment)
 	if err != nil {
 		return err
 	}
-	t.plan = Plan{Images: t.learn.Len(), Validation: t.val.Len(), Classes: t.classes, Augment: augment.String(), Spec: t.spec, Recipe: t.opts.Recipe}
+	t.plan = Plan{Images: t.learn.Len(), Validation: t.val.Len(), Classes: t.classes, Augment: augment.String(), Spec: t.spec, Recipe: t.recipe}
 	at, err := t.frozenAt()
 	if err != nil {
 		return err
 	}
-	if at != nil && augment.String() == "none" && t.opts.Distill == nil {
+	if at != nil && augment.String() == "none" && t.recipe.Distill == nil {
 		return t.frozenSources(ctx, at)
 	}
 	learn, err := t.loader(t.learn, augment, true)
@@ -282,18 +288,18 @@ func (t *teaching) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	rates, err := t.opts.rates(t.back)
+	rates, err := t.recipe.rates(t.back)
 	if err != nil {
 		return err
 	}
 	t.trainer, err = train.New(ctx, t.back, train.Options{
-		Loss: t.opts.loss(t.counts()), Optimizer: t.opts.Optimizer, Frozen: frozen, FreezeNorms: t.opts.FreezeNorms,
-		Rate: rates, Seed: t.opts.Seed, Runtime: t.opts.Runtime,
+		Loss: t.recipe.loss(t.counts()), Optimizer: t.recipe.Optimizer, Frozen: frozen, FreezeNorms: t.recipe.FreezeNorms,
+		Rate: rates, Seed: t.recipe.Seed, Runtime: t.opts.Runtime,
 	})
 	if err != nil || t.opts.Teacher == nil {
 		return err
 	}
-	t.teacher, err = newTeacher(ctx, t.opts.Teacher, t.opts.Distill, len(t.classes), t.opts.Runtime)
+	t.teacher, err = newTeacher(ctx, t.opts.Teacher, t.recipe.Distill, len(t.classes), t.opts.Runtime)
 	return err
 }
 
@@ -306,7 +312,7 @@ func (t *teaching) feed() train.Feed {
 
 // fit teaches.
 func (t *teaching) fit(ctx context.Context) (*train.History, error) {
-	schedule, err := train.ParseSchedule(t.opts.Schedule)
+	schedule, err := train.ParseSchedule(t.recipe.Schedule)
 	if err != nil {
 		return nil, err
 	}
@@ -315,8 +321,8 @@ func (t *teaching) fit(ctx context.Context) (*train.History, error) {
 		return nil, err
 	}
 	opts := train.FitOptions{
-		Epochs: t.opts.Epochs, Rate: t.opts.Rate, Schedule: schedule, Warmup: t.opts.Warmup, Patience: t.opts.Patience,
-		Best: t.opts.KeepBest, Feed: t.feed(), Checkpoint: t.opts.Checkpoint, Every: t.opts.Every, Resume: t.opts.Resume,
+		Epochs: t.recipe.Epochs, Rate: t.recipe.Rate, Schedule: schedule, Warmup: t.recipe.Warmup, Patience: t.recipe.Patience,
+		Best: t.recipe.KeepBest, Feed: t.feed(), Checkpoint: t.opts.Checkpoint, Every: t.opts.Every, Resume: t.opts.Resume,
 		Identity: identity, Step: t.opts.Step, Epoch: t.opts.Epoch, Resumed: t.opts.Resumed,
 	}
 	if t.judge != nil {
@@ -394,7 +400,7 @@ func (t *teaching) result(h *train.History) (*Taught, error) {
 			g.SetMeta(m.Key, m.Value)
 		}
 	}
-	if err := Describe(g, &t.spec, t.classes); err != nil {
+	if err := modelinfo.SetMetadata(g, &t.spec, t.classes); err != nil {
 		return nil, err
 	}
 	taught := &Taught{Model: g, History: h, Plan: t.plan}
@@ -419,7 +425,7 @@ func newTeacher(ctx context.Context, g *ir.Graph, d *train.Distillation, count i
 	if err != nil {
 		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
 	}
-	if n := classes(scores); d.Weight > 0 && n != count {
+	if n := modelinfo.Classes(scores); d.Weight > 0 && n != count {
 		return nil, fmt.Errorf("onnxrun: teacher: value %q: it has %d classes, the data set %d", scores.Name(), n, count)
 	}
 	t := &teacher{}
@@ -429,7 +435,7 @@ func newTeacher(ctx context.Context, g *ir.Graph, d *train.Distillation, count i
 	}
 	for _, name := range d.Features {
 		if g.Value(name) == nil {
-			return nil, fmt.Errorf("onnxrun: teacher: value %q: not found%s", name, suggest.Nearest(name, valueNames(g)))
+			return nil, fmt.Errorf("onnxrun: teacher: value %q: not found%s", name, suggest.Nearest(name, modelinfo.ValueNames(g)))
 		}
 		opts.Outputs = append(opts.Outputs, name)
 		t.names = append(t.names, train.Teacher+"/"+name)

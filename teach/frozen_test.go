@@ -1,4 +1,4 @@
-package onnxrun
+package teach
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package onnxrun
+package compress
 
 import (
 	"bytes"
@@ -132,7 +132,7 @@ func TestFilesThatChangeInUse(t *testing.T) {
 				}
 				_, compiling := onnxruntime.Compile(t.Context(), g, onnxruntime.Options{})
 				writing := exporter.WriteFile(g, path+".again", exporter.Options{})
-				_, _, optimizing := Optimize(t.Context(), g, OptimizeOptions{Level: 2})
+				_, _, optimizing := Optimize(t.Context(), g, Options{Level: 2})
 				for doing, err := range map[string]error{"compiling": compiling, "writing": writing, "optimizing": optimizing} {
 					if !c.fails {
 						require.NoError(t, err, doing)

@@ -1,10 +1,12 @@
-package onnxrun
+package teach
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
@@ -17,6 +19,12 @@ const layered = `graph "layered" opset 21 (%x: float32[N,4]) -> (%y) {
   %w2: float32[4,2] = const splat(0.3)
   %y = Gemm(%r, %w2) "fc2"
 }`
+
+func parse(t testing.TB, text string) *ir.Graph {
+	g, err := ir.Parse(text, ops.Lookup)
+	require.NoError(t, err)
+	return g
+}
 
 func TestRecipeRates(t *testing.T) {
 	g := parse(t, layered)
@@ -71,10 +79,10 @@ func TestAdaptErrors(t *testing.T) {
 		`train: dropout ratio -0.5, expects at least 0 and less than 1`:                                   {Dropout: -0.5},
 		`train: node "fc1" (Gemm): is not the classifier: with 4 outputs there are 2 scores for an image`: {Head: "fc1"},
 	} {
-		_, _, err := Adapt(g, 3, opts)
+		_, _, err := Adapt(t.Context(), g, 3, opts)
 		require.EqualError(t, err, want)
 	}
-	all, _, err := Adapt(g, 3, AdaptOptions{Reinit: ReinitAll})
+	all, _, err := Adapt(t.Context(), g, 3, AdaptOptions{Reinit: ReinitAll})
 	require.NoError(t, err)
 	require.NotEqual(t, g.Value("w1").Const().Bytes(), all.Value("w1").Const().Bytes())
 	require.Equal(t, parse(t, layered).String(), g.String(), "the original stays as it is")

@@ -1,10 +1,11 @@
-package onnxrun
+package compress
 
 import (
 	"context"
 	"math"
 	"slices"
 
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
 	"github.com/onnxrun/onnxrun/tensor"
@@ -50,7 +51,7 @@ func oneRow(g *ir.Graph, in []*tensor.Tensor, at []int) []*tensor.Tensor {
 	out := slices.Clone(in)
 	for i, v := range g.Inputs() {
 		s := v.Type().Shape
-		if len(s) < 2 || s[0].IsKnown() || row >= in[i].Dim(0) || !convertible[in[i].DType()] {
+		if len(s) < 2 || s[0].IsKnown() || row >= in[i].Dim(0) || !modelinfo.Floating(in[i].DType()) {
 			return in
 		}
 		size := len(in[i].Bytes()) / in[i].Dim(0)

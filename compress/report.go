@@ -1,4 +1,4 @@
-package onnxrun
+package compress
 
 import (
 	_ "embed"

@@ -1,4 +1,4 @@
-package onnxrun
+package compress
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
@@ -16,8 +17,12 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// DefaultTolerance is how far results may be apart that differ by rounding only: see OutputDifference.Error.
-const DefaultTolerance = 1e-4
+// What options mean by a tolerance, which is how far results may be apart: see OutputDifference.Error. 0 stands for
+// DefaultTolerance everywhere, and what is less than 0 for Exact.
+const (
+	DefaultTolerance = 1e-4 // for results that differ by rounding only
+	Exact            = -1.0 // not at all
+)
 
 // givenTolerance is the tolerance that an option stands for.
 func givenTolerance(option float64) float64 {
@@ -25,6 +30,12 @@ func givenTolerance(option float64) float64 {
 		return DefaultTolerance
 	}
 	return max(option, 0)
+}
+
+// DiffOptions say how models are compared.
+type DiffOptions struct {
+	Tolerance float64 // beyond it, the node is looked for at which the models part; 0: DefaultTolerance
+	Runtime   runtime.Options
 }
 
 // Difference is how far the outputs of two models are apart over the same inputs.
@@ -107,7 +118,11 @@ func compareFloats(a, b float64) int {
 // Diff runs two models on the same inputs, each a tensor for every input of a in its order, and compares what they give.
 // Neither is optimized for it, so that nothing but the models themselves can differ. Inputs and outputs belong together
 // by name, or by place where the names are not the same; beside an output that is a Softmax, its input is compared.
-func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolerance float64, how runtime.Options) (d *Difference, err error) {
+func Diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, opts DiffOptions) (*Difference, error) {
+	return diff(ctx, a, b, inputs, givenTolerance(opts.Tolerance), opts.Runtime)
+}
+
+func diff(ctx context.Context, a, b *ir.Graph, inputs [][]*tensor.Tensor, tolerance float64, how runtime.Options) (d *Difference, err error) {
 	defer slices.Concat(mapped.Of(a.Backing()), mapped.Of(b.Backing())).Guard(&err)()
 	if len(inputs) == 0 {
 		return nil, errors.New("onnxrun: nothing to run the models on")
@@ -239,7 +254,7 @@ func reorder(sets [][]*tensor.Tensor, order []int) [][]*tensor.Tensor {
 // compare compares results with what they should be, for each of the inputs.
 func compare(labels []string, want, got [][]*tensor.Tensor) *Difference {
 	d := &Difference{Outputs: make([]OutputDifference, len(labels))}
-	scores := slices.IndexFunc(want[0], func(t *tensor.Tensor) bool { return convertible[t.DType()] })
+	scores := slices.IndexFunc(want[0], func(t *tensor.Tensor) bool { return modelinfo.Floating(t.DType()) })
 	for o, label := range labels {
 		d.Outputs[o].Output = label
 		for set := range want {
@@ -268,7 +283,7 @@ func tensorDifference(want, got *tensor.Tensor) (d OutputDifference) {
 	if want.DType() != got.DType() || !slices.Equal(want.Shape(), got.Shape()) {
 		return far
 	}
-	if !convertible[want.DType()] {
+	if !modelinfo.Floating(want.DType()) {
 		if !want.Equal(got) {
 			return far
 		}

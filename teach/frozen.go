@@ -1,4 +1,4 @@
-package onnxrun
+package teach
 
 import (
 	"cmp"
@@ -24,13 +24,13 @@ import (
 
 // frozenAt is the value up to which all is frozen; nil where nothing is, or where several values are what the rest reads.
 func (t *teaching) frozenAt() (*ir.Value, error) {
-	switch t.opts.Freeze {
+	switch t.recipe.Freeze {
 	case "", "none":
 		return nil, nil
 	case "all":
 		return t.beforeHead()
 	}
-	_, boundary, err := train.FrozenUpTo(t.model, t.opts.Freeze)
+	_, boundary, err := train.FrozenUpTo(t.model, t.recipe.Freeze)
 	if err != nil || len(boundary) != 1 {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func (t *teaching) frozenAt() (*ir.Value, error) {
 
 // beforeHead is what the classifier reads, without a Dropout that stands right before it.
 func (t *teaching) beforeHead() (*ir.Value, error) {
-	n, err := head(t.model, t.opts.Head)
+	n, err := head(t.model, t.recipe.Head)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +55,10 @@ func (t *teaching) beforeHead() (*ir.Value, error) {
 
 // frozen tells the nodes that stay as they are, by name.
 func (t *teaching) frozen() (func(node string) bool, error) {
-	if t.front != nil || t.opts.Freeze == "" || t.opts.Freeze == "none" {
+	if t.front != nil || t.recipe.Freeze == "" || t.recipe.Freeze == "none" {
 		return nil, nil
 	}
-	at := t.opts.Freeze
+	at := t.recipe.Freeze
 	if at == "all" {
 		v, err := t.beforeHead()
 		if err != nil {
@@ -98,14 +98,14 @@ func (t *teaching) frozenSources(ctx context.Context, at *ir.Value) error {
 	if err != nil {
 		return err
 	}
-	learn.Shuffle, learn.Seed, learn.Batch = true, t.opts.Seed, min(t.opts.Batch, t.learn.Len())
+	learn.Shuffle, learn.Seed, learn.Batch = true, t.recipe.Seed, min(t.recipe.Batch, t.learn.Len())
 	t.src = learn
 	if t.val.Len() > 0 {
 		val, err := t.cached(ctx, t.val, shape)
 		if err != nil {
 			return err
 		}
-		val.Batch = t.opts.Batch
+		val.Batch = t.recipe.Batch
 		t.judge = val
 	}
 	return nil

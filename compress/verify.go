@@ -1,4 +1,4 @@
-package onnxrun
+package compress
 
 import (
 	"context"
@@ -17,7 +17,7 @@ import (
 type VerifyOptions struct {
 	Level     passes.Level // the passes that are tried
 	Without   []string     // passes to leave out
-	Tolerance float64      // 0 stands for DefaultTolerance, less than 0 for none at all
+	Tolerance float64      // 0: DefaultTolerance
 	Runtime   runtime.Options
 	Progress  func(doing string) // nil: nobody listens
 }

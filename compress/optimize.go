@@ -1,4 +1,7 @@
-package onnxrun
+// Package compress makes models smaller and faster, proves that they are the same, or tells how far they are not.
+//
+//	small, report, err := compress.Optimize(ctx, g, compress.Options{Level: passes.O2, Verify: inputs})
+package compress
 
 import (
 	"context"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
+	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/passes"
@@ -16,8 +20,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// OptimizeOptions say how a model is optimized.
-type OptimizeOptions struct {
+// Options say how a model is optimized. All may be left out.
+type Options struct {
 	// Level is which passes run: passes.O1 for those after which the model can still be trained, passes.O2 for all that
 	// compute the same.
 	Level passes.Level
@@ -27,8 +31,7 @@ type OptimizeOptions struct {
 	Approximation passes.Approximation
 	// Verify is inputs, each a tensor for every input of the model, on which the result is compared with the original.
 	Verify [][]*tensor.Tensor
-	// Tolerance is how far the results may be apart where no pass is approximate; 0 stands for DefaultTolerance, less than 0
-	// for not at all.
+	// Tolerance is how far the results may be apart where no pass is approximate; 0: DefaultTolerance.
 	Tolerance float64
 	// Measure times the model before and after on random input, the two by turns, for about this long; 0: not at all.
 	Measure time.Duration
@@ -91,7 +94,7 @@ func (e *VerificationError) Error() string {
 // Optimize makes a model smaller and faster. g stays as it is; the result records in its metadata, under PassesKey, what
 // was done. Where the results are not the same on Verify, and no approximate pass accounts for it, the error is a
 // *VerificationError, and graph and report are returned all the same.
-func Optimize(ctx context.Context, g *ir.Graph, opts OptimizeOptions) (out *ir.Graph, r *Report, err error) {
+func Optimize(ctx context.Context, g *ir.Graph, opts Options) (out *ir.Graph, r *Report, err error) {
 	defer mapped.Of(g.Backing()).Guard(&err)()
 	tolerance := givenTolerance(opts.Tolerance)
 	pool := opts.Runtime.Pool
@@ -144,8 +147,8 @@ func (r *Report) limit() float64 {
 
 // VerifyAgain compares the original with what was made of the result, what stands in a file for one, as Optimize has
 // compared them. The report then tells of this.
-func (r *Report) VerifyAgain(ctx context.Context, original, result *ir.Graph, opts OptimizeOptions) error {
-	d, err := Diff(ctx, original, result, opts.Verify, r.limit(), opts.Runtime)
+func (r *Report) VerifyAgain(ctx context.Context, original, result *ir.Graph, opts Options) error {
+	d, err := diff(ctx, original, result, opts.Verify, r.limit(), opts.Runtime)
 	if err != nil {
 		return err
 	}
@@ -166,7 +169,7 @@ func isApproximate(s passes.Stat) bool {
 }
 
 // blame finds the pass that makes verification fail.
-func (opts OptimizeOptions) blame(ctx context.Context, g *ir.Graph, e *VerificationError) error {
+func (opts Options) blame(ctx context.Context, g *ir.Graph, e *VerificationError) error {
 	list := opts.passes(ctx)
 	list.Without, list.Debug = slices.Concat(list.Without, list.Debug.Off()), nil // it has printed already
 	v, err := verifyPasses(ctx, g, opts.Verify[e.Output.set:][:1],
@@ -180,14 +183,14 @@ func (opts OptimizeOptions) blame(ctx context.Context, g *ir.Graph, e *Verificat
 	return e
 }
 
-func (opts OptimizeOptions) doing(what string) {
+func (opts Options) doing(what string) {
 	if opts.Progress != nil {
 		opts.Progress(what)
 	}
 }
 
 // passes is the options for the driver.
-func (opts OptimizeOptions) passes(ctx context.Context) passes.Options {
+func (opts Options) passes(ctx context.Context) passes.Options {
 	approx := opts.Approximation
 	if approx.Run == nil {
 		approx.Run = func(g *ir.Graph, batch *tensor.Tensor) ([]*tensor.Tensor, error) {
@@ -218,18 +221,18 @@ func (opts OptimizeOptions) passes(ctx context.Context) passes.Options {
 }
 
 // summarize fills in the sizes of the two models and, if asked for, their times.
-func (r *Report) summarize(ctx context.Context, before, after *ir.Graph, opts OptimizeOptions) error {
+func (r *Report) summarize(ctx context.Context, before, after *ir.Graph, opts Options) error {
 	for _, side := range []struct {
 		g *ir.Graph
 		s *Summary
 	}{{before, &r.Before}, {after, &r.After}} {
-		info, err := Inspect(side.g)
+		counts, err := modelinfo.Count(side.g)
 		if err != nil {
 			return err
 		}
-		*side.s = Summary{Nodes: len(info.Nodes), Parameters: info.Parameters}
-		if info.Uncounted == 0 {
-			side.s.MACs = info.MACs
+		*side.s = Summary{Nodes: len(counts.Nodes), Parameters: counts.Parameters}
+		if counts.Uncounted == 0 {
+			side.s.MACs = counts.MACs
 		}
 	}
 	if opts.Measure <= 0 {
@@ -264,7 +267,7 @@ func quantileTimes(ctx context.Context, how runtime.Options, length time.Duratio
 			return nil, err
 		}
 		defer s.Close()
-		in, err := RandomInputs(s.Inputs(), 1, nil, 1)
+		in, err := modelinfo.RandomInputs(s.Inputs(), 1, nil, 1)
 		if err != nil {
 			return nil, err
 		}

@@ -1,4 +1,4 @@
-package onnxrun_test
+package teach_test
 
 import (
 	"image"
@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/onnxrun/onnxrun"
 	"github.com/onnxrun/onnxrun/importer"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/teach"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -41,12 +41,12 @@ func shades(t *testing.T, n int) *vision.Dataset {
 
 // single is a classifier of two classes that takes one image.
 func single(t *testing.T) *ir.Graph {
-	g, err := importer.Open("testdata/lenet5.onnx")
+	g, err := importer.Open("../testdata/lenet5.onnx")
 	require.NoError(t, err)
 	x := g.Inputs()[0]
 	require.NoError(t, g.SetInputType(x, ir.Type{DType: x.Type().DType, Shape: ir.Dims(1, 1, 28, 28)}))
 	require.NoError(t, g.InferAll())
-	g, _, err = onnxrun.Adapt(g, 2, onnxrun.AdaptOptions{})
+	g, _, err = teach.Adapt(t.Context(), g, 2, teach.AdaptOptions{})
 	require.NoError(t, err)
 	return g
 }
@@ -54,10 +54,10 @@ func single(t *testing.T) *ir.Graph {
 // A teacher that was exported for one image teaches batches, and stays as it is.
 func TestTeacherOfOneImage(t *testing.T) {
 	g := single(t)
-	recipe := onnxrun.FinetuneRecipe()
+	recipe := teach.Finetune()
 	recipe.Epochs, recipe.Batch, recipe.Warmup = 1, 8, 0
 	recipe.Distill = &train.Distillation{Weight: 0.5, Temperature: 2}
-	taught, err := onnxrun.Teach(t.Context(), g, shades(t, 24), onnxrun.TeachOptions{Recipe: recipe, Teacher: g})
+	taught, err := teach.Classifier(t.Context(), g, shades(t, 24), teach.Options{Recipe: recipe, Teacher: g})
 	require.NoError(t, err)
 	require.Len(t, taught.History.Epochs, 1)
 	require.Equal(t, ir.Dims(1, 1, 28, 28), g.Inputs()[0].Type().Shape)
@@ -66,10 +66,10 @@ func TestTeacherOfOneImage(t *testing.T) {
 // A model that was exported for one image is taught from batches, and takes any number of images then.
 func TestTeachFreesTheBatch(t *testing.T) {
 	g := single(t)
-	recipe := onnxrun.FinetuneRecipe()
+	recipe := teach.Finetune()
 	recipe.Epochs, recipe.Batch, recipe.Rate, recipe.Warmup = 8, 8, 0.02, 0
 	var notes []string
-	taught, err := onnxrun.Teach(t.Context(), g, shades(t, 24), onnxrun.TeachOptions{Recipe: recipe, Note: func(s string) { notes = append(notes, s) }})
+	taught, err := teach.Classifier(t.Context(), g, shades(t, 24), teach.Options{Recipe: recipe, Note: func(s string) { notes = append(notes, s) }})
 	require.NoError(t, err)
 	require.Contains(t, notes, "the model took a fixed number of images; now it takes any")
 	require.Equal(t, "float32[N,2]", taught.Model.Outputs()[0].Type().String())
@@ -86,14 +86,14 @@ func TestTeachValidatesOnWhatIsThere(t *testing.T) {
 		}
 		data, err := vision.OpenDataset(root)
 		require.NoError(t, err)
-		g, err := importer.Open("testdata/lenet5.onnx")
+		g, err := importer.Open("../testdata/lenet5.onnx")
 		require.NoError(t, err)
-		g, _, err = onnxrun.Adapt(g, 2, onnxrun.AdaptOptions{})
+		g, _, err = teach.Adapt(t.Context(), g, 2, teach.AdaptOptions{})
 		require.NoError(t, err)
-		recipe := onnxrun.FinetuneRecipe()
+		recipe := teach.Finetune()
 		recipe.Epochs, recipe.Batch, recipe.Warmup, recipe.Freeze = 1, 4, 0, freeze
-		opts := onnxrun.TeachOptions{Recipe: recipe, FeatureCache: filepath.Join(root, "cache")}
-		taught, err := onnxrun.Teach(t.Context(), g, data, opts)
+		opts := teach.Options{Recipe: recipe, FeatureCache: filepath.Join(root, "cache")}
+		taught, err := teach.Classifier(t.Context(), g, data, opts)
 		require.NoError(t, err)
 		require.Equal(t, 11, taught.History.Epochs[0].Val.Images)
 		require.Equal(t, 12, taught.History.Epochs[0].Train.Images)
