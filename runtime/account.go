@@ -9,6 +9,7 @@ import (
 // account counts the bytes that a Run takes: those of its frame, of values outside of the arena, each storage once whatever
 // lies in it, and what evaluations hold beside their outputs.
 type account struct {
+	session     *Session
 	used, limit int
 	storage     map[*byte]*holding
 }
@@ -16,8 +17,8 @@ type account struct {
 // holding is storage of values outside of the arena.
 type holding struct{ bytes, values int }
 
-func (a *account) begin(used, limit int) {
-	a.used, a.limit = used, limit
+func (a *account) begin(s *Session, used, limit int) {
+	a.session, a.used, a.limit = s, used, limit
 	clear(a.storage)
 }
 
@@ -26,8 +27,17 @@ func (a *account) take(bytes int) error {
 	if bytes > 0 && bytes > a.limit-a.used {
 		return &MemoryError{Need: a.used + bytes, Limit: a.limit}
 	}
+	if err := a.session.grow(bytes); err != nil {
+		return err
+	}
 	a.used += bytes
 	return nil
+}
+
+// give takes bytes back.
+func (a *account) give(bytes int) {
+	a.used -= bytes
+	_ = a.session.grow(-bytes) // which cannot fail
 }
 
 // keep counts the storage of a value that was computed from others, unless one of these or another value lies there, too.
@@ -63,7 +73,7 @@ func (a *account) release(t *tensor.Tensor) {
 		return
 	}
 	if h.values--; h.values == 0 {
-		a.used -= h.bytes
+		a.give(h.bytes)
 		delete(a.storage, key)
 	}
 }

@@ -45,7 +45,7 @@ func (p *plan) evalStep(n *ir.Node) func(f *frame) error {
 		if err := c.Evaluate(); err != nil {
 			return err
 		}
-		f.account.used -= held
+		f.account.give(held)
 		for o, id := range out {
 			if id < 0 {
 				continue
@@ -79,7 +79,7 @@ func (f *frame) store(id int, v *ir.Value, t *tensor.Tensor, from []*tensor.Tens
 		if err := f.account.take(sizeOf(t)); err != nil {
 			return err
 		}
-		f.account.used -= sizeOf(t)
+		f.account.give(sizeOf(t))
 		own, err := newTensor(f.ctx, t.DType(), t.Shape())
 		if err == nil {
 			err = f.copy(own, t)

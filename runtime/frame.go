@@ -22,6 +22,7 @@ type frame struct {
 	arena   []byte
 	job     job
 	account account
+	whole   bool // the last Run ended, and not by a panic
 }
 
 // run computes outputs from inputs, and takes at most limit bytes for it.
@@ -30,12 +31,24 @@ func (p *plan) run(ctx context.Context, limit int, inputs, outputs []*tensor.Ten
 	if err != nil {
 		return err
 	}
+	defer p.leave(f)
 	f.setInputs(inputs)
 	if err = f.helped(); err == nil {
 		err = f.copyOutputs(outputs)
 	}
-	p.release(f) // not after a panic: the frame's state is then unknown
+	f.whole = true
 	return err
+}
+
+// leave ends a Run. After a panic the frame's state is unknown: another Run does not get it.
+func (p *plan) leave(f *frame) {
+	if f.whole {
+		p.release(f)
+		return
+	}
+	p.session.mu.Lock()
+	defer p.session.mu.Unlock()
+	p.session.leave(f.account.used)
 }
 
 // helped runs all steps, with the pool's helpers at hand.
@@ -141,25 +154,40 @@ func (p *plan) acquire(ctx context.Context, limit int) (f *frame, err error) {
 	if p.need() > limit {
 		return nil, fmt.Errorf("runtime: %w", &MemoryError{Need: p.need(), Limit: limit})
 	}
-	p.mu.Lock()
-	if n := len(p.free); n > 0 {
-		f = p.free[n-1]
-		p.free = p.free[:n-1]
-	}
-	p.mu.Unlock()
-	if f == nil {
-		if f, err = await(ctx, p.newFrame); err != nil {
+	if f = p.reuse(); f == nil {
+		if err := p.session.enter(ctx, p.need()); err != nil {
 			return nil, err
 		}
+		if f, err = await(ctx, p.newFrame); err != nil {
+			return nil, errors.Join(err, p.session.grow(-p.need()))
+		}
 	}
-	f.ctx, f.job.done = ctx, ctx.Done()
-	f.account.begin(p.need(), limit)
+	f.ctx, f.job.done, f.whole = ctx, ctx.Done(), false
+	f.account.begin(p.session, p.need(), limit)
 	return f, nil
+}
+
+// reuse is a frame of a Run that has ended; nil if there is none.
+func (p *plan) reuse() *frame {
+	s := p.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(p.free)
+	if n == 0 {
+		return nil
+	}
+	f := p.free[n-1]
+	p.free[n-1] = nil
+	p.free = p.free[:n-1]
+	s.memory.kept -= p.need()
+	s.memory.used += p.need()
+	return f
 }
 
 // maxFrames bounds how many frames a plan keeps for later Runs.
 const maxFrames = 16
 
+// release ends a Run. Its frame is kept, if the session still has the plan.
 func (p *plan) release(f *frame) {
 	f.ctx, f.job.done = nil, nil
 	clear(f.account.storage) // whose keys keep values
@@ -168,11 +196,14 @@ func (p *plan) release(f *frame) {
 			f.Values[id] = nil
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.free) < maxFrames {
+	s := p.session
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(p.free) < maxFrames && !p.forgotten && s.memory.freed == nil {
 		p.free = append(p.free, f)
+		s.memory.kept += p.need()
 	}
+	s.leave(f.account.used)
 }
 
 func (p *plan) newFrame() (*frame, error) {

@@ -19,8 +19,10 @@ type plan struct {
 
 	key string
 
+	free      []*frame // the session's lock guards them
+	forgotten bool     // the session keeps it no more
+
 	mu     sync.Mutex
-	free   []*frame
 	bodies map[*ir.Graph]*Session
 	making flights[*ir.Graph, *Session] // bodies
 }

@@ -35,12 +35,13 @@ func (s *Session) Profile(ctx context.Context, runs int, inputs ...*tensor.Tenso
 	if err != nil {
 		return nil, err
 	}
+	defer p.leave(f)
 	times, err := f.timed(max(1, runs), inputs)
+	f.whole = true
 	if err != nil {
 		return nil, err
 	}
 	bytes := f.stepBytes()
-	p.release(f)
 	for i, st := range p.steps {
 		slices.Sort(times[i])
 		sp := StepProfile{Node: st.Node(), Algorithm: st.Algorithm, Time: times[i][len(times[i])/2], Bytes: bytes[i]}

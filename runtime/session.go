@@ -29,7 +29,8 @@ type Options struct {
 	// Outputs are the names of the values to compute, of any node; nothing beyond them is computed. Empty stands for the
 	// graph's outputs.
 	Outputs []string
-	// MaxMemory bounds the bytes that one Run may take for intermediate results; 0 stands for DefaultMaxMemory.
+	// MaxMemory bounds the bytes that the session's Runs take for intermediate results, all that go on together and what is kept
+	// for later ones; 0 stands for DefaultMaxMemory. A Run that alone takes more fails, others wait until there is room.
 	MaxMemory int
 	// Kernels names the implementation of the arithmetic: "generic", "amd64-avx2" or "amd64-avx512"; empty stands for the
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
@@ -77,6 +78,7 @@ type Session struct {
 
 	mu     sync.Mutex
 	plans  []*plan // most recently used first
+	memory memory
 	making flights[string, *plan]
 
 	passing sync.Mutex // Options.Passes are used by one goroutine at a time
@@ -327,11 +329,22 @@ func (s *Session) findPlan(is func(p *plan) bool) *plan {
 func (s *Session) keep(p *plan) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.plans = slices.DeleteFunc(s.plans, func(q *plan) bool { return q.key == p.key }) // made twice, as nobody waited for it
+	s.plans = slices.DeleteFunc(s.plans, func(q *plan) bool { // made twice, as nobody waited for it
+		return q.key == p.key && q.forget()
+	})
 	if len(s.plans) == maxPlans {
+		s.plans[maxPlans-1].forget()
 		s.plans = s.plans[:maxPlans-1]
 	}
 	s.plans = slices.Insert(s.plans, 0, p)
+}
+
+// forget lets go of the frames of a plan that the session keeps no more, also of those that Runs have yet; it is true. The lock
+// is held.
+func (p *plan) forget() bool {
+	p.forgotten = true
+	p.dropFrames()
+	return true
 }
 
 // MemoryError says that intermediate results would exceed Options.MaxMemory.
