@@ -115,6 +115,9 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (out *ir.Graph, r 
 	if err := record(out, opts, stats); err != nil {
 		return nil, nil, err
 	}
+	if err := opts.dumpSteps(ctx, out); err != nil {
+		return nil, nil, err
+	}
 	if err := r.summarize(ctx, g, out, opts); err != nil {
 		return nil, nil, err
 	}
@@ -135,6 +138,28 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (out *ir.Graph, r 
 		return nil, nil, err
 	}
 	return out, r, nil
+}
+
+// dumpSteps prints the steps by which one image of random numbers would be run, if that is asked for.
+func (opts Options) dumpSteps(ctx context.Context, g *ir.Graph) error {
+	_, dump := opts.Debug.Lowering()
+	if dump == nil {
+		return nil
+	}
+	s, err := runtime.Compile(ctx, g, opts.Runtime)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	in, err := modelinfo.RandomInputs(s.Inputs(), 1, nil, 1)
+	if err != nil {
+		return err
+	}
+	prog, err := s.Program(ctx, in...)
+	if err == nil {
+		_, err = fmt.Fprintf(dump, "# lowered\n%v", prog)
+	}
+	return err
 }
 
 // limit is how far the results may be apart.

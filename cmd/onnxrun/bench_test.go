@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,5 +83,34 @@ func TestTune(t *testing.T) {
 		kept, err = os.ReadFile(files[0])
 		require.NoError(t, err)
 		require.Contains(t, string(kept), "c32 m32", "measured again")
+	}
+}
+
+// The plan tells every step in order, and which nodes it computes: each of the optimized graph, once.
+func TestProfilePlan(t *testing.T) {
+	lines := strings.Split(strings.TrimSpace(ok(t, "profile", lenet, "--plan", "--kernels", "generic")), "\n")
+	require.Equal(t, "kernels generic", lines[0])
+	require.Regexp(t, `^0 +\S+ \(\S+\) +conv +\S+ +float32 +\S+:plain\[1,1,28,28\].* → \S+:plain\[1,\d+,\d+,\d+\] +[\d.]+ µs$`, lines[1])
+	require.Regexp(t, `^\d+ steps, arena of \d+ bytes, scratch of \d+ for each of \d+ threads$`, lines[len(lines)-1])
+	var plan struct {
+		Kernels string
+		Arena   int `json:"arena_bytes"`
+		Steps   []struct {
+			Nodes, Reads, Writes     []string
+			Kernel, Algorithm, DType string
+			Micros                   float64 `json:"estimated_us"`
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(ok(t, "profile", lenet, "--plan", "--kernels", "generic", "--json")), &plan))
+	require.Len(t, plan.Steps, len(lines)-2)
+	require.Positive(t, plan.Arena)
+	seen := map[string]bool{}
+	for _, st := range plan.Steps {
+		require.NotEmpty(t, st.Nodes)
+		require.NotEmpty(t, st.Reads)
+		require.NotEmpty(t, st.Writes)
+		require.False(t, seen[st.Nodes[0]])
+		seen[st.Nodes[0]] = true
+		require.NotEqual(t, "reference", st.Kernel)
 	}
 }

@@ -120,10 +120,11 @@ func TestLevels(t *testing.T) {
 	stopped := filepath.Join(t.TempDir(), "out.onnx")
 	require.NotContains(t, ok(t, "optimize", in, "-o", stopped, "-O1", "--stop-after", "-1", "--time", "0"), "simplify")
 	require.NotContains(t, ok(t, "optimize", in, "-o", stopped, "-O1", "-stop-after=-1", "-d=check", "--force", "--time", "0"), "simplify")
-	code, _, debug := run(t, "optimize", in, "-o", stopped, "-O1", "--force", "--time", "0", "-d=simplify/stats,check", "-d", "fold/dump")
+	code, _, debug := run(t, "optimize", in, "-o", stopped, "-O1", "--force", "--time", "0", "-d=simplify/stats,check", "-d", "fold/dump,lower/dump")
 	require.Zero(t, code, debug)
 	require.Regexp(t, `(?m)^simplify +2 hits +8 → 6 nodes$`, debug)
 	require.Contains(t, debug, "# after fold\ngraph \"stem\"")
+	require.Regexp(t, `# lowered\n0 +\S+ \(`, debug)
 }
 
 // The textbook's example: a 5×5 convolution of 192 to 32 channels on 28×28 takes 120,422,400 multiplications, and a tenth

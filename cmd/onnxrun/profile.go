@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -10,6 +12,8 @@ import (
 
 	"github.com/onnxrun/onnxrun/internal/plain"
 	"github.com/onnxrun/onnxrun/runtime"
+	"github.com/onnxrun/onnxrun/runtime/lower"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // profileRow is a step as it is printed.
@@ -28,15 +32,18 @@ type profileRow struct {
 func (a *app) profileCommand() *cobra.Command {
 	var f modelFlags
 	var runs int
-	var inOrder bool
+	var inOrder, plan bool
 	cmd := &cobra.Command{
 		Use:   "profile MODEL",
 		Short: "Show where the time goes: time, algorithm and share of the machine's limit of every step",
 		Long: `Run a model on random input and show, per step, its time, the algorithm that was
 chosen, the rates reached and their share of this machine's limits, which are
 measured first. GFLOP/s count the operations of the definition: an algorithm that
-needs fewer, such as Winograd's, can pass 100 %. The most expensive step comes first.`,
-		Example: "  onnxrun profile resnet50.onnx\n  onnxrun profile resnet50.onnx --threads 1 --batch 8 --order",
+needs fewer, such as Winograd's, can pass 100 %. The most expensive step comes first.
+With --plan the model is not run: printed are the steps in order, each with the nodes
+it computes, kernel, algorithm, element type, what it reads and writes and how that
+lies in memory, and the time that is estimated.`,
+		Example: "  onnxrun profile resnet50.onnx\n  onnxrun profile resnet50.onnx --threads 1 --batch 8 --order\n  onnxrun profile resnet50.onnx --plan",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, in, err := a.openRandom(cmd.Context(), args[0], f)
@@ -44,6 +51,9 @@ needs fewer, such as Winograd's, can pass 100 %. The most expensive step comes f
 				return err
 			}
 			defer s.Close()
+			if plan {
+				return a.printPlan(cmd.Context(), s, in)
+			}
 			limits := s.MeasureLimits()
 			if _, err := s.Profile(cmd.Context(), 2, in...); err != nil { // caches and clocks come up
 				return err
@@ -67,8 +77,54 @@ needs fewer, such as Winograd's, can pass 100 %. The most expensive step comes f
 	}
 	f.add(cmd)
 	cmd.Flags().IntVar(&runs, "runs", 20, "how many runs; times are medians")
+	cmd.Flags().BoolVar(&plan, "plan", false, "print the steps that the model is run by, and do not run it")
 	cmd.Flags().BoolVar(&inOrder, "order", false, "list steps in the order of execution")
 	return cmd
+}
+
+// planRow is a step of the plan as it is printed.
+type planRow struct {
+	Nodes     []string `json:"nodes"`
+	Kernel    string   `json:"kernel"`
+	Algorithm string   `json:"algorithm"`
+	DType     string   `json:"dtype"`
+	Reads     []string `json:"reads"`
+	Writes    []string `json:"writes"`
+	Micros    float64  `json:"estimated_us"`
+}
+
+// printPlan prints what Runs of these inputs do.
+func (a *app) printPlan(ctx context.Context, s *runtime.Session, in []*tensor.Tensor) error {
+	prog, err := s.Program(ctx, in...)
+	if err != nil {
+		return err
+	}
+	if !a.json {
+		plain.Fprintf(a.out, "kernels %s\n", s.Kernels())
+		for line := range strings.Lines(prog.String()) {
+			plain.Fprintf(a.out, "%s\n", strings.TrimSuffix(line, "\n"))
+		}
+		return nil
+	}
+	texts := func(list []*lower.Array) []string {
+		out := []string{}
+		for _, x := range list {
+			out = append(out, x.String())
+		}
+		return out
+	}
+	var rows []planRow
+	for _, st := range prog.Steps {
+		row := planRow{
+			Kernel: st.Kernel, Algorithm: st.Algorithm, DType: st.DType.String(), Reads: texts(st.Reads), Writes: texts(st.Writes),
+			Micros: 1e6 * prog.Seconds(st),
+		}
+		for _, n := range st.Nodes {
+			row.Nodes = append(row.Nodes, n.Name)
+		}
+		rows = append(rows, row)
+	}
+	return a.printJSON(map[string]any{"kernels": s.Kernels(), "arena_bytes": prog.Arena, "scratch_bytes": 4 * prog.Scratch, "steps": rows})
 }
 
 func profileRows(steps []runtime.StepProfile, limits runtime.Limits) (rows []profileRow, total float64) {
