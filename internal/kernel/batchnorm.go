@@ -160,18 +160,6 @@ func (k *BatchNorm) Run(task int, y, x, mean, variance, scale, shift []float32) 
 	})
 }
 
-// normGrad describes a pass over n pixels of a block, where dy counts where mask, if there is one, is above zero (or NaN).
-//
-//	gradMoments: dst[0] = Σ dy, dst[1] = Σ dy·(x-mean)
-//	gradAffine:  dst = a·dy + b·(x-mean) + c
-//
-// _gen/train knows the offsets of the fields.
-type normGrad struct {
-	dst, dy, x, mask *float32
-	params           *[4][Block]float32 // mean, a, b, c
-	n                int
-}
-
 // pass goes over pixels from…to-1 of a plane; y is the output of Run, which tells where Relu was at work.
 func (k *BatchNorm) pass(u, from, to int, dy, x, y []float32, params *[4][Block]float32) normGrad {
 	part := func(a []float32) *float32 { return &k.plane(a, u)[from*Block : to*Block][0] }
@@ -258,47 +246,4 @@ func (k *BatchNorm) gradParams(p *[4][Block]float32, b int, by *BatchNormGrad) {
 			p[3][c%Block] = float32(-a * float64(by.DShift[c]) / n)
 		}
 	}
-}
-
-// planeMomentsGeneric is the reference: sums of x-shift, and of their squares.
-func planeMomentsGeneric(y, x *float32, n int, shift *float32) {
-	sums, squares, first := blockAt(y, 0), blockAt(y, blockBytes), blockAt(shift, 0)
-	*sums, *squares = [Block]float32{}, [Block]float32{}
-	for b := range n {
-		for i, v := range blockAt(x, b*blockBytes) {
-			d := v - first[i]
-			sums[i] += d
-			squares[i] += d * d
-		}
-	}
-}
-
-// each calls do with the index of each element, and with dy where it counts.
-func (g *normGrad) each(do func(i int, dy, x float32)) {
-	dy, x := unsafe.Slice(g.dy, g.n*Block), unsafe.Slice(g.x, g.n*Block)
-	for i, v := range dy {
-		if g.mask != nil && *(*float32)(unsafe.Add(unsafe.Pointer(g.mask), i*floatBytes)) <= 0 {
-			v = 0
-		}
-		do(i, v, x[i]-g.params[0][i%Block])
-	}
-}
-
-// gradMomentsGeneric is the reference.
-func gradMomentsGeneric(g *normGrad) {
-	sums := (*[2 * Block]float32)(unsafe.Pointer(g.dst))
-	*sums = [2 * Block]float32{}
-	g.each(func(i int, dy, x float32) {
-		sums[i%Block] += dy
-		sums[Block+i%Block] += dy * x
-	})
-}
-
-// gradAffineGeneric is the reference.
-func gradAffineGeneric(g *normGrad) {
-	dst := unsafe.Slice(g.dst, g.n*Block)
-	g.each(func(i int, dy, x float32) {
-		j := i % Block
-		dst[i] = g.params[1][j]*dy + g.params[2][j]*x + g.params[3][j]
-	})
 }

@@ -19,7 +19,7 @@ type Conv struct {
 	win     window
 	images  int // images × groups
 	outputs int // positions of one output channel
-	ep      epilogue
+	ep      epilogue // its activation is the best set's
 	method  convMethod
 	gemm    blocked
 	chunks  chunks // of convDirect: channels; of convVector: output channels of one image and group

@@ -177,7 +177,7 @@ func (c *Winograd) Pack(task int, packed, weights, bias, scratch []float32) {
 			c.order.gather(c.spec.Set, rows, w, ch, u.b*Block, min(u.width, mg-u.b*Block), u.width, tmp)
 			for b := 0; b < u.width; b += Block {
 				step := c.inChannels * u.width * floatBytes
-				c.does.filters(&to[ch*u.width+b], step, &rows[b], u.width*floatBytes, &half[0])
+				c.transforms.filters(&to[ch*u.width+b], step, &rows[b], u.width*floatBytes, &half[0])
 			}
 		}
 	}

@@ -24,6 +24,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"unsafe"
 )
 
 // chunks divides the range 0 … total-1 into nearly equal runs, one a task. Kernels without scratch embed it.
@@ -75,3 +76,12 @@ func product(sizes []int) int {
 }
 
 var inf = float32(math.Inf(1))
+
+// alignedFloats is a slice of zeros that begins at a cache line, in large pages where the system gives them.
+func alignedFloats(n int) []float32 {
+	const line = blockBytes / floatBytes
+	s := make([]float32, n+line)
+	skip := (blockBytes - int(uintptr(unsafe.Pointer(&s[0]))%blockBytes)) % blockBytes / floatBytes
+	AdviseLarge(unsafe.Slice((*byte)(unsafe.Pointer(&s[0])), len(s)*floatBytes))
+	return s[skip : skip+n : skip+n]
+}

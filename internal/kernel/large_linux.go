@@ -6,7 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// AdviseLarge asks for large pages behind what lies in whole ones of a long array that will be used often.
+// AdviseLarge asks the system for large pages of memory for a long array that will be used often: for those that lie in it
+// from beginning to end.
 func AdviseLarge(bytes []byte) {
 	const page = 2 << 20
 	skip := (page - int(uintptr(unsafe.Pointer(unsafe.SliceData(bytes)))%page)) % page

@@ -19,17 +19,6 @@ type BlockedLRNGrad struct {
 	chunks
 }
 
-// lrnGradArgs describes one pixel, with distances in bytes; squares and terms have pad bytes of zeros before and behind.
-// _gen/back knows the offsets of the fields.
-type lrnGradArgs struct {
-	dx, dy, x             *float32
-	step, blocks          int
-	squares, terms, power *float32
-	pad, before, after    int
-	size                  int // elements
-	bias, scale, back     float32
-}
-
 // NewBlockedLRNGrad prepares a gradient.
 func NewBlockedLRNGrad(spec LRNSpec, set *Set) (*BlockedLRNGrad, error) {
 	if spec.Size < 1 || spec.Size > maxTaps {

@@ -62,21 +62,21 @@ func (k *BlockedNorm) group(n int, y, x []float32, step int) {
 	x, y = x[:last], y[:last]
 	var sums [normPixels * Block]float32
 	var mean, factor [normPixels]float32
-	bytes, does := step*floatBytes, &k.set.norm
+	bytes, norm := step*floatBytes, &k.set.norm
 	size := 0
 	if n == normPixels {
 		size = 1
 	}
 	s, m := noescape(&sums[0]), noescape(&mean[0])
-	does.sums[size](s, &x[0], bytes, k.blocks)
+	norm.sums[size](s, &x[0], bytes, k.blocks)
 	for i := range n {
 		mean[i] = float32(total(sums[i*Block:][:Block]) / k.channels)
 	}
-	does.squares[size](s, &x[0], bytes, k.blocks, m)
+	norm.squares[size](s, &x[0], bytes, k.blocks, m)
 	for i := range n {
 		factor[i] = float32(1 / math.Sqrt(total(sums[i*Block:][:Block])/k.channels+k.epsilon))
 	}
-	does.apply[size](&y[0], &x[0], bytes, k.blocks, m, noescape(&factor[0]), &k.scale[0], &k.shift[0])
+	norm.apply[size](&y[0], &x[0], bytes, k.blocks, m, noescape(&factor[0]), &k.scale[0], &k.shift[0])
 }
 
 func total(x []float32) (sum float64) {

@@ -3,7 +3,6 @@ package kernel
 import (
 	"errors"
 	"math"
-	"unsafe"
 )
 
 // Slope is a derivative that is a polynomial between two bounds and constant beyond:
@@ -71,13 +70,6 @@ func (k *PointwiseGrad) Part(dx, dy, v []float32) {
 	}
 }
 
-// slopeArgs describes n ≥ 1 blocks. _gen/back knows the offsets of the fields.
-type slopeArgs struct {
-	dx, dy, v *float32
-	n         int
-	Slope
-}
-
 // slope computes whole blocks, and a last one that is not.
 func (k *PointwiseGrad) slope(dx, dy, v []float32) {
 	run := k.spec.Set.gradients.slope
@@ -91,20 +83,6 @@ func (k *PointwiseGrad) slope(dx, dy, v []float32) {
 		copy(b[:], v)
 		run(noescape(&slopeArgs{&to[0], &a[0], &b[0], 1, *k.spec.Slope}))
 		copy(dx, to[:])
-	}
-}
-
-// slopeGeneric is the reference.
-func slopeGeneric(a *slopeArgs) {
-	dx, dy := unsafe.Slice(a.dx, a.n*Block), unsafe.Slice(a.dy, a.n*Block)
-	for i, x := range unsafe.Slice(a.v, a.n*Block) {
-		f := a.Constant + x*(a.Linear+x*a.Square)
-		if x <= a.Lo {
-			f = a.Below
-		} else if x >= a.Hi {
-			f = a.Above
-		}
-		dx[i] = dy[i] * f
 	}
 }
 

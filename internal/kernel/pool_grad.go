@@ -14,16 +14,6 @@ type BlockedPoolGrad struct {
 	chunks
 }
 
-// poolGrad describes a row of outputs, whose gradients are added to dx at their taps. Distances are in bytes. _gen/train
-// knows the offsets of the fields.
-type poolGrad struct {
-	x, y, dy, dx unsafe.Pointer // the first output's first tap, or the first output; an average has no x and y
-	taps         *windowTap
-	count, px    int
-	cols         int
-	scale        float32 // of an average
-}
-
 // NewBlockedPoolGrad prepares the gradient of the pooling that spec describes.
 func NewBlockedPoolGrad(spec BlockedPoolSpec) (*BlockedPoolGrad, error) {
 	p, err := NewBlockedPool(spec)
@@ -83,30 +73,6 @@ func (g *BlockedPoolGrad) region(r *region, plane poolGrad) {
 			a.x, a.y = unsafe.Add(plane.x, in), unsafe.Add(plane.y, out)
 		}
 		g.slide.set.gradients.pool[g.kind](noescape(&a))
-	}
-}
-
-// gradPoolGeneric is the reference.
-func gradPoolGeneric(kind PoolKind, g *poolGrad) {
-	for col := range g.cols {
-		v := *(*[Block]float32)(unsafe.Add(g.dy, col*blockBytes))
-		for _, t := range unsafe.Slice(g.taps, g.count) {
-			at := col*g.px + t.off
-			to := (*[Block]float32)(unsafe.Add(g.dx, at))
-			if kind == AveragePool {
-				for i := range to {
-					to[i] += v[i] * g.scale
-				}
-				continue
-			}
-			x, y := (*[Block]float32)(unsafe.Add(g.x, at)), (*[Block]float32)(unsafe.Add(g.y, col*blockBytes))
-			for i := range to {
-				if !(x[i] < y[i]) && !(x[i] > y[i]) { // equal, or the maximum is NaN
-					to[i] += v[i]
-					v[i] = 0
-				}
-			}
-		}
 	}
 }
 
@@ -193,21 +159,4 @@ func (g *ClampGrad) Part(dx, dy, y []float32) {
 		dx, dy, y = dx[n*Block:], dy[n*Block:], y[n*Block:]
 	}
 	clampSlope(dx, dy, y, g.lo, g.hi)
-}
-
-// gradClampGeneric is the reference.
-func gradClampGeneric(dx, dy, y *float32, n int, lo, hi float32) {
-	n *= Block
-	clampSlope(unsafe.Slice(dx, n), unsafe.Slice(dy, n), unsafe.Slice(y, n), lo, hi)
-}
-
-// clampSlope sets dx to dy where y is neither below or at lo nor at or beyond hi, else to 0.
-func clampSlope(dx, dy, y []float32, lo, hi float32) {
-	for i, v := range y {
-		if v <= lo || v >= hi {
-			dx[i] = 0
-		} else {
-			dx[i] = dy[i]
-		}
-	}
 }

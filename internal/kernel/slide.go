@@ -33,7 +33,7 @@ type windowTap struct{ off, weight int }
 //	sum:  (Σ x[taps]) / div
 //	fma:  clamp(init + Σ x[taps]·w[taps])
 //
-// Distances are in bytes. _gen/window knows the offsets of the fields.
+// Distances are in bytes. _gen/slide knows the offsets of the fields.
 type windowArgs struct {
 	x, y, w    unsafe.Pointer
 	init       *float32

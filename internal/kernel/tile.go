@@ -14,6 +14,11 @@ const (
 	blockBytes = Block * floatBytes
 )
 
+// blockAt is the block that lies so many bytes from p.
+func blockAt(p *float32, bytes int) *[Block]float32 {
+	return (*[Block]float32)(unsafe.Add(unsafe.Pointer(p), bytes))
+}
+
 // tileArgs describes the product that all fast convolutions and matrix products are made of: p pixels by nb blocks of
 // output channels,
 //

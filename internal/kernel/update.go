@@ -31,8 +31,8 @@ type Update struct {
 	chunks
 }
 
-// UpdateStep is the arrays of a step, of which the results may be the operands, and its numbers. Descent has no V, none but
-// Adam M. A Scale that is NaN leaves all as it is.
+// UpdateStep is the arrays and the numbers of one step. The results ToW, ToM and ToV may be W, M and V themselves. Descent
+// has no V, and only Adam has M. Where Scale is NaN, the results are W, M and V unchanged.
 type UpdateStep struct {
 	W, DW, M, V   []float32
 	ToW, ToM, ToV []float32

@@ -93,6 +93,40 @@ func copyStrided(dst, src []float32, stride int) {
 	}
 }
 
+// copyPadded copies what output rows r0…r1-1 read of planes, whose pixels have size elements, to planes of padH×padW
+// pixels that begin where the first tap of the first output lies, with zeros beyond the input.
+func (w *window) copyPadded(dst, src []float32, planes, size, padH, padW, r0, r1 int) {
+	y, x := &w[1], &w[2]
+	y0, x0 := r0*y.stride+y.off[0], x.off[0]
+	rows := (r1-r0-1)*y.stride + y.off[len(y.off)-1] - y.off[0] + 1
+	left := min(max(0, -x0), padW)
+	right := max(left, min(padW, x.in-x0))
+	const short = 64 // elements of a line: clearing them all is quicker than two ends
+	whole := padW*size <= short
+	if whole {
+		clear(dst[:planes*padH*padW*size])
+	}
+	for p := range planes {
+		plane := src[p*y.in*x.in*size:][:y.in*x.in*size]
+		for r := range rows {
+			line := dst[(p*padH+r)*padW*size:][:padW*size]
+			iy := y0 + r
+			inside := iy >= 0 && iy < y.in && left < right
+			if inside {
+				copy(line[left*size:right*size], plane[(iy*x.in+x0+left)*size:])
+			}
+			switch {
+			case whole:
+			case inside:
+				clear(line[:left*size])
+				clear(line[right*size:])
+			default:
+				clear(line)
+			}
+		}
+	}
+}
+
 // Spatial describes a window over one to three spatial axes as ONNX does, one element an axis. Empty Strides and
 // Dilations are ones, empty Pads zeros.
 type Spatial struct {

@@ -13,7 +13,7 @@ type Winograd struct {
 	spec           BlockedConvSpec
 	form           *winogradForm
 	kern           tileKernel
-	does           *winogradKernel
+	transforms     *winogradKernel
 	win            window
 	order          weightOrder
 	packed         []float32 // by group: [⌈blocks/kern.blocks⌉][t²][C][blocks]; and the bias, padded to whole blocks
@@ -47,7 +47,7 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 
 // newWinograd prepares a convolution with weights in any order.
 func newWinograd(spec BlockedConvSpec, form int, order weightOrder) (*Winograd, error) {
-	c := &Winograd{spec: spec, form: &winogradForms[form], kern: spec.Set.tile, does: &spec.Set.winograd[form], win: spec.window(), order: order}
+	c := &Winograd{spec: spec, form: &winogradForms[form], kern: spec.Set.tile, transforms: &spec.Set.winograd[form], win: spec.window(), order: order}
 	s := &c.spec
 	s.Weights, s.Bias = nil, nil
 	if !c.form.fits(s) {
@@ -202,11 +202,11 @@ func (c *Winograd) transformInput(r *winogradRun, t0, t1 int) {
 			plane := r.x[((image*c.spec.Group+r.group)*c.inBlocks+b)*h.in*w.in*Block:][:h.in*w.in*Block]
 			dst := &r.v[(b*c.chunk+tile-t0)*Block]
 			if inside {
-				c.does.input(dst, step, &plane[(y*w.in+x)*Block], w.in*blockBytes, &r.tmp[0])
+				c.transforms.input(dst, step, &plane[(y*w.in+x)*Block], w.in*blockBytes, &r.tmp[0])
 				continue
 			}
 			copyPatch(r.patch, plane, t, t, y, x, h.in, w.in)
-			c.does.input(dst, step, &r.patch[0], t*blockBytes, &r.tmp[0])
+			c.transforms.input(dst, step, &r.patch[0], t*blockBytes, &r.tmp[0])
 		}
 	}
 }

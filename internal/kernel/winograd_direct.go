@@ -22,7 +22,7 @@ func (c *Winograd) filterSize() int { return c.inChannels * c.order.area * Block
 
 // makeTile makes the tile that a describes, of block b of the group.
 func (c *Winograd) makeTile(r *winogradRun, a *winogradOut, b, tile int) {
-	if c.does.output(noescape(a)); a.bad == 0 {
+	if c.transforms.output(noescape(a)); a.bad == 0 {
 		return
 	}
 	a.bad = 0

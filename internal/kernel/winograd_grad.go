@@ -13,7 +13,7 @@ type WinogradGradWeights struct {
 	spec                ConvGradWeightsSpec
 	form                *winogradForm
 	kern                gradKernel
-	does                *winogradKernel
+	transforms          *winogradKernel
 	win                 window
 	inBlocks, outBlocks int // of a group
 	tilesH, tilesW      int
@@ -43,7 +43,7 @@ func newWinogradGradWeights(spec ConvGradWeightsSpec, form, rounds int) (*Winogr
 		return nil, err
 	}
 	spec.Set = spec.Set.orBest()
-	g := &WinogradGradWeights{spec: spec, form: &winogradForms[form], kern: spec.Set.grad, does: &spec.Set.winograd[form], win: spec.window()}
+	g := &WinogradGradWeights{spec: spec, form: &winogradForms[form], kern: spec.Set.grad, transforms: &spec.Set.winograd[form], win: spec.window()}
 	if !g.form.fits(spec.forward()) {
 		return nil, fmt.Errorf("kernel: %s: %s does not fit a %v convolution of stride %v", what, g.form.name, spec.Kernel, spec.Strides)
 	}
@@ -149,11 +149,11 @@ func (g *WinogradGradWeights) patches(points, x []float32, plane, first, from, t
 		src := x[(image*planes+plane)*size:][:size]
 		dst := &points[(tile-first)*Block]
 		if y >= 0 && x0 >= 0 && y+t <= h.in && x0+t <= w.in {
-			g.does.input(dst, g.places*blockBytes, &src[(y*w.in+x0)*Block], w.in*blockBytes, &tmp[0])
+			g.transforms.input(dst, g.places*blockBytes, &src[(y*w.in+x0)*Block], w.in*blockBytes, &tmp[0])
 			continue
 		}
 		copyPatch(patch, src, t, t, y, x0, h.in, w.in)
-		g.does.input(dst, g.places*blockBytes, &patch[0], t*blockBytes, &tmp[0])
+		g.transforms.input(dst, g.places*blockBytes, &patch[0], t*blockBytes, &tmp[0])
 	}
 }
 
@@ -167,11 +167,11 @@ func (g *WinogradGradWeights) tiles(points, dy []float32, plane, first, from, to
 		src := dy[(image*planes+plane)*size:][:size]
 		dst := &points[(tile-first)*Block]
 		if row+m <= h && col+m <= w {
-			g.does.spread(dst, g.places*blockBytes, &src[(row*w+col)*Block], w*blockBytes, &tmp[0])
+			g.transforms.spread(dst, g.places*blockBytes, &src[(row*w+col)*Block], w*blockBytes, &tmp[0])
 			continue
 		}
 		copyPatch(patch, src, m, m, row, col, h, w)
-		g.does.spread(dst, g.places*blockBytes, &patch[0], m*blockBytes, &tmp[0])
+		g.transforms.spread(dst, g.places*blockBytes, &patch[0], m*blockBytes, &tmp[0])
 	}
 }
 
@@ -227,7 +227,7 @@ func (g *WinogradGradWeights) collect(dw, sum []float32, group, c0, c1, q int, s
 	rows, tmp := scratch[:(c1-c0)*area*width], scratch[(c1-c0)*area*width:]
 	for c := range c1 - c0 {
 		for b := 0; b < width; b += Block {
-			g.does.collect(&rows[c*area*width+b], width*floatBytes, &sum[c*width+b], g.depth*width*floatBytes, &tmp[0])
+			g.transforms.collect(&rows[c*area*width+b], width*floatBytes, &sum[c*width+b], g.depth*width*floatBytes, &tmp[0])
 		}
 	}
 	cg, mg, m := g.spec.C/g.spec.Group, g.spec.OutC/g.spec.Group, g.panels[q]*Block

@@ -256,11 +256,6 @@ func (f *winogradForm) collectGeneric(dst *float32, step int, src *float32, row 
 	}
 }
 
-// blockAt is the block that lies so many bytes from p.
-func blockAt(p *float32, bytes int) *[Block]float32 {
-	return (*[Block]float32)(unsafe.Add(unsafe.Pointer(p), bytes))
-}
-
 func axpy(y *[Block]float32, k float32, x *[Block]float32) {
 	if k == 0 {
 		return

@@ -1,5 +1,5 @@
-// Command train generates what training needs channel by channel on blocked data: moments, batch normalization's and
-// activations' gradients, and the spreading of a pooling's gradient.
+// Command gradients generates what training needs channel by channel on blocked data: moments, the gradients of batch
+// normalization, activations, pooling and local response normalization.
 package main
 
 import (
@@ -21,6 +21,8 @@ func main() {
 		s.gradClamp()
 		s.gradMax()
 		s.gradAverage()
+		s.slope()
+		s.lrn()
 	}
 	Generate()
 }

@@ -1,4 +1,3 @@
-// Command back generates the way back through elementwise functions and local response normalization.
 package main
 
 import (
@@ -10,56 +9,22 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-const blockBytes = 64
-
-func main() {
-	ConstraintExpr("!noasm")
-	Package("./args")
-	for _, vec := range []int{1, 2} {
-		s := isa{vec}
-		s.slope()
-		s.lrn()
-	}
-	Generate()
-}
-
-// isa is an instruction set whose registers hold 16/vec numbers.
-type isa struct{ vec int }
-
-func (s isa) name() string { return map[int]string{1: "AVX512", 2: "AVX2"}[s.vec] }
-
-func (s isa) new() VecVirtual {
-	if s.vec == 1 {
-		return ZMM()
-	}
-	return YMM()
-}
-
-func (s isa) at(base Register, half int) Mem { return Mem{Base: base, Disp: half * blockBytes / s.vec} }
-
-func (s isa) load(m Mem) VecVirtual {
-	r := s.new()
-	VMOVUPS(m, r)
-	return r
-}
-
-func (s isa) broadcast(m Mem) VecVirtual {
-	r := s.new()
-	VBROADCASTSS(m, r)
-	return r
-}
-
 func field(base Register, disp int) Register {
 	r := GP64()
 	MOVQ(Mem{Base: base, Disp: disp}, r)
 	return r
 }
 
-func (s isa) text(name, argument, doc string) Register {
-	TEXT(name+s.name(), NOSPLIT, "func(a *"+argument+")")
-	Pragma("noescape")
-	Doc(name + s.name() + " " + doc)
+// describe begins func name(a *argument), and returns a.
+func (s isa) describe(name, argument, doc string) Register {
+	s.text(name, "func(a *"+argument+")", doc)
 	return Load(Param("a"), GP64())
+}
+
+func (s isa) broadcast(m Mem) VecVirtual {
+	r := s.new()
+	VBROADCASTSS(m, r)
+	return r
 }
 
 // Predicates, which NaN does not satisfy.
@@ -80,7 +45,7 @@ func (s isa) replace(to, r, v, bound VecVirtual, predicate uint8) {
 
 // slope computes n ≥ 1 blocks as slopeArgs says.
 func (s isa) slope() {
-	a := s.text("slope", "slopeArgs", "computes dx as the slopeArgs at a describe.")
+	a := s.describe("slope", "slopeArgs", "computes dx as the slopeArgs at a describe.")
 	dx, dy, v, n := field(a, 0), field(a, 8), field(a, 16), field(a, 24)
 	var f [7]VecVirtual // lo, hi, below, above, constant, linear, square
 	for i := range f {
@@ -88,7 +53,7 @@ func (s isa) slope() {
 	}
 	Label("loop")
 	for h := range s.vec {
-		x := s.load(s.at(v, h))
+		x := s.load(v, 0, h)
 		t := s.new()
 		VMOVAPS(f[6], t)
 		VFMADD213PS(f[5], x, t)
@@ -112,7 +77,7 @@ const lrnDx, lrnDy, lrnX, lrnStep, lrnBlocks, lrnSquares, lrnTerms, lrnPower, lr
 
 // lrn computes one pixel as lrnGradArgs says: squares, then powers and terms, then the gradient, block by block.
 func (s isa) lrn() {
-	a := s.text("lrnGrad", "lrnGradArgs", "computes one pixel as the lrnGradArgs at a describe.")
+	a := s.describe("lrnGrad", "lrnGradArgs", "computes one pixel as the lrnGradArgs at a describe.")
 	step, pad := field(a, lrnStep), field(a, lrnPad)
 	// pass goes over the blocks of arrays, which are true where they lie step apart.
 	pass := func(label string, arrays map[int]bool, body func(p map[int]Register, h int)) {
@@ -152,7 +117,7 @@ func (s isa) lrn() {
 	half := func(label string, h int) string { return label + string(rune('0'+h)) }
 
 	pass("square", map[int]bool{lrnX: true, lrnSquares: false}, func(p map[int]Register, h int) {
-		v := s.load(s.at(p[lrnX], h))
+		v := s.load(p[lrnX], 0, h)
 		VMULPS(v, v, v)
 		VMOVUPS(v, Mem{Base: p[lrnSquares], Index: pad, Scale: 1, Disp: h * blockBytes / s.vec})
 	})
@@ -176,7 +141,7 @@ func (s isa) lrn() {
 		sum := around(half("terms", h), p[lrnTerms], lrnAfter, h)
 		VMULPS(back, sum, sum)
 		VMULPS(s.at(p[lrnX], h), sum, sum)
-		v := s.load(s.at(p[lrnPower], h))
+		v := s.load(p[lrnPower], 0, h)
 		VFMADD231PS(s.at(p[lrnDy], h), v, sum)
 		VMOVUPS(sum, s.at(p[lrnDx], h))
 	})

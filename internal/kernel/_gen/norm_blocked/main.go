@@ -1,4 +1,4 @@
-// Command norm generates the steps of a layer normalization of pixels in the blocked layout, over their channels.
+// Command norm_blocked generates the steps of a layer normalization of pixels in the blocked layout, over their channels.
 package main
 
 import (

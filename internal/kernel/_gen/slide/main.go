@@ -1,4 +1,4 @@
-// Command window generates the kernels that slide a window over blocked data channel by channel: depthwise convolution,
+// Command slide generates the kernels that slide a window over blocked data channel by channel: depthwise convolution,
 // pooling; and local response normalization, whose window is across channels.
 package main
 
