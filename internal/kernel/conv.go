@@ -10,15 +10,16 @@ type ConvSpec struct {
 	Weights []float32 // nil: they come with Run
 	Bias    bool      // OutC elements are added
 	Act     Activation
-	Split   int // tasks wanted
+	Split   int    // tasks wanted
+	Packs   *Packs // where packed weights are kept; nil: nowhere
 }
 
 // Conv is a prepared convolution: y = act(x ∗ w + bias + residual).
 type Conv struct {
 	spec    ConvSpec
 	win     window
-	images  int // images × groups
-	outputs int // positions of one output channel
+	images  int      // images × groups
+	outputs int      // positions of one output channel
 	ep      epilogue // its activation is the best set's
 	method  convMethod
 	gemm    blocked
@@ -97,7 +98,7 @@ func (c *Conv) prepareGemm(m, k, want int) {
 	if c.spec.Weights != nil {
 		c.packed = make([][]float32, c.spec.Group)
 		for g := range c.packed {
-			c.packed[g] = c.gemm.packAll(c.gemm.packA, c.spec.Weights[g*m*k:], kern.mr, m)
+			c.packed[g] = c.gemm.packAll(c.spec.Packs, "columns", c.gemm.packA, c.spec.Weights[g*m*k:], kern.mr, m)
 		}
 		c.gemm.packA = nil
 		c.spec.Weights = nil

@@ -18,6 +18,7 @@ type BlockedConvSpec struct {
 	Residual      bool // Run is handed one
 	Strict        bool // sums in order of input channels and taps: no Winograd
 	Split         int
+	Packs         *Packs // where packed weights are kept; nil: nowhere
 	Set           *Set
 }
 
@@ -52,11 +53,14 @@ func NewBlockedConv(spec BlockedConvSpec) (*BlockedConv, error) {
 	win := spec.window()
 	c := newBlockedConv(spec, win, outputOrder(&spec), densePlace(&win))
 	if !spec.Packed {
-		c.packed = alignedFloats(c.PackedSize())
-		scratch := make([]float32, c.PackScratchSize())
-		for task := range c.PackTasks() {
-			c.Pack(task, c.packed, spec.Weights, spec.Bias, scratch)
-		}
+		form := fmt.Sprintf("blocked %d %d %d %d %v %v %v", c.kern.blocks, spec.C, spec.OutC, spec.Group, spec.Kernel, spec.InputMajor, spec.Plain)
+		c.packed = spec.Packs.get(spec.Weights, spec.Bias, form, func() []float32 {
+			packed, scratch := alignedFloats(c.PackedSize()), make([]float32, c.PackScratchSize())
+			for task := range c.PackTasks() {
+				c.Pack(task, packed, spec.Weights, spec.Bias, scratch)
+			}
+			return packed
+		})
 	}
 	return c, nil
 }

@@ -91,8 +91,11 @@ func newNarrowConv(spec BlockedConvSpec, order weightOrder) (*NarrowConv, error)
 		}
 	}
 	if !s.Packed {
-		c.packed = make([]float32, c.PackedSize())
-		c.Pack(0, c.packed, s.Weights, s.Bias, nil)
+		c.packed = s.Packs.get(s.Weights, s.Bias, fmt.Sprintf("narrow %d %d %v", s.C, s.OutC, s.Kernel), func() []float32 {
+			packed := make([]float32, c.PackedSize())
+			c.Pack(0, packed, s.Weights, s.Bias, nil)
+			return packed
+		})
 	}
 	s.Weights, s.Bias = nil, nil
 	c.rows = newChunks(h.out, ceilDiv(max(1, s.Split), max(1, s.N)), 1)

@@ -109,7 +109,7 @@ func (p *phase) prepare(s *ConvSpec, want int) {
 	if s.Weights != nil {
 		group := len(s.Weights) / s.Group
 		for g := range s.Group {
-			p.packed = append(p.packed, p.gemm.packAll(p.gemm.packA, s.Weights[g*group:], kern.mr, m))
+			p.packed = append(p.packed, p.gemm.packAll(s.Packs, fmt.Sprint("taps", s.Kernel, index), p.gemm.packA, s.Weights[g*group:], kern.mr, m))
 		}
 		p.gemm.packA = nil
 	}

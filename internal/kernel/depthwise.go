@@ -12,6 +12,7 @@ type DepthwiseSpec struct {
 	Act           Activation
 	Split         int
 	Set           *Set
+	Packs         *Packs // where packed weights are kept; nil: nowhere
 }
 
 // Depthwise is a prepared depthwise convolution, y = act(x ∗ w + bias).
@@ -40,10 +41,13 @@ func NewDepthwise(spec DepthwiseSpec) (*Depthwise, error) {
 	d := &Depthwise{slide: newSlide(spec.Set, spec.N, spec.C, &spec.Spatial, spec.Split, [3][]int{}), c: spec.C, act: spec.Act}
 	d.pack = newChunks(d.blocks, spec.Split, 4)
 	if !spec.Packed {
-		d.packed = alignedFloats(d.PackedSize())
-		for task := range d.PackTasks() {
-			d.Pack(task, d.packed, spec.Weights, spec.Bias, nil)
-		}
+		d.packed = spec.Packs.get(spec.Weights, spec.Bias, fmt.Sprintf("depthwise %d %d", spec.C, d.weightTaps), func() []float32 {
+			packed := alignedFloats(d.PackedSize())
+			for task := range d.PackTasks() {
+				d.Pack(task, packed, spec.Weights, spec.Bias, nil)
+			}
+			return packed
+		})
 	}
 	return d, nil
 }

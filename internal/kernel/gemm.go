@@ -19,7 +19,8 @@ type GemmSpec struct {
 	// large ones, and those of products with few rows, are used where they lie.
 	ConstA, ConstB []float32
 
-	Split int // tasks wanted
+	Split int    // tasks wanted
+	Packs *Packs // where packed constants are kept; nil: nowhere
 	Set   *Set
 }
 
@@ -58,7 +59,7 @@ func NewGemm(spec GemmSpec) (*Gemm, error) {
 		if !broadcast(spec.StrideB) {
 			b = nil
 		}
-		g.tiled = newTiled(set, spec.M, spec.N, spec.K, spec.TransA, spec.TransB, b, perMatrix)
+		g.tiled = newTiled(set, spec.M, spec.N, spec.K, spec.TransA, spec.TransB, b, spec.Packs, perMatrix)
 		return g, nil
 	}
 	kern := genericKernel()
@@ -72,13 +73,21 @@ func NewGemm(spec GemmSpec) (*Gemm, error) {
 		g.packB = packColumns(kern.nr, spec.K)
 	}
 	if g.a != nil && spec.M*spec.K <= packLimit && broadcast(spec.StrideA) {
-		g.a, g.packA = g.packAll(g.packA, g.a, kern.mr, spec.M), nil
+		g.a, g.packA = g.packAll(spec.Packs, packing("columns", "rows", spec.TransA), g.packA, g.a, kern.mr, spec.M), nil
 	}
 	if g.b != nil && spec.K*spec.N <= packLimit && broadcast(spec.StrideB) {
-		g.b, g.packB = g.packAll(g.packB, g.b, kern.nr, spec.N), nil
+		g.b, g.packB = g.packAll(spec.Packs, packing("rows", "columns", spec.TransB), g.packB, g.b, kern.nr, spec.N), nil
 	}
 	g.split(perMatrix)
 	return g, nil
+}
+
+// packing names how an operand is packed.
+func packing(straight, transposed string, trans bool) string {
+	if trans {
+		return transposed
+	}
+	return straight
 }
 
 func (g *Gemm) check() error {

@@ -1,5 +1,7 @@
 package kernel
 
+import "fmt"
+
 // microKernel multiplies two packed panels and names the block sizes that suit it.
 type microKernel struct {
 	name       string
@@ -48,15 +50,17 @@ func (g *blocked) scratchSize() int {
 	return size
 }
 
-// packAll packs all of one operand, of depth k and i columns, in panels of p, for a product whose pack function is nil.
-func (g *blocked) packAll(pack packFunc, src []float32, p, i int) []float32 {
-	stride := roundUp(i, p)
-	dst := make([]float32, stride*g.k)
-	line := make([]float32, i)
-	for k := 0; k < g.k; k += g.kern.kc {
-		pack(dst[k*stride:], src, k, min(k+g.kern.kc, g.k), 0, i, line)
-	}
-	return dst
+// packAll packs all of one operand, of depth k and i columns, in panels of p, for a product whose pack function is nil. form
+// names that function.
+func (g *blocked) packAll(packs *Packs, form string, pack packFunc, src []float32, p, i int) []float32 {
+	return packs.get(src, nil, fmt.Sprintf("%s %d %d %d", form, p, i, g.k), func() []float32 {
+		stride := roundUp(i, p)
+		dst, line := make([]float32, stride*g.k), make([]float32, i)
+		for k := 0; k < g.k; k += g.kern.kc {
+			pack(dst[k*stride:], src, k, min(k+g.kern.kc, g.k), 0, i, line)
+		}
+		return dst
+	})
 }
 
 // tile is a part of a product: rows i0…i1-1, columns j0…j1-1.

@@ -1,6 +1,9 @@
 package kernel
 
-import "unsafe"
+import (
+	"fmt"
+	"unsafe"
+)
 
 // tiled is a matrix product by the micro-kernel of tileArgs: rows of A are its pixels, columns of B its channels. A band
 // of rows of A is packed as convolutions find their input, [⌈k/16⌉][rows][16], so that a tile reads neighbouring lines;
@@ -20,7 +23,7 @@ type tiled struct {
 }
 
 // newTiled prepares C = A·B; b is B where it is constant and to be packed.
-func newTiled(set *Set, m, n, k int, transA, transB bool, b []float32, want int) *tiled {
+func newTiled(set *Set, m, n, k int, transA, transB bool, b []float32, packs *Packs, want int) *tiled {
 	t := &tiled{set: set, kern: set.tile, m: m, n: n, k: k, transA: transA, transB: transB}
 	p, blocks := t.kern.pixels, ceilDiv(k, Block)
 	t.depth = blocks
@@ -46,10 +49,13 @@ func newTiled(set *Set, m, n, k int, transA, transB bool, b []float32, want int)
 		t.panels = newChunks(panels, ceilDiv(want, max(1, t.rows.tasks)), 1)
 	}
 	if b != nil {
-		t.packed = alignedFloats(panels * t.width() * k)
-		for q := range panels {
-			t.packPanel(t.packed[q*t.width()*k:], b, q)
-		}
+		t.packed = packs.get(b, nil, fmt.Sprintf("panels %d %d %d %v", t.width(), n, k, transB), func() []float32 {
+			packed := alignedFloats(panels * t.width() * k)
+			for q := range panels {
+				t.packPanel(packed[q*t.width()*k:], b, q)
+			}
+			return packed
+		})
 	}
 	return t
 }

@@ -39,7 +39,8 @@ func NewWinograd(spec BlockedConvSpec, form int) (*Winograd, error) {
 	}
 	c, err := newWinograd(spec, form, outputOrder(&spec))
 	if err == nil && !spec.Packed {
-		c.packExactly(spec.Weights, spec.Bias)
+		form := fmt.Sprintf("%s %d %d %d %d", c.form.name, c.kern.blocks, spec.C, spec.OutC, spec.Group)
+		c.packed = spec.Packs.get(spec.Weights, spec.Bias, form, func() []float32 { return c.packExactly(spec.Weights, spec.Bias) })
 		c.weights, c.near = spec.Weights, c.definition()
 	}
 	return c, err
@@ -71,14 +72,14 @@ func (f *winogradForm) fits(s *BlockedConvSpec) bool {
 }
 
 // packExactly is Pack in double precision, for weights that stay.
-func (c *Winograd) packExactly(weights, bias []float32) {
+func (c *Winograd) packExactly(weights, bias []float32) []float32 {
 	s, points := &c.spec, c.form.t*c.form.t
 	area, mg := c.form.r*c.form.r, s.OutC/s.Group
-	c.packed = alignedFloats(c.PackedSize())
-	copy(c.packed[s.Group*c.groupWeights():], bias)
+	packed := alignedFloats(c.PackedSize())
+	copy(packed[s.Group*c.groupWeights():], bias)
 	var u [36]float64
 	for g := range s.Group {
-		group := c.packed[g*c.groupWeights():][:c.groupWeights()]
+		group := packed[g*c.groupWeights():][:c.groupWeights()]
 		for m := range mg {
 			b := m / Block / c.kern.blocks * c.kern.blocks // first block of those that are packed together
 			width := min(c.kern.blocks, c.outBlocks-b) * Block
@@ -91,6 +92,7 @@ func (c *Winograd) packExactly(weights, bias []float32) {
 			}
 		}
 	}
+	return packed
 }
 
 func (c *Winograd) divide() {

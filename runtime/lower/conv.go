@@ -49,7 +49,7 @@ func (s *selector) plainConv(n *ir.Node, op *ops.Conv, act kernel.Activation) (b
 	}
 	k, err := kernel.NewConv(kernel.ConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Spatial: spatial(w),
-		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Act: act, Split: s.splitProduct(n),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Act: act, Split: s.splitProduct(n), Packs: s.opts.Packs,
 	})
 	if err != nil {
 		return false, err
@@ -73,7 +73,7 @@ func (s *selector) convTranspose(n *ir.Node, op *ops.ConvTranspose) (bool, error
 	}
 	k, err := kernel.NewConvTranspose(kernel.ConvTransposeSpec{
 		N: in[0], C: in[1], OutC: weights[1] * op.Group, Group: op.Group, Spatial: spatial(w),
-		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: s.splitProduct(n),
+		Weights: constFloat32(n.In(1)), Bias: n.In(2) != nil, Split: s.splitProduct(n), Packs: s.opts.Packs,
 	})
 	if err != nil { // strides beyond what the kernel takes
 		return false, nil
@@ -132,7 +132,7 @@ func (s *selector) blockedConvSpec(n *ir.Node, op *ops.Conv) (spec kernel.Blocke
 	in, weights := sizes(n.In(0)), sizes(n.In(1))
 	spec = kernel.BlockedConvSpec{
 		N: in[0], C: in[1], OutC: weights[0], Group: op.Group, Weights: constFloat32(n.In(1)), Bias: constFloat32(n.In(2)),
-		Residual: n.In(3) != nil, Strict: s.opts.Strict, Split: s.splitProduct(n), Set: s.opts.Set,
+		Residual: n.In(3) != nil, Strict: s.opts.Strict, Split: s.splitProduct(n), Set: s.opts.Set, Packs: s.opts.Packs,
 	}
 	if s.swells(in) || s.swells(sizes(n.Out(0))) || s.swells([]int{1, weights[0], product(weights[1:]), 1}) || spec.C == 0 {
 		return spec, false, nil

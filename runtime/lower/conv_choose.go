@@ -71,7 +71,7 @@ func convCandidates(spec kernel.BlockedConvSpec) []Candidate {
 func depthwiseCandidate(spec kernel.BlockedConvSpec) Candidate {
 	return Candidate{"depthwise", kernel.DirectCost(spec), spec, func(c kernel.BlockedConvSpec) (ConvKernel, error) {
 		k, err := kernel.NewDepthwise(kernel.DepthwiseSpec{
-			N: c.N, C: c.C, Spatial: c.Spatial, Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Set: c.Set,
+			N: c.N, C: c.C, Spatial: c.Spatial, Weights: c.Weights, Bias: c.Bias, Packed: c.Packed, Act: c.Act, Split: c.Split, Set: c.Set, Packs: c.Packs,
 		})
 		return depthwise{k}, err
 	}}

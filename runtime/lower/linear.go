@@ -34,7 +34,7 @@ func (s *selector) gemm(n *ir.Node, op *ops.Gemm) (bool, error) {
 	a, c := sizes(n.In(0)), sizes(n.Out(0))
 	spec := kernel.GemmSpec{
 		M: c[0], N: c[1], K: a[1], TransA: op.TransA, TransB: op.TransB, Alpha: op.Alpha, Beta: op.Beta,
-		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: s.splitProduct(n), Set: s.opts.Set,
+		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: s.splitProduct(n), Set: s.opts.Set, Packs: s.opts.Packs,
 	}
 	if op.TransA {
 		spec.K = a[0]
@@ -57,7 +57,7 @@ func (s *selector) plainLinear(n *ir.Node, op *ops.FusedLinear, act kernel.Activ
 	}
 	spec := kernel.GemmSpec{
 		M: product(x[:last]), N: out[last], K: x[last], TransB: op.TransB, Alpha: 1, Beta: 1, Act: act,
-		ConstB: constFloat32(n.In(1)), Split: s.splitProduct(n), Set: s.opts.Set,
+		ConstB: constFloat32(n.In(1)), Split: s.splitProduct(n), Set: s.opts.Set, Packs: s.opts.Packs,
 	}
 	if n.In(2) != nil {
 		spec.Bias = kernel.BiasPerColumn
@@ -77,7 +77,7 @@ func (s *selector) matMul(n *ir.Node) (bool, error) {
 	rank := max(len(batchA), len(batchB))
 	spec := kernel.GemmSpec{
 		M: a[len(a)-2], K: a[len(a)-1], N: b[len(b)-1], Alpha: 1,
-		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: s.splitProduct(n), Set: s.opts.Set,
+		ConstA: constFloat32(n.In(0)), ConstB: constFloat32(n.In(1)), Split: s.splitProduct(n), Set: s.opts.Set, Packs: s.opts.Packs,
 		Batch: make([]int, rank), StrideA: batchStrides(a, rank), StrideB: batchStrides(b, rank),
 	}
 	for d := range rank {
@@ -149,7 +149,7 @@ func (s *selector) rowsLinear(n *ir.Node, op *ops.FusedLinear, act kernel.Activa
 		return false, nil
 	}
 	spec := kernel.BlockedConvSpec{
-		N: images, C: k, OutC: out, Group: 1, Weights: w, InputMajor: !op.TransB, Bias: bias, Act: act, Split: s.splitProduct(n), Set: s.opts.Set,
+		N: images, C: k, OutC: out, Group: 1, Weights: w, InputMajor: !op.TransB, Bias: bias, Act: act, Split: s.splitProduct(n), Set: s.opts.Set, Packs: s.opts.Packs,
 		Spatial: kernel.Spatial{In: []int{1, plane}, Out: []int{1, plane}, Kernel: []int{1, 1}},
 	}
 	x, r := s.read(n.In(0), Rows), (*Array)(nil)

@@ -27,6 +27,8 @@ type Options struct {
 	Strict    bool // no Winograd
 	// Replaced is the ids of those outputs that lie where an input of the graph lies; steps are handed its tensor.
 	Replaced []int
+	// Packs keeps packed weights for several programs of one graph; nil: each has its own.
+	Packs *kernel.Packs
 	// Choose returns the index of the algorithm of a convolution; key tells all that its time depends on. nil: the one that is
 	// estimated to be the fastest.
 	Choose func(ctx context.Context, key string, candidates []Candidate) (int, error)
