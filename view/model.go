@@ -137,7 +137,7 @@ func newModel(g *ir.Graph, title string, costs map[string]cost, hideConstant boo
 			continue
 		}
 		box := Node{
-			Kind: "node", Name: n.Name, Op: n.OpName(), Family: family(n), Facts: facts(n), Attributes: attributes(n.Op),
+			Kind: "node", Name: n.Name, Op: n.OpName(), Family: n.Op.Def().Family.String(), Facts: facts(n), Attributes: attributes(n.Op),
 			Parameters: cost.parameters, MACs: cost.macs, node: n,
 		}
 		for i, v := range n.Inputs() {
