@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
-	"strings"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
@@ -175,35 +174,4 @@ func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
 	hashData(h, data, true)
 	io.WriteString(h, "features 3")
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
-}
-
-// hashData takes in which images there are, their classes, and of the files that have them the sizes and, if asked for, the
-// times.
-func hashData(h io.Writer, data *vision.Dataset, times bool) {
-	file := func(path string) bool {
-		info, err := os.Stat(path)
-		if err != nil || info.IsDir() {
-			return false
-		}
-		fmt.Fprintln(h, info.Size())
-		if times {
-			fmt.Fprintln(h, info.ModTime().UnixNano())
-		}
-		return true
-	}
-	root := data.Name()
-	if file(root) { // an archive, or a list of files below its folder
-		root = filepath.Dir(root)
-	}
-	each := true
-	for i, path := range data.ImageFiles() {
-		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
-		each = file(path) && each
-	}
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		if !each && (strings.Contains(e.Name(), "idx") || strings.Contains(e.Name(), ".tar") || strings.HasSuffix(e.Name(), ".tgz")) {
-			file(filepath.Join(root, e.Name()))
-		}
-	}
 }
