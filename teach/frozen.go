@@ -18,16 +18,17 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// The layers that are frozen, up to a value, give the same for an image in every epoch: where images are not changed at
-// random, they run once for each, and only what stands behind them is taught, from features in a file.
+// Frozen layers give the same for an image in every epoch. Where images are not changed at random, these layers run once for
+// each image; what they give is kept in a file, and only the layers downstream of them are taught, from that file.
 
-// frozenAt is the value up to which all is frozen; nil where nothing is, or where several values are what the rest reads.
+// frozenAt is the value upstream of which all is frozen; nil where nothing is frozen, or where the rest reads several values
+// of what is.
 func (t *teaching) frozenAt() (*ir.Value, error) {
 	switch t.recipe.Freeze {
 	case "", "none":
 		return nil, nil
 	case "all":
-		return t.beforeHead()
+		return t.headInput()
 	}
 	_, boundary, err := train.FrozenUpTo(t.model, t.recipe.Freeze)
 	if err != nil || len(boundary) != 1 {
@@ -36,8 +37,8 @@ func (t *teaching) frozenAt() (*ir.Value, error) {
 	return boundary[0], nil
 }
 
-// beforeHead is what the classifier reads, without a Dropout that stands right before it.
-func (t *teaching) beforeHead() (*ir.Value, error) {
+// headInput is what the classifier reads; past a Dropout, what that reads.
+func (t *teaching) headInput() (*ir.Value, error) {
 	n, err := head(t.model, t.recipe.Head)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func (t *teaching) frozen() (func(node string) bool, error) {
 	}
 	at := t.recipe.Freeze
 	if at == "all" {
-		v, err := t.beforeHead()
+		v, err := t.headInput()
 		if err != nil {
 			return nil, err
 		}

@@ -15,7 +15,8 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// identity tells this run from others by what its result depends on, what is taught aside: the plan, and digests.
+// identity is what the result of this run depends on, other than the model that is taught: the plan, and digests of the
+// other models and of the data. Runs with different identities cannot go on from each other's checkpoints.
 func (t *teaching) identity() (map[string]string, error) {
 	parts := map[string]string{}
 	if err := flatten(parts, t.plan); err != nil {
@@ -63,8 +64,8 @@ func flatten(parts map[string]string, v any) error {
 	return nil
 }
 
-// hashData takes in which images there are, their classes, and of the files that have them the sizes and, if asked for, the
-// times.
+// hashData hashes a data set: the names and classes of its images, and the sizes of the files that they lie in; with times
+// also when these were last changed.
 func hashData(h io.Writer, data *vision.Dataset, times bool) {
 	file := func(path string) bool {
 		info, err := os.Stat(path)

@@ -46,7 +46,7 @@ type Options struct {
 	Features func(images, total int) // while features are computed
 	Step     func(train.Progress)
 	Epoch    func(train.Record)
-	Resumed  func(done []train.Record, batch int) // a run goes on behind these epochs, and that step of the next one
+	Resumed  func(done []train.Record, batch int) // a run goes on after these epochs, and after that many steps of the next one
 	Note     func(string)
 }
 

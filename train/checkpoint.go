@@ -31,7 +31,7 @@ const CheckpointKey = "onnxrun.checkpoint"
 // checkpointVersion is that of what the metadata and the initializers mean.
 const checkpointVersion = 2
 
-// bestPrefix stands before the names of the best weights.
+// bestPrefix begins the names of the best weights.
 const bestPrefix = "onnxrun.best/"
 
 type checkpoint struct {

@@ -264,7 +264,7 @@ func shapeText(s ir.Shape) string {
 var numbered = regexp.MustCompile(`_[0-9]+$`)
 
 // SetProfile says what the steps of a run took. A step belongs to the node of its name, else to the node that computes its
-// value, else to the node from whose name a fresh one was made by a number behind it; what belongs to none that is drawn
+// value, else to the node from whose name a fresh one was made by a number at its end; what belongs to none that is drawn
 // is Elsewhere.
 func (m *Model) SetProfile(steps []Step) {
 	byName, byValue := map[string]*Node{}, map[string]*Node{}
