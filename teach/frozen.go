@@ -153,7 +153,7 @@ func (t *teaching) compute(ctx context.Context, path string, data *vision.Datase
 	if err != nil {
 		return err
 	}
-	return train.Compute(ctx, path, t.front, l, t.opts.Runtime, func(images int) {
+	return train.WriteFeatures(ctx, path, t.front, l, t.opts.Runtime, func(images int) {
 		if t.opts.Features != nil {
 			t.opts.Features(images, data.Len())
 		}
