@@ -16,7 +16,7 @@ import (
 type prepared struct {
 	x      *tensor.Tensor
 	index  []int   // the images of its rows; a model of a fixed batch may have rows of zeros beyond
-	broken []error // images found since the batch before that cannot be read
+	broken []error // images that cannot be read, found since the last batch
 	done   int     // images gone through
 	err    error   // ends it
 }

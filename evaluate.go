@@ -15,10 +15,11 @@ import (
 
 // EvaluateOptions says how a model is measured. The zero value is good.
 type EvaluateOptions struct {
-	Batch    int                   // images that run at once; 0: DefaultEvaluateBatch. A model of a fixed batch takes its own
-	Worst    int                   // how many of the worst images are told
-	Strict   bool                  // an image that cannot be read is an error, not left out
-	Progress func(done, total int) // called after each batch with numbers of images, those left out among them; nil: not
+	Batch  int  // images that run at once; 0: DefaultEvaluateBatch. It does not matter to a model of a fixed batch
+	Worst  int  // how many of the worst images are told
+	Strict bool // an image that cannot be read is an error, not left out
+	// Progress, if not nil, is called after each batch: done counts the images so far, whether they could be read or not.
+	Progress func(done, total int)
 }
 
 // DefaultEvaluateBatch is how many images Evaluate runs at once.

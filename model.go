@@ -209,7 +209,7 @@ func (m *Model) activations(ctx context.Context, v *ir.Value, images []*vision.I
 	return join(parts)
 }
 
-// join puts tensors one behind the other along the first dimension.
+// join concatenates tensors along the first dimension.
 func join(parts []*tensor.Tensor) (*tensor.Tensor, error) {
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("onnxrun: no images")

@@ -187,7 +187,7 @@ func results(ctx context.Context, g *ir.Graph, values []*ir.Value, inputs [][]*t
 }
 
 // ends is what is compared of two graphs: their outputs and, where an output is a Softmax in both, what goes into it. A
-// Softmax of large numbers is all ones and zeros, whatever is wrong before it.
+// Softmax of large numbers is all ones and zeros, and so hides what is wrong upstream of it.
 type ends struct {
 	labels []string
 	a, b   []*ir.Value
@@ -273,8 +273,8 @@ func compare(labels []string, want, got [][]*tensor.Tensor) *Difference {
 	return d
 }
 
-// leastPeak is the greatest magnitude that a tensor is taken to have at least, so that a difference of what is all but
-// zero is none.
+// leastPeak is what errors are relative to at least: where a tensor's numbers are all smaller than that, rounding would
+// pass for a large error.
 const leastPeak = 1e-6
 
 // tensorDifference is how far got is from want.

@@ -29,6 +29,9 @@ type Options struct {
 	With, Without []string
 	// Approximation says what approximate passes do and, in Images, what to; Run and Time need not be given.
 	Approximation passes.Approximation
+	// Speedup is how many times faster the pass bottleneck shall make the model, as measured, where neither Approximation.Rank
+	// nor Energy is given: layers are chosen by what they lose for the time that they save. 0: not asked for.
+	Speedup float64
 	// Verify is inputs, each a tensor for every input of the model, on which the result is compared with the original.
 	Verify [][]*tensor.Tensor
 	// Tolerance is how far the results may be apart where no pass is approximate; 0: DefaultTolerance.
@@ -96,6 +99,12 @@ func (e *VerificationError) Error() string {
 // *VerificationError, and graph and report are returned all the same.
 func Optimize(ctx context.Context, g *ir.Graph, opts Options) (out *ir.Graph, r *Report, err error) {
 	defer mapped.Of(g.Backing()).Guard(&err)()
+	switch {
+	case opts.Speedup != 0 && !(opts.Speedup > 1):
+		return nil, nil, &passes.OptionError{Option: "speedup", Value: opts.Speedup, Want: "a factor above 1"}
+	case opts.Speedup != 0 && opts.Approximation.Choose != nil:
+		return nil, nil, &passes.OptionError{Option: "speedup", Value: opts.Speedup, Want: "no other choice beside it"}
+	}
 	tolerance := givenTolerance(opts.Tolerance)
 	pool := opts.Runtime.Pool
 	if pool == nil {
@@ -225,6 +234,9 @@ func (opts Options) passes(ctx context.Context) passes.Options {
 			}
 			return out[0], nil
 		}
+	}
+	if opts.Speedup != 0 {
+		approx.Choose = speedUp(opts.Speedup)
 	}
 	if approx.Time == nil {
 		approx.Time = func(g *ir.Graph) (time.Duration, error) {

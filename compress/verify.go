@@ -29,7 +29,7 @@ type Verification struct {
 	Failure   *VerifyStep  `json:"failure,omitempty"` // the first step out of tolerance
 }
 
-// VerifyStep is the model after a pass, and all those before it, beside the model without any.
+// VerifyStep compares the model after a pass, and all those that run earlier, with the model without any.
 type VerifyStep struct {
 	Pass    string           `json:"pass"`
 	Nodes   int              `json:"nodes"`

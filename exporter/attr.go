@@ -6,6 +6,7 @@ import (
 
 	"github.com/onnxrun/onnxrun/importer/onnxpb"
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -67,7 +68,7 @@ func captured(n *ir.Node) []*ir.Value {
 			return n.Inputs()[max(0, len(n.Inputs())-count):]
 		}
 	}
-	if n.Op.Def().Name == "If" {
+	if _, ok := n.Op.(*ops.If); ok {
 		return n.Inputs()[1:]
 	}
 	return nil

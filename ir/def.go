@@ -12,6 +12,7 @@ import (
 type Def struct {
 	Name   string
 	Domain string // "" is ONNX's own
+	Family Family
 	Doc    string // one line
 	Since  []int  // opsets that introduced or changed it, ascending; graphs hold the newest form
 
@@ -70,7 +71,17 @@ func (d *Def) FullName() string {
 type Param struct {
 	Name, Type string
 	Kind       ParamKind
+	Learned    Learned // of inputs
 }
+
+// Learned says whether a constant that an operator reads, other than a single number, was learned.
+type Learned uint8
+
+const (
+	IfFloating Learned = iota // if it is of floating-point numbers
+	Always                    // whatever its element type: quantized weights
+	Never                     // bounds, scales of a resize, running statistics
+)
 
 // ParamKind says how often a parameter occurs.
 type ParamKind uint8

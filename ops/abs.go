@@ -13,7 +13,7 @@ type Abs struct{}
 func (*Abs) Def() *ir.Def { return absOp }
 
 var absOp = &ir.Def{
-	Name: "Abs", Doc: "absolute value, elementwise", Since: []int{1, 6, 13},
+	Name: "Abs", Family: ir.Arithmetic, Doc: "absolute value, elementwise", Since: []int{1, 6, 13},
 	New:     func() ir.Op { return ir.New[Abs]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

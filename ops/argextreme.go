@@ -17,7 +17,7 @@ type ArgExtreme struct {
 
 func argExtreme(name, doc string, newOp func() ir.Op, params func(ir.Op) ArgExtreme, greatest bool) *ir.Def {
 	return &ir.Def{
-		Name: name, Doc: doc, Since: []int{1, 11, 12, 13}, New: newOp,
+		Name: name, Family: ir.Reduction, Doc: doc, Since: []int{1, 11, 12, 13}, New: newOp,
 		Ins:   []ir.Param{{Name: "data", Type: "T"}},
 		Outs:  []ir.Param{{Name: "reduced", Type: "int64"}},
 		Types: map[string]ir.TypeSet{"T": numericTypes}, Downgrade: downgradeAxis,

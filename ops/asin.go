@@ -11,7 +11,7 @@ type Asin struct{}
 
 func (*Asin) Def() *ir.Def { return asin }
 
-var asin = pointwise("Asin", "arcsine", []int{7, 22}, func(*Asin) func(float64) float64 { return math.Asin })
+var asin = pointwise("Asin", ir.Arithmetic, "arcsine", []int{7, 22}, func(*Asin) func(float64) float64 { return math.Asin })
 
 func (*Asin) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 1 / math.Sqrt(1-x*x) }

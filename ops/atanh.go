@@ -11,7 +11,7 @@ type Atanh struct{}
 
 func (*Atanh) Def() *ir.Def { return atanh }
 
-var atanh = pointwise("Atanh", "inverse hyperbolic tangent", []int{9, 22}, func(*Atanh) func(float64) float64 { return math.Atanh })
+var atanh = pointwise("Atanh", ir.Arithmetic, "inverse hyperbolic tangent", []int{9, 22}, func(*Atanh) func(float64) float64 { return math.Atanh })
 
 func (*Atanh) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 1 / (1 - x*x) }

@@ -21,7 +21,7 @@ type AveragePool struct {
 func (*AveragePool) Def() *ir.Def { return averagePool }
 
 var averagePool = &ir.Def{
-	Name: "AveragePool", Doc: "mean under a sliding window", Since: []int{1, 7, 10, 11, 19, 22},
+	Name: "AveragePool", Family: ir.Pooling, Doc: "mean under a sliding window", Since: []int{1, 7, 10, 11, 19, 22},
 	New:   func() ir.Op { return ir.New[AveragePool]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

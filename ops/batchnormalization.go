@@ -21,10 +21,10 @@ type BatchNormalization struct {
 func (*BatchNormalization) Def() *ir.Def { return batchNormalization }
 
 var batchNormalization = &ir.Def{
-	Name: "BatchNormalization", Doc: "normalization per channel by given statistics, or by the batch's", Since: []int{1, 6, 7, 9, 14, 15},
+	Name: "BatchNormalization", Family: ir.Normalization, Doc: "normalization per channel by given statistics, or by the batch's", Since: []int{1, 6, 7, 9, 14, 15},
 	New: func() ir.Op { return ir.New[BatchNormalization]() },
-	Ins: []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T1"}, {Name: "B", Type: "T1"},
-		{Name: "input_mean", Type: "T2"}, {Name: "input_var", Type: "T2"}},
+	Ins: []ir.Param{{Name: "X", Type: "T", Learned: ir.Never}, {Name: "scale", Type: "T1"}, {Name: "B", Type: "T1"},
+		{Name: "input_mean", Type: "T2", Learned: ir.Never}, {Name: "input_var", Type: "T2", Learned: ir.Never}},
 	Outs: []ir.Param{{Name: "Y", Type: "T"}, {Name: "running_mean", Type: "T2", Kind: ir.Optional},
 		{Name: "running_var", Type: "T2", Kind: ir.Optional}},
 	Types:   map[string]ir.TypeSet{"T": floatTypes, "T1": floatTypes, "T2": floatTypes},

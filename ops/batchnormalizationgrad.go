@@ -15,7 +15,7 @@ type BatchNormalizationGrad struct {
 func (*BatchNormalizationGrad) Def() *ir.Def { return batchNormalizationGrad }
 
 var batchNormalizationGrad = &ir.Def{
-	Name: "BatchNormalizationGrad", Domain: fusedDomain, Doc: "gradients of normalization by the batch's statistics", Since: []int{1},
+	Name: "BatchNormalizationGrad", Family: ir.Normalization, Domain: fusedDomain, Doc: "gradients of normalization by the batch's statistics", Since: []int{1},
 	New:   func() ir.Op { return ir.New[BatchNormalizationGrad]() },
 	Ins:   []ir.Param{{Name: "dY", Type: "T"}, {Name: "X", Type: "T"}, {Name: "scale", Type: "T1"}},
 	Outs:  []ir.Param{{Name: "dX", Type: "T"}, {Name: "dscale", Type: "T1"}, {Name: "dB", Type: "T1"}},

@@ -25,7 +25,7 @@ func binary[T any, P interface {
 	ir.Op
 }](name, doc string, types ir.TypeSet, since []int, infer func(*ir.InferCtx) error, eval func(*ir.EvalCtx) error) *ir.Def {
 	return &ir.Def{
-		Name: name, Doc: doc + ", elementwise with broadcasting", Since: since,
+		Name: name, Family: ir.Arithmetic, Doc: doc + ", elementwise with broadcasting", Since: since,
 		New:     func() ir.Op { return P(ir.New[T]()) },
 		Ins:     []ir.Param{{Name: "A", Type: "T"}, {Name: "B", Type: "T"}},
 		Outs:    []ir.Param{{Name: "C", Type: "T"}},

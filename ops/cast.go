@@ -19,7 +19,7 @@ type Cast struct {
 func (*Cast) Def() *ir.Def { return castOp }
 
 var castOp = &ir.Def{
-	Name: "Cast", Doc: "conversion to another element type", Since: []int{1, 6, 9, 13, 19, 21, 23, 24},
+	Name: "Cast", Family: ir.Shaping, Doc: "conversion to another element type", Since: []int{1, 6, 9, 13, 19, 21, 23, 24},
 	New:     func() ir.Op { return ir.New[Cast]() },
 	Ins:     []ir.Param{{Name: "input", Type: "T1"}},
 	Outs:    []ir.Param{{Name: "output", Type: "T2"}},

@@ -13,7 +13,7 @@ type CastLike struct {
 func (*CastLike) Def() *ir.Def { return castLike }
 
 var castLike = &ir.Def{
-	Name: "CastLike", Doc: "conversion to the element type of another tensor", Since: []int{15, 19, 21, 23, 24},
+	Name: "CastLike", Family: ir.Shaping, Doc: "conversion to the element type of another tensor", Since: []int{15, 19, 21, 23, 24},
 	New:   func() ir.Op { return ir.New[CastLike]() },
 	Ins:   []ir.Param{{Name: "input", Type: "T1"}, {Name: "target_type", Type: "T2"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T2"}},

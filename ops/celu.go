@@ -14,7 +14,7 @@ type Celu struct {
 
 func (*Celu) Def() *ir.Def { return celu }
 
-var celu = older(pointwise("Celu", "continuously differentiable exponential linear unit", []int{12}, (*Celu).function), downgradeCelu)
+var celu = older(pointwise("Celu", ir.Activation, "continuously differentiable exponential linear unit", []int{12}, (*Celu).function), downgradeCelu)
 
 func (a *Celu) function() func(float64) float64 {
 	alpha := float64(a.Alpha)

@@ -14,10 +14,10 @@ type Clip struct{}
 func (*Clip) Def() *ir.Def { return clipOp }
 
 var clipOp = &ir.Def{
-	Name: "Clip", Doc: "limits elements to min and max", Since: []int{1, 6, 11, 12, 13},
+	Name: "Clip", Family: ir.Activation, Doc: "limits elements to min and max", Since: []int{1, 6, 11, 12, 13},
 	New: func() ir.Op { return ir.New[Clip]() },
-	Ins: []ir.Param{{Name: "input", Type: "T"}, {Name: "min", Type: "T", Kind: ir.Optional},
-		{Name: "max", Type: "T", Kind: ir.Optional}},
+	Ins: []ir.Param{{Name: "input", Type: "T", Learned: ir.Never}, {Name: "min", Type: "T", Kind: ir.Optional, Learned: ir.Never},
+		{Name: "max", Type: "T", Kind: ir.Optional, Learned: ir.Never}},
 	Outs:      []ir.Param{{Name: "output", Type: "T"}},
 	Types:     map[string]ir.TypeSet{"T": numericTypes},
 	Upgrade:   upgradeClip,

@@ -15,7 +15,7 @@ type Concat struct {
 func (*Concat) Def() *ir.Def { return concat }
 
 var concat = &ir.Def{
-	Name: "Concat", Doc: "tensors one behind the other along an axis", Since: []int{1, 4, 11, 13},
+	Name: "Concat", Family: ir.Shaping, Doc: "tensors one behind the other along an axis", Since: []int{1, 4, 11, 13},
 	New:       func() ir.Op { return ir.New[Concat]() },
 	Ins:       []ir.Param{{Name: "inputs", Type: "T", Kind: ir.Variadic}},
 	Outs:      []ir.Param{{Name: "concat_result", Type: "T"}},

@@ -16,7 +16,7 @@ type Constant struct {
 func (*Constant) Def() *ir.Def { return constantOp }
 
 var constantOp = &ir.Def{
-	Name: "Constant", Doc: "a tensor that the model states", Since: []int{1, 9, 11, 12, 13, 19, 21, 23, 24},
+	Name: "Constant", Family: ir.Shaping, Doc: "a tensor that the model states", Since: []int{1, 9, 11, 12, 13, 19, 21, 23, 24},
 	New:     func() ir.Op { return ir.New[Constant]() },
 	Outs:    []ir.Param{{Name: "output", Type: "T"}},
 	Types:   map[string]ir.TypeSet{"T": anyType},

@@ -17,7 +17,7 @@ type ConstantOfShape struct {
 func (*ConstantOfShape) Def() *ir.Def { return constantOfShape }
 
 var constantOfShape = &ir.Def{
-	Name: "ConstantOfShape", Doc: "a tensor of a given shape, full of one value", Since: []int{9, 20, 21, 23, 24},
+	Name: "ConstantOfShape", Family: ir.Shaping, Doc: "a tensor of a given shape, full of one value", Since: []int{9, 20, 21, 23, 24},
 	New:   func() ir.Op { return ir.New[ConstantOfShape]() },
 	Ins:   []ir.Param{{Name: "input", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T2"}},

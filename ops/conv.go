@@ -22,7 +22,7 @@ type Conv struct {
 func (*Conv) Def() *ir.Def { return conv }
 
 var conv = &ir.Def{
-	Name: "Conv", Doc: "convolution, with groups and a bias", Since: []int{1, 11, 22},
+	Name: "Conv", Family: ir.Convolution, Doc: "convolution, with groups and a bias", Since: []int{1, 11, 22},
 	New:   func() ir.Op { return ir.New[Conv]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}, {Name: "W", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

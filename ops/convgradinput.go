@@ -12,7 +12,7 @@ type ConvGradInput struct{ Conv }
 func (*ConvGradInput) Def() *ir.Def { return convGradInput }
 
 var convGradInput = &ir.Def{
-	Name: "ConvGradInput", Domain: fusedDomain, Doc: "gradient of a convolution's input", Since: []int{1},
+	Name: "ConvGradInput", Family: ir.Convolution, Domain: fusedDomain, Doc: "gradient of a convolution's input", Since: []int{1},
 	New:   func() ir.Op { return ir.New[ConvGradInput]() },
 	Ins:   []ir.Param{{Name: "dY", Type: "T"}, {Name: "W", Type: "T"}, {Name: "shape", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "dX", Type: "T"}},

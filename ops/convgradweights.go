@@ -12,7 +12,7 @@ type ConvGradWeights struct{ Conv }
 func (*ConvGradWeights) Def() *ir.Def { return convGradWeights }
 
 var convGradWeights = &ir.Def{
-	Name: "ConvGradWeights", Domain: fusedDomain, Doc: "gradient of a convolution's filters", Since: []int{1},
+	Name: "ConvGradWeights", Family: ir.Convolution, Domain: fusedDomain, Doc: "gradient of a convolution's filters", Since: []int{1},
 	New:   func() ir.Op { return ir.New[ConvGradWeights]() },
 	Ins:   []ir.Param{{Name: "dY", Type: "T"}, {Name: "X", Type: "T"}, {Name: "shape", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "dW", Type: "T"}},

@@ -12,9 +12,9 @@ type ConvInteger struct{ Conv }
 func (*ConvInteger) Def() *ir.Def { return convInteger }
 
 var convInteger = &ir.Def{
-	Name: "ConvInteger", Doc: "convolution of 8-bit integers", Since: []int{10},
+	Name: "ConvInteger", Family: ir.Convolution, Doc: "convolution of 8-bit integers", Since: []int{10},
 	New: func() ir.Op { return ir.New[ConvInteger]() },
-	Ins: []ir.Param{{Name: "x", Type: "T1"}, {Name: "w", Type: "T2"}, {Name: "x_zero_point", Type: "T1", Kind: ir.Optional},
+	Ins: []ir.Param{{Name: "x", Type: "T1"}, {Name: "w", Type: "T2", Learned: ir.Always}, {Name: "x_zero_point", Type: "T1", Kind: ir.Optional},
 		{Name: "w_zero_point", Type: "T2", Kind: ir.Optional}},
 	Outs:  []ir.Param{{Name: "y", Type: "int32"}},
 	Types: map[string]ir.TypeSet{"T1": byteTypes, "T2": byteTypes},

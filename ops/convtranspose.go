@@ -25,7 +25,7 @@ type ConvTranspose struct {
 func (*ConvTranspose) Def() *ir.Def { return convTranspose }
 
 var convTranspose = &ir.Def{
-	Name: "ConvTranspose", Doc: "transposed convolution, with groups and a bias", Since: []int{1, 11, 22},
+	Name: "ConvTranspose", Family: ir.Convolution, Doc: "transposed convolution, with groups and a bias", Since: []int{1, 11, 22},
 	New:   func() ir.Op { return ir.New[ConvTranspose]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}, {Name: "W", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

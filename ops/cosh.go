@@ -11,6 +11,6 @@ type Cosh struct{}
 
 func (*Cosh) Def() *ir.Def { return cosh }
 
-var cosh = pointwise("Cosh", "hyperbolic cosine", []int{9, 22}, func(*Cosh) func(float64) float64 { return math.Cosh })
+var cosh = pointwise("Cosh", ir.Arithmetic, "hyperbolic cosine", []int{9, 22}, func(*Cosh) func(float64) float64 { return math.Cosh })
 
 func (*Cosh) derivative() func(float64) float64 { return math.Sinh }

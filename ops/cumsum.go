@@ -16,7 +16,7 @@ type CumSum struct {
 func (*CumSum) Def() *ir.Def { return cumSum }
 
 var cumSum = &ir.Def{
-	Name: "CumSum", Doc: "the running sum along an axis", Since: []int{11, 14},
+	Name: "CumSum", Family: ir.Reduction, Doc: "the running sum along an axis", Since: []int{11, 14},
 	New:     func() ir.Op { return ir.New[CumSum]() },
 	Ins:     []ir.Param{{Name: "x", Type: "T"}, {Name: "axis", Type: "Tind"}},
 	Outs:    []ir.Param{{Name: "y", Type: "T"}},

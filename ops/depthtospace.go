@@ -16,7 +16,7 @@ type DepthToSpace struct {
 func (*DepthToSpace) Def() *ir.Def { return depthToSpace }
 
 var depthToSpace = &ir.Def{
-	Name: "DepthToSpace", Doc: "channels to blocks of pixels", Since: []int{1, 11, 13},
+	Name: "DepthToSpace", Family: ir.Shaping, Doc: "channels to blocks of pixels", Since: []int{1, 11, 13},
 	New:   func() ir.Op { return ir.New[DepthToSpace]() },
 	Ins:   []ir.Param{{Name: "input", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

@@ -15,9 +15,9 @@ type DequantizeLinear struct {
 func (*DequantizeLinear) Def() *ir.Def { return dequantizeLinear }
 
 var dequantizeLinear = &ir.Def{
-	Name: "DequantizeLinear", Doc: "the numbers that quantized ones stand for: (x - zero point)·scale", Since: []int{10, 13, 19, 21, 23, 24},
+	Name: "DequantizeLinear", Family: ir.Quantization, Doc: "the numbers that quantized ones stand for: (x - zero point)·scale", Since: []int{10, 13, 19, 21, 23, 24},
 	New:       func() ir.Op { return ir.New[DequantizeLinear]() },
-	Ins:       []ir.Param{{Name: "x", Type: "T1"}, {Name: "x_scale", Type: "T2"}, {Name: "x_zero_point", Type: "T1", Kind: ir.Optional}},
+	Ins:       []ir.Param{{Name: "x", Type: "T1", Learned: ir.Always}, {Name: "x_scale", Type: "T2", Learned: ir.Never}, {Name: "x_zero_point", Type: "T1", Kind: ir.Optional}},
 	Outs:      []ir.Param{{Name: "y", Type: "T3"}},
 	Types:     map[string]ir.TypeSet{"T1": quantTypes | ir.TypesOf(tensor.Int32), "T2": scaleTypes, "T3": floatTypes},
 	Downgrade: downgradeQuantization,

@@ -16,7 +16,7 @@ type Dropout struct {
 func (*Dropout) Def() *ir.Def { return dropout }
 
 var dropout = &ir.Def{
-	Name: "Dropout", Doc: "its input: dropping elements is for training", Since: []int{1, 6, 7, 10, 12, 13, 22},
+	Name: "Dropout", Family: ir.Shaping, Doc: "its input: dropping elements is for training", Since: []int{1, 6, 7, 10, 12, 13, 22},
 	New: func() ir.Op { return ir.New[Dropout]() },
 	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "ratio", Type: "T1", Kind: ir.Optional},
 		{Name: "training_mode", Type: "bool", Kind: ir.Optional}},

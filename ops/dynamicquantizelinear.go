@@ -12,7 +12,7 @@ type DynamicQuantizeLinear struct{}
 func (*DynamicQuantizeLinear) Def() *ir.Def { return dynamicQuantizeLinear }
 
 var dynamicQuantizeLinear = &ir.Def{
-	Name: "DynamicQuantizeLinear", Doc: "quantization to uint8 with a scale and zero point that fit the input", Since: []int{11},
+	Name: "DynamicQuantizeLinear", Family: ir.Quantization, Doc: "quantization to uint8 with a scale and zero point that fit the input", Since: []int{11},
 	New: func() ir.Op { return ir.New[DynamicQuantizeLinear]() },
 	Ins: []ir.Param{{Name: "x", Type: "float32"}},
 	Outs: []ir.Param{{Name: "y", Type: "uint8"}, {Name: "y_scale", Type: "float32"},

@@ -17,7 +17,7 @@ type Einsum struct {
 func (*Einsum) Def() *ir.Def { return einsum }
 
 var einsum = &ir.Def{
-	Name: "Einsum", Doc: "Einstein summation", Since: []int{12},
+	Name: "Einsum", Family: ir.Linear, Doc: "Einstein summation", Since: []int{12},
 	New:   func() ir.Op { return ir.New[Einsum]() },
 	Ins:   []ir.Param{{Name: "Inputs", Type: "T", Kind: ir.Variadic}},
 	Outs:  []ir.Param{{Name: "Output", Type: "T"}},

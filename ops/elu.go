@@ -13,7 +13,7 @@ type Elu struct {
 
 func (*Elu) Def() *ir.Def { return elu }
 
-var elu = pointwise("Elu", "exponential linear unit", []int{1, 6, 22}, (*Elu).function)
+var elu = pointwise("Elu", ir.Activation, "exponential linear unit", []int{1, 6, 22}, (*Elu).function)
 
 func (a *Elu) function() func(float64) float64 {
 	alpha := float64(a.Alpha)

@@ -12,7 +12,7 @@ type Erf struct{}
 func (*Erf) Def() *ir.Def { return erf }
 
 var erf = &ir.Def{
-	Name: "Erf", Doc: "error function, elementwise", Since: []int{9, 13},
+	Name: "Erf", Family: ir.Activation, Doc: "error function, elementwise", Since: []int{9, 13},
 	New:   func() ir.Op { return ir.New[Erf]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

@@ -11,7 +11,7 @@ type Exp struct{}
 
 func (*Exp) Def() *ir.Def { return expOp }
 
-var expOp = pointwise("Exp", "exponential function", []int{1, 6, 13}, func(*Exp) func(float64) float64 { return math.Exp })
+var expOp = pointwise("Exp", ir.Arithmetic, "exponential function", []int{1, 6, 13}, func(*Exp) func(float64) float64 { return math.Exp })
 
 func (*Exp) derivative() func(float64) float64 { return math.Exp }
 

@@ -10,7 +10,7 @@ type Expand struct{}
 func (*Expand) Def() *ir.Def { return expand }
 
 var expand = &ir.Def{
-	Name: "Expand", Doc: "broadcasts to a shape", Since: []int{8, 13},
+	Name: "Expand", Family: ir.Shaping, Doc: "broadcasts to a shape", Since: []int{8, 13},
 	New:   func() ir.Op { return ir.New[Expand]() },
 	Ins:   []ir.Param{{Name: "input", Type: "T"}, {Name: "shape", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

@@ -14,7 +14,7 @@ type Flatten struct {
 func (*Flatten) Def() *ir.Def { return flatten }
 
 var flatten = &ir.Def{
-	Name: "Flatten", Doc: "the elements as a matrix", Since: []int{1, 9, 11, 13, 21, 23, 24},
+	Name: "Flatten", Family: ir.Shaping, Doc: "the elements as a matrix", Since: []int{1, 9, 11, 13, 21, 23, 24},
 	New:       func() ir.Op { return ir.New[Flatten]() },
 	Ins:       []ir.Param{{Name: "input", Type: "T"}},
 	Outs:      []ir.Param{{Name: "output", Type: "T"}},

@@ -11,6 +11,6 @@ type Floor struct{}
 
 func (*Floor) Def() *ir.Def { return floorOp }
 
-var floorOp = pointwise("Floor", "rounding down", []int{1, 6, 13}, func(*Floor) func(float64) float64 { return math.Floor })
+var floorOp = pointwise("Floor", ir.Arithmetic, "rounding down", []int{1, 6, 13}, func(*Floor) func(float64) float64 { return math.Floor })
 
 func (*Floor) derivative() func(float64) float64 { return func(float64) float64 { return 0 } }

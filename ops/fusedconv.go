@@ -11,7 +11,7 @@ type FusedConv struct {
 func (*FusedConv) Def() *ir.Def { return fusedConv }
 
 var fusedConv = &ir.Def{
-	Name: "FusedConv", Domain: fusedDomain, Doc: "convolution, residual sum and activation", Since: []int{1},
+	Name: "FusedConv", Family: ir.Convolution, Domain: fusedDomain, Doc: "convolution, residual sum and activation", Since: []int{1},
 	New: func() ir.Op { return ir.New[FusedConv]() },
 	Ins: []ir.Param{{Name: "X", Type: "T"}, {Name: "W", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional},
 		{Name: "R", Type: "T", Kind: ir.Optional}},

@@ -18,7 +18,7 @@ type FusedLinear struct {
 func (*FusedLinear) Def() *ir.Def { return fusedLinear }
 
 var fusedLinear = &ir.Def{
-	Name: "FusedLinear", Domain: fusedDomain, Doc: "product with a matrix, bias, residual sum and activation", Since: []int{1},
+	Name: "FusedLinear", Family: ir.Linear, Domain: fusedDomain, Doc: "product with a matrix, bias, residual sum and activation", Since: []int{1},
 	New: func() ir.Op { return ir.New[FusedLinear]() },
 	Ins: []ir.Param{{Name: "X", Type: "T"}, {Name: "W", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional},
 		{Name: "R", Type: "T", Kind: ir.Optional}},

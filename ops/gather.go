@@ -17,7 +17,7 @@ type Gather struct {
 func (*Gather) Def() *ir.Def { return gather }
 
 var gather = &ir.Def{
-	Name: "Gather", Doc: "places along an axis, by index", Since: []int{1, 11, 13},
+	Name: "Gather", Family: ir.Shaping, Doc: "places along an axis, by index", Since: []int{1, 11, 13},
 	New:       func() ir.Op { return ir.New[Gather]() },
 	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}},
 	Outs:      []ir.Param{{Name: "output", Type: "T"}},

@@ -16,7 +16,7 @@ type GatherElements struct {
 func (*GatherElements) Def() *ir.Def { return gatherElements }
 
 var gatherElements = &ir.Def{
-	Name: "GatherElements", Doc: "elements by an index along an axis", Since: []int{11, 13},
+	Name: "GatherElements", Family: ir.Shaping, Doc: "elements by an index along an axis", Since: []int{11, 13},
 	New:   func() ir.Op { return ir.New[GatherElements]() },
 	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

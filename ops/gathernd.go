@@ -17,7 +17,7 @@ type GatherND struct {
 func (*GatherND) Def() *ir.Def { return gatherND }
 
 var gatherND = &ir.Def{
-	Name: "GatherND", Doc: "slices by coordinates", Since: []int{11, 12, 13},
+	Name: "GatherND", Family: ir.Shaping, Doc: "slices by coordinates", Since: []int{11, 12, 13},
 	New:   func() ir.Op { return ir.New[GatherND]() },
 	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

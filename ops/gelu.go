@@ -13,7 +13,7 @@ type Gelu struct {
 
 func (*Gelu) Def() *ir.Def { return gelu }
 
-var gelu = older(pointwise("Gelu", "Gaussian error linear unit", []int{20}, (*Gelu).function), downgradeGelu)
+var gelu = older(pointwise("Gelu", ir.Activation, "Gaussian error linear unit", []int{20}, (*Gelu).function), downgradeGelu)
 
 func (a *Gelu) function() func(float64) float64 {
 	if a.Approximate == "tanh" {

@@ -19,7 +19,7 @@ type Gemm struct {
 func (*Gemm) Def() *ir.Def { return gemm }
 
 var gemm = &ir.Def{
-	Name: "Gemm", Doc: "matrix product with scaling, transposition and a bias", Since: []int{1, 6, 7, 9, 11, 13},
+	Name: "Gemm", Family: ir.Linear, Doc: "matrix product with scaling, transposition and a bias", Since: []int{1, 6, 7, 9, 11, 13},
 	New:     func() ir.Op { return ir.New[Gemm]() },
 	Ins:     []ir.Param{{Name: "A", Type: "T"}, {Name: "B", Type: "T"}, {Name: "C", Type: "T", Kind: ir.Optional}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

@@ -11,7 +11,7 @@ type GlobalAveragePool struct{}
 func (*GlobalAveragePool) Def() *ir.Def { return globalAveragePool }
 
 var globalAveragePool = &ir.Def{
-	Name: "GlobalAveragePool", Doc: "mean over all spatial dimensions", Since: []int{1, 22},
+	Name: "GlobalAveragePool", Family: ir.Pooling, Doc: "mean over all spatial dimensions", Since: []int{1, 22},
 	New:   func() ir.Op { return ir.New[GlobalAveragePool]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

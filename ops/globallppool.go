@@ -13,7 +13,7 @@ type GlobalLpPool struct {
 func (*GlobalLpPool) Def() *ir.Def { return globalLpPool }
 
 var globalLpPool = &ir.Def{
-	Name: "GlobalLpPool", Doc: "p-norm over all spatial dimensions", Since: []int{1, 2, 22},
+	Name: "GlobalLpPool", Family: ir.Pooling, Doc: "p-norm over all spatial dimensions", Since: []int{1, 2, 22},
 	New:     func() ir.Op { return ir.New[GlobalLpPool]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

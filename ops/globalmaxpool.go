@@ -13,7 +13,7 @@ type GlobalMaxPool struct{}
 func (*GlobalMaxPool) Def() *ir.Def { return globalMaxPool }
 
 var globalMaxPool = &ir.Def{
-	Name: "GlobalMaxPool", Doc: "maximum over all spatial dimensions", Since: []int{1, 22},
+	Name: "GlobalMaxPool", Family: ir.Pooling, Doc: "maximum over all spatial dimensions", Since: []int{1, 22},
 	New:   func() ir.Op { return ir.New[GlobalMaxPool]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

@@ -19,7 +19,7 @@ type GroupNormalization struct {
 func (*GroupNormalization) Def() *ir.Def { return groupNormalization }
 
 var groupNormalization = &ir.Def{
-	Name: "GroupNormalization", Doc: "normalization per image and group of channels", Since: []int{18, 21},
+	Name: "GroupNormalization", Family: ir.Normalization, Doc: "normalization per image and group of channels", Since: []int{18, 21},
 	New:       func() ir.Op { return ir.New[GroupNormalization]() },
 	Ins:       []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "bias", Type: "T"}},
 	Outs:      []ir.Param{{Name: "Y", Type: "T"}},

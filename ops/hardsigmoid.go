@@ -10,7 +10,7 @@ type HardSigmoid struct {
 
 func (*HardSigmoid) Def() *ir.Def { return hardSigmoid }
 
-var hardSigmoid = pointwise("HardSigmoid", "alpha·x + beta limited to 0 … 1", []int{1, 6, 22}, (*HardSigmoid).function)
+var hardSigmoid = pointwise("HardSigmoid", ir.Activation, "alpha·x + beta limited to 0 … 1", []int{1, 6, 22}, (*HardSigmoid).function)
 
 func (a *HardSigmoid) function() func(float64) float64 {
 	alpha, beta := float64(a.Alpha), float64(a.Beta)

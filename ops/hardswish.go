@@ -10,7 +10,7 @@ type HardSwish struct{}
 
 func (*HardSwish) Def() *ir.Def { return hardSwish }
 
-var hardSwish = late(older(pointwise("HardSwish", "x · max(0, min(1, x/6 + 1/2))", []int{14, 22}, (*HardSwish).function), downgradeHardSwish), ir.Widening{Opset: 22, Var: "T", Types: ir.TypesOf(tensor.BFloat16)})
+var hardSwish = late(older(pointwise("HardSwish", ir.Activation, "x · max(0, min(1, x/6 + 1/2))", []int{14, 22}, (*HardSwish).function), downgradeHardSwish), ir.Widening{Opset: 22, Var: "T", Types: ir.TypesOf(tensor.BFloat16)})
 
 func (*HardSwish) function() func(float64) float64 {
 	return func(x float64) float64 { return x * min(max(x/6+0.5, 0), 1) }

@@ -8,7 +8,7 @@ type Identity struct{}
 func (*Identity) Def() *ir.Def { return identityOp }
 
 var identityOp = &ir.Def{
-	Name: "Identity", Doc: "its input", Since: []int{1, 13, 14, 16, 19, 21, 23, 24},
+	Name: "Identity", Family: ir.Shaping, Doc: "its input", Since: []int{1, 13, 14, 16, 19, 21, 23, 24},
 	New:   func() ir.Op { return ir.New[Identity]() },
 	Ins:   []ir.Param{{Name: "input", Type: "V"}},
 	Outs:  []ir.Param{{Name: "output", Type: "V"}},

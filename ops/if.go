@@ -16,7 +16,7 @@ type If struct {
 func (*If) Def() *ir.Def { return ifOp }
 
 var ifOp = &ir.Def{
-	Name: "If", Doc: "one of two bodies, by a condition", Since: []int{1, 11, 13, 16, 19, 21, 23, 24},
+	Name: "If", Family: ir.Control, Doc: "one of two bodies, by a condition", Since: []int{1, 11, 13, 16, 19, 21, 23, 24},
 	New:   func() ir.Op { return ir.New[If]() },
 	Ins:   []ir.Param{{Name: "cond", Type: "bool"}, {Name: "captured", Type: "V", Kind: ir.VariadicAny}},
 	Outs:  []ir.Param{{Name: "outputs", Type: "V", Kind: ir.VariadicAny}},

@@ -13,7 +13,7 @@ type InstanceNormalization struct {
 func (*InstanceNormalization) Def() *ir.Def { return instanceNormalization }
 
 var instanceNormalization = &ir.Def{
-	Name: "InstanceNormalization", Doc: "normalization per image and channel", Since: []int{1, 6, 22},
+	Name: "InstanceNormalization", Family: ir.Normalization, Doc: "normalization per image and channel", Since: []int{1, 6, 22},
 	New:     func() ir.Op { return ir.New[InstanceNormalization]() },
 	Ins:     []ir.Param{{Name: "input", Type: "T"}, {Name: "scale", Type: "T"}, {Name: "B", Type: "T"}},
 	Outs:    []ir.Param{{Name: "output", Type: "T"}},

@@ -12,7 +12,7 @@ func lanewise[T any, P interface {
 	ir.Op
 }](name, doc string, axis func(P) int, f32 func(dst, src []float32), f64 func(dst, src []float64)) *ir.Def {
 	return &ir.Def{
-		Name: name, Doc: doc + ", along an axis", Since: []int{1, 11, 13},
+		Name: name, Family: ir.Activation, Doc: doc + ", along an axis", Since: []int{1, 11, 13},
 		New:       func() ir.Op { return P(ir.New[T]()) },
 		Ins:       []ir.Param{{Name: "input", Type: "T"}},
 		Outs:      []ir.Param{{Name: "output", Type: "T"}},

@@ -20,7 +20,7 @@ type LayerNormalization struct {
 func (*LayerNormalization) Def() *ir.Def { return layerNormalization }
 
 var layerNormalization = &ir.Def{
-	Name: "LayerNormalization", Doc: "normalization over the last dimensions", Since: []int{17},
+	Name: "LayerNormalization", Family: ir.Normalization, Doc: "normalization over the last dimensions", Since: []int{17},
 	New:  func() ir.Op { return ir.New[LayerNormalization]() },
 	Ins:  []ir.Param{{Name: "X", Type: "T"}, {Name: "Scale", Type: "T"}, {Name: "B", Type: "T", Kind: ir.Optional}},
 	Outs: []ir.Param{{Name: "Y", Type: "T"}, {Name: "Mean", Type: "U", Kind: ir.Optional}, {Name: "InvStdDev", Type: "U", Kind: ir.Optional}},

@@ -9,7 +9,7 @@ type LeakyRelu struct {
 
 func (*LeakyRelu) Def() *ir.Def { return leakyRelu }
 
-var leakyRelu = pointwise("LeakyRelu", "x, scaled by alpha where negative", []int{1, 6, 16}, (*LeakyRelu).function)
+var leakyRelu = pointwise("LeakyRelu", ir.Activation, "x, scaled by alpha where negative", []int{1, 6, 16}, (*LeakyRelu).function)
 
 func (a *LeakyRelu) function() func(float64) float64 {
 	alpha := float64(a.Alpha)

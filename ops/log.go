@@ -11,7 +11,7 @@ type Log struct{}
 
 func (*Log) Def() *ir.Def { return logOp }
 
-var logOp = pointwise("Log", "natural logarithm", []int{1, 6, 13}, func(*Log) func(float64) float64 { return math.Log })
+var logOp = pointwise("Log", ir.Arithmetic, "natural logarithm", []int{1, 6, 13}, func(*Log) func(float64) float64 { return math.Log })
 
 func (*Log) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 1 / x }

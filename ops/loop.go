@@ -19,7 +19,7 @@ type Loop struct {
 func (*Loop) Def() *ir.Def { return loop }
 
 var loop = &ir.Def{
-	Name: "Loop", Doc: "a body over and over", Since: []int{1, 11, 13, 16, 19, 21, 23, 24},
+	Name: "Loop", Family: ir.Control, Doc: "a body over and over", Since: []int{1, 11, 13, 16, 19, 21, 23, 24},
 	New: func() ir.Op { return ir.New[Loop]() },
 	Ins: []ir.Param{{Name: "M", Type: "int64", Kind: ir.Optional}, {Name: "cond", Type: "bool", Kind: ir.Optional},
 		{Name: "v_initial", Type: "V", Kind: ir.VariadicAny}},

@@ -14,7 +14,7 @@ type LpNormalization struct {
 func (*LpNormalization) Def() *ir.Def { return lpNormalization }
 
 var lpNormalization = &ir.Def{
-	Name: "LpNormalization", Doc: "division by the p-norm along an axis", Since: []int{1, 22},
+	Name: "LpNormalization", Family: ir.Normalization, Doc: "division by the p-norm along an axis", Since: []int{1, 22},
 	New:   func() ir.Op { return ir.New[LpNormalization]() },
 	Ins:   []ir.Param{{Name: "input", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

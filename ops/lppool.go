@@ -21,7 +21,7 @@ type LpPool struct {
 func (*LpPool) Def() *ir.Def { return lpPool }
 
 var lpPool = &ir.Def{
-	Name: "LpPool", Doc: "p-norm under a sliding window", Since: []int{1, 2, 11, 18, 22},
+	Name: "LpPool", Family: ir.Pooling, Doc: "p-norm under a sliding window", Since: []int{1, 2, 11, 18, 22},
 	New:     func() ir.Op { return ir.New[LpPool]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

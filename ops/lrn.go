@@ -19,7 +19,7 @@ type LRN struct {
 func (*LRN) Def() *ir.Def { return lrn }
 
 var lrn = &ir.Def{
-	Name: "LRN", Doc: "local response normalization across channels", Since: []int{1, 13},
+	Name: "LRN", Family: ir.Normalization, Doc: "local response normalization across channels", Since: []int{1, 13},
 	New:   func() ir.Op { return ir.New[LRN]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

@@ -15,7 +15,7 @@ type MatMul struct{}
 func (*MatMul) Def() *ir.Def { return matMul }
 
 var matMul = &ir.Def{
-	Name: "MatMul", Doc: "matrix product, over broadcast leading dimensions", Since: []int{1, 9, 13},
+	Name: "MatMul", Family: ir.Linear, Doc: "matrix product, over broadcast leading dimensions", Since: []int{1, 9, 13},
 	New:     func() ir.Op { return ir.New[MatMul]() },
 	Ins:     []ir.Param{{Name: "A", Type: "T"}, {Name: "B", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

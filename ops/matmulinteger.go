@@ -12,9 +12,9 @@ type MatMulInteger struct{}
 func (*MatMulInteger) Def() *ir.Def { return matMulInteger }
 
 var matMulInteger = &ir.Def{
-	Name: "MatMulInteger", Doc: "matrix product of 8-bit integers", Since: []int{10},
+	Name: "MatMulInteger", Family: ir.Linear, Doc: "matrix product of 8-bit integers", Since: []int{10},
 	New: func() ir.Op { return ir.New[MatMulInteger]() },
-	Ins: []ir.Param{{Name: "A", Type: "T1"}, {Name: "B", Type: "T2"}, {Name: "a_zero_point", Type: "T1", Kind: ir.Optional},
+	Ins: []ir.Param{{Name: "A", Type: "T1"}, {Name: "B", Type: "T2", Learned: ir.Always}, {Name: "a_zero_point", Type: "T1", Kind: ir.Optional},
 		{Name: "b_zero_point", Type: "T2", Kind: ir.Optional}},
 	Outs:  []ir.Param{{Name: "Y", Type: "int32"}},
 	Types: map[string]ir.TypeSet{"T1": byteTypes, "T2": byteTypes},

@@ -25,7 +25,7 @@ type MaxPool struct {
 func (*MaxPool) Def() *ir.Def { return maxPool }
 
 var maxPool = &ir.Def{
-	Name: "MaxPool", Doc: "maximum under a sliding window", Since: []int{1, 8, 10, 11, 12, 22},
+	Name: "MaxPool", Family: ir.Pooling, Doc: "maximum under a sliding window", Since: []int{1, 8, 10, 11, 12, 22},
 	New:     func() ir.Op { return ir.New[MaxPool]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}, {Name: "Indices", Type: "int64", Kind: ir.Optional}},

@@ -20,7 +20,7 @@ type MaxUnpool struct {
 func (*MaxUnpool) Def() *ir.Def { return maxUnpool }
 
 var maxUnpool = &ir.Def{
-	Name: "MaxUnpool", Doc: "scatters to where MaxPool took the maxima from", Since: []int{9, 11, 22},
+	Name: "MaxUnpool", Family: ir.Pooling, Doc: "scatters to where MaxPool took the maxima from", Since: []int{9, 11, 22},
 	New:   func() ir.Op { return ir.New[MaxUnpool]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T1"}, {Name: "I", Type: "int64"}, {Name: "output_shape", Type: "int64", Kind: ir.Optional}},
 	Outs:  []ir.Param{{Name: "output", Type: "T1"}},

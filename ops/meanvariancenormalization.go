@@ -15,7 +15,7 @@ type MeanVarianceNormalization struct {
 func (*MeanVarianceNormalization) Def() *ir.Def { return meanVarianceNormalization }
 
 var meanVarianceNormalization = &ir.Def{
-	Name: "MeanVarianceNormalization", Doc: "mean 0 and variance 1 over axes", Since: []int{9, 13},
+	Name: "MeanVarianceNormalization", Family: ir.Normalization, Doc: "mean 0 and variance 1 over axes", Since: []int{9, 13},
 	New:   func() ir.Op { return ir.New[MeanVarianceNormalization]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

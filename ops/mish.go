@@ -11,7 +11,7 @@ type Mish struct{}
 
 func (*Mish) Def() *ir.Def { return mish }
 
-var mish = older(pointwise("Mish", "x · tanh(softplus(x))", []int{18, 22}, (*Mish).function), downgradeMish)
+var mish = older(pointwise("Mish", ir.Activation, "x · tanh(softplus(x))", []int{18, 22}, (*Mish).function), downgradeMish)
 
 func (*Mish) function() func(float64) float64 {
 	return func(x float64) float64 { return x * math.Tanh(softPlus(x)) }

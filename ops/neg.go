@@ -8,7 +8,7 @@ type Neg struct{}
 func (*Neg) Def() *ir.Def { return negOp }
 
 var negOp = &ir.Def{
-	Name: "Neg", Doc: "negation, elementwise", Since: []int{1, 6, 13},
+	Name: "Neg", Family: ir.Arithmetic, Doc: "negation, elementwise", Since: []int{1, 6, 13},
 	New:     func() ir.Op { return ir.New[Neg]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

@@ -21,9 +21,9 @@ func (*NonMaxSuppression) Def() *ir.Def { return nonMaxSuppression }
 var nonMaxSuppression = &ir.Def{
 	Name: "NonMaxSuppression", Doc: "the best boxes that do not overlap", Since: []int{10, 11},
 	New: func() ir.Op { return ir.New[NonMaxSuppression]() },
-	Ins: []ir.Param{{Name: "boxes", Type: "float32"}, {Name: "scores", Type: "float32"},
+	Ins: []ir.Param{{Name: "boxes", Type: "float32", Learned: ir.Never}, {Name: "scores", Type: "float32", Learned: ir.Never},
 		{Name: "max_output_boxes_per_class", Type: "int64", Kind: ir.Optional},
-		{Name: "iou_threshold", Type: "float32", Kind: ir.Optional}, {Name: "score_threshold", Type: "float32", Kind: ir.Optional}},
+		{Name: "iou_threshold", Type: "float32", Kind: ir.Optional, Learned: ir.Never}, {Name: "score_threshold", Type: "float32", Kind: ir.Optional, Learned: ir.Never}},
 	Outs: []ir.Param{{Name: "selected_indices", Type: "int64"}},
 	Infer: func(c *ir.InferCtx) error {
 		c.SetShape(0, ir.Shape{ir.UnknownDim, ir.Known(3)})

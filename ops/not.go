@@ -8,7 +8,7 @@ type Not struct{}
 func (*Not) Def() *ir.Def { return notOp }
 
 var notOp = &ir.Def{
-	Name: "Not", Doc: "negation of booleans, elementwise", Since: []int{1},
+	Name: "Not", Family: ir.Arithmetic, Doc: "negation of booleans, elementwise", Since: []int{1},
 	New:   func() ir.Op { return ir.New[Not]() },
 	Ins:   []ir.Param{{Name: "X", Type: "bool"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "bool"}},

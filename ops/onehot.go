@@ -20,7 +20,7 @@ func (*OneHot) Def() *ir.Def { return oneHot }
 var oneHot = &ir.Def{
 	Name: "OneHot", Doc: "indices as rows of which one element is on", Since: []int{9, 11},
 	New:   func() ir.Op { return ir.New[OneHot]() },
-	Ins:   []ir.Param{{Name: "indices", Type: "T1"}, {Name: "depth", Type: "T2"}, {Name: "values", Type: "T3"}},
+	Ins:   []ir.Param{{Name: "indices", Type: "T1", Learned: ir.Never}, {Name: "depth", Type: "T2", Learned: ir.Never}, {Name: "values", Type: "T3", Learned: ir.Never}},
 	Outs:  []ir.Param{{Name: "output", Type: "T3"}},
 	Types: map[string]ir.TypeSet{"T1": numericTypes, "T2": numericTypes, "T3": anyType},
 	Downgrade: func(l *ir.Legacy) error {

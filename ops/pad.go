@@ -16,10 +16,10 @@ type Pad struct {
 func (*Pad) Def() *ir.Def { return pad }
 
 var pad = &ir.Def{
-	Name: "Pad", Doc: "adds places at the ends of dimensions", Since: []int{1, 2, 11, 13, 18, 19, 21, 23, 24},
+	Name: "Pad", Family: ir.Shaping, Doc: "adds places at the ends of dimensions", Since: []int{1, 2, 11, 13, 18, 19, 21, 23, 24},
 	New: func() ir.Op { return ir.New[Pad]() },
-	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "pads", Type: "int64"},
-		{Name: "constant_value", Type: "T", Kind: ir.Optional}, {Name: "axes", Type: "Tind", Kind: ir.Optional}},
+	Ins: []ir.Param{{Name: "data", Type: "T", Learned: ir.Never}, {Name: "pads", Type: "int64"},
+		{Name: "constant_value", Type: "T", Kind: ir.Optional, Learned: ir.Never}, {Name: "axes", Type: "Tind", Kind: ir.Optional}},
 	Outs:      []ir.Param{{Name: "output", Type: "T"}},
 	Types:     map[string]ir.TypeSet{"T": anyType, "Tind": indexTypes},
 	Upgrade:   upgradePad,

@@ -13,7 +13,7 @@ type Pow struct{}
 func (*Pow) Def() *ir.Def { return powOp }
 
 var powOp = &ir.Def{
-	Name: "Pow", Doc: "X to the power of Y, elementwise with broadcasting", Since: []int{1, 7, 12, 13, 15},
+	Name: "Pow", Family: ir.Arithmetic, Doc: "X to the power of Y, elementwise with broadcasting", Since: []int{1, 7, 12, 13, 15},
 	New:     func() ir.Op { return ir.New[Pow]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "Y", Type: "T1"}},
 	Outs:    []ir.Param{{Name: "Z", Type: "T"}},

@@ -13,7 +13,7 @@ type PRelu struct{}
 func (*PRelu) Def() *ir.Def { return pRelu }
 
 var pRelu = &ir.Def{
-	Name: "PRelu", Doc: "x, scaled by a slope where negative, elementwise", Since: []int{1, 6, 7, 9, 16},
+	Name: "PRelu", Family: ir.Activation, Doc: "x, scaled by a slope where negative, elementwise", Since: []int{1, 6, 7, 9, 16},
 	New:     func() ir.Op { return ir.New[PRelu]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "slope", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

@@ -14,11 +14,11 @@ type QLinearConv struct{ Conv }
 func (*QLinearConv) Def() *ir.Def { return qLinearConv }
 
 var qLinearConv = &ir.Def{
-	Name: "QLinearConv", Doc: "convolution of quantized tensors", Since: []int{10},
+	Name: "QLinearConv", Family: ir.Convolution, Doc: "convolution of quantized tensors", Since: []int{10},
 	New: func() ir.Op { return ir.New[QLinearConv]() },
-	Ins: []ir.Param{{Name: "x", Type: "T1"}, {Name: "x_scale", Type: "float32"}, {Name: "x_zero_point", Type: "T1"},
-		{Name: "w", Type: "T2"}, {Name: "w_scale", Type: "float32"}, {Name: "w_zero_point", Type: "T2"},
-		{Name: "y_scale", Type: "float32"}, {Name: "y_zero_point", Type: "T3"}, {Name: "B", Type: "int32", Kind: ir.Optional}},
+	Ins: []ir.Param{{Name: "x", Type: "T1"}, {Name: "x_scale", Type: "float32", Learned: ir.Never}, {Name: "x_zero_point", Type: "T1"},
+		{Name: "w", Type: "T2", Learned: ir.Always}, {Name: "w_scale", Type: "float32", Learned: ir.Never}, {Name: "w_zero_point", Type: "T2"},
+		{Name: "y_scale", Type: "float32", Learned: ir.Never}, {Name: "y_zero_point", Type: "T3"}, {Name: "B", Type: "int32", Kind: ir.Optional, Learned: ir.Always}},
 	Outs:  []ir.Param{{Name: "y", Type: "T3"}},
 	Types: map[string]ir.TypeSet{"T1": byteTypes, "T2": byteTypes, "T3": byteTypes},
 	Infer: func(c *ir.InferCtx) error {

@@ -12,11 +12,11 @@ type QLinearMatMul struct{}
 func (*QLinearMatMul) Def() *ir.Def { return qLinearMatMul }
 
 var qLinearMatMul = &ir.Def{
-	Name: "QLinearMatMul", Doc: "matrix product of quantized tensors", Since: []int{10, 21},
+	Name: "QLinearMatMul", Family: ir.Linear, Doc: "matrix product of quantized tensors", Since: []int{10, 21},
 	New: func() ir.Op { return ir.New[QLinearMatMul]() },
-	Ins: []ir.Param{{Name: "a", Type: "T1"}, {Name: "a_scale", Type: "TS"}, {Name: "a_zero_point", Type: "T1"},
-		{Name: "b", Type: "T2"}, {Name: "b_scale", Type: "TS"}, {Name: "b_zero_point", Type: "T2"},
-		{Name: "y_scale", Type: "TS"}, {Name: "y_zero_point", Type: "T3"}},
+	Ins: []ir.Param{{Name: "a", Type: "T1"}, {Name: "a_scale", Type: "TS", Learned: ir.Never}, {Name: "a_zero_point", Type: "T1"},
+		{Name: "b", Type: "T2", Learned: ir.Always}, {Name: "b_scale", Type: "TS", Learned: ir.Never}, {Name: "b_zero_point", Type: "T2"},
+		{Name: "y_scale", Type: "TS", Learned: ir.Never}, {Name: "y_zero_point", Type: "T3"}},
 	Outs:  []ir.Param{{Name: "y", Type: "T3"}},
 	Types: map[string]ir.TypeSet{"T1": qMatMulTypes, "T2": qMatMulTypes, "T3": qMatMulTypes, "TS": floatTypes &^ ir.TypesOf(tensor.Float64)},
 	Infer: func(c *ir.InferCtx) error {

@@ -19,9 +19,9 @@ type QuantizeLinear struct {
 func (*QuantizeLinear) Def() *ir.Def { return quantizeLinear }
 
 var quantizeLinear = &ir.Def{
-	Name: "QuantizeLinear", Doc: "quantization: round(x/scale) + zero point", Since: []int{10, 13, 19, 21, 23, 24},
+	Name: "QuantizeLinear", Family: ir.Quantization, Doc: "quantization: round(x/scale) + zero point", Since: []int{10, 13, 19, 21, 23, 24},
 	New:  func() ir.Op { return ir.New[QuantizeLinear]() },
-	Ins:  []ir.Param{{Name: "x", Type: "T1"}, {Name: "y_scale", Type: "T2"}, {Name: "y_zero_point", Type: "T3", Kind: ir.Optional}},
+	Ins:  []ir.Param{{Name: "x", Type: "T1", Learned: ir.Never}, {Name: "y_scale", Type: "T2", Learned: ir.Never}, {Name: "y_zero_point", Type: "T3", Kind: ir.Optional}},
 	Outs: []ir.Param{{Name: "y", Type: "T3"}},
 	Types: map[string]ir.TypeSet{
 		"T1": floatTypes&^ir.TypesOf(tensor.Float64) | ir.TypesOf(tensor.Int32), "T2": scaleTypes | ir.TypesOf(tensor.Int32), "T3": quantTypes},

@@ -16,7 +16,7 @@ func (*Range) Def() *ir.Def { return rangeOp }
 var rangeOp = &ir.Def{
 	Name: "Range", Doc: "numbers at equal distances", Since: []int{11},
 	New:   func() ir.Op { return ir.New[Range]() },
-	Ins:   []ir.Param{{Name: "start", Type: "T"}, {Name: "limit", Type: "T"}, {Name: "delta", Type: "T"}},
+	Ins:   []ir.Param{{Name: "start", Type: "T", Learned: ir.Never}, {Name: "limit", Type: "T", Learned: ir.Never}, {Name: "delta", Type: "T", Learned: ir.Never}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},
 	Types: map[string]ir.TypeSet{"T": floatTypes | ir.TypesOf(tensor.Int16, tensor.Int32, tensor.Int64)},
 	Infer: inferRange,

@@ -7,7 +7,7 @@ type Reciprocal struct{}
 
 func (*Reciprocal) Def() *ir.Def { return reciprocal }
 
-var reciprocal = pointwise("Reciprocal", "1/x", []int{1, 6, 13}, (*Reciprocal).function)
+var reciprocal = pointwise("Reciprocal", ir.Arithmetic, "1/x", []int{1, 6, 13}, (*Reciprocal).function)
 
 func (*Reciprocal) function() func(float64) float64 {
 	return func(x float64) float64 { return 1 / x }

@@ -19,7 +19,7 @@ type Reducing struct {
 func reduction(name, doc string, since []int, axesInput int, types ir.TypeSet, newOp func() ir.Op,
 	params func(ir.Op) Reducing, eval func(*ir.EvalCtx, reducer) error) *ir.Def {
 	return &ir.Def{
-		Name: name, Doc: doc, Since: since, New: newOp,
+		Name: name, Family: ir.Reduction, Doc: doc, Since: since, New: newOp,
 		Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64", Kind: ir.Optional}},
 		Outs:  []ir.Param{{Name: "reduced", Type: "T"}},
 		Types: map[string]ir.TypeSet{"T": types},

@@ -11,7 +11,7 @@ type Relu struct{}
 func (*Relu) Def() *ir.Def { return relu }
 
 var relu = &ir.Def{
-	Name: "Relu", Doc: "max(x, 0), elementwise", Since: []int{1, 6, 13, 14},
+	Name: "Relu", Family: ir.Activation, Doc: "max(x, 0), elementwise", Since: []int{1, 6, 13, 14},
 	New:     func() ir.Op { return ir.New[Relu]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

@@ -17,7 +17,7 @@ type Reshape struct {
 func (*Reshape) Def() *ir.Def { return reshape }
 
 var reshape = &ir.Def{
-	Name: "Reshape", Doc: "the same elements in another shape", Since: []int{1, 5, 13, 14, 19, 21, 23, 24},
+	Name: "Reshape", Family: ir.Shaping, Doc: "the same elements in another shape", Since: []int{1, 5, 13, 14, 19, 21, 23, 24},
 	New:     func() ir.Op { return ir.New[Reshape]() },
 	Ins:     []ir.Param{{Name: "data", Type: "T"}, {Name: "shape", Type: "int64"}},
 	Outs:    []ir.Param{{Name: "reshaped", Type: "T"}},

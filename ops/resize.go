@@ -27,10 +27,10 @@ type Resize struct {
 func (*Resize) Def() *ir.Def { return resize }
 
 var resize = &ir.Def{
-	Name: "Resize", Doc: "resampling by scales or to sizes", Since: []int{10, 11, 13, 18, 19},
+	Name: "Resize", Family: ir.Shaping, Doc: "resampling by scales or to sizes", Since: []int{10, 11, 13, 18, 19},
 	New: func() ir.Op { return ir.New[Resize]() },
-	Ins: []ir.Param{{Name: "X", Type: "T1"}, {Name: "roi", Type: "T2", Kind: ir.Optional},
-		{Name: "scales", Type: "float32", Kind: ir.Optional}, {Name: "sizes", Type: "int64", Kind: ir.Optional}},
+	Ins: []ir.Param{{Name: "X", Type: "T1", Learned: ir.Never}, {Name: "roi", Type: "T2", Kind: ir.Optional, Learned: ir.Never},
+		{Name: "scales", Type: "float32", Kind: ir.Optional, Learned: ir.Never}, {Name: "sizes", Type: "int64", Kind: ir.Optional}},
 	Outs:      []ir.Param{{Name: "Y", Type: "T1"}},
 	Types:     map[string]ir.TypeSet{"T1": anyType, "T2": floatTypes},
 	Upgrade:   upgradeResize,

@@ -18,7 +18,7 @@ type RMSNormalization struct {
 func (*RMSNormalization) Def() *ir.Def { return rmsNormalization }
 
 var rmsNormalization = &ir.Def{
-	Name: "RMSNormalization", Doc: "division by the root mean square over the last dimensions", Since: []int{23},
+	Name: "RMSNormalization", Family: ir.Normalization, Doc: "division by the root mean square over the last dimensions", Since: []int{23},
 	New:       func() ir.Op { return ir.New[RMSNormalization]() },
 	Ins:       []ir.Param{{Name: "X", Type: "T"}, {Name: "scale", Type: "V"}},
 	Outs:      []ir.Param{{Name: "Y", Type: "V"}},

@@ -23,9 +23,9 @@ type RoiAlign struct {
 func (*RoiAlign) Def() *ir.Def { return roiAlign }
 
 var roiAlign = &ir.Def{
-	Name: "RoiAlign", Doc: "regions of an image, resampled to one size", Since: []int{10, 16, 22},
+	Name: "RoiAlign", Family: ir.Pooling, Doc: "regions of an image, resampled to one size", Since: []int{10, 16, 22},
 	New:   func() ir.Op { return ir.New[RoiAlign]() },
-	Ins:   []ir.Param{{Name: "X", Type: "T1"}, {Name: "rois", Type: "T1"}, {Name: "batch_indices", Type: "int64"}},
+	Ins:   []ir.Param{{Name: "X", Type: "T1", Learned: ir.Never}, {Name: "rois", Type: "T1", Learned: ir.Never}, {Name: "batch_indices", Type: "int64"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T1"}},
 	Types: map[string]ir.TypeSet{"T1": floatTypes},
 	Upgrade: func(l *ir.Legacy) error {

@@ -11,6 +11,6 @@ type Round struct{}
 
 func (*Round) Def() *ir.Def { return roundOp }
 
-var roundOp = pointwise("Round", "rounding to the nearest integer, ties to even", []int{11, 22}, func(*Round) func(float64) float64 { return math.RoundToEven })
+var roundOp = pointwise("Round", ir.Arithmetic, "rounding to the nearest integer, ties to even", []int{11, 22}, func(*Round) func(float64) float64 { return math.RoundToEven })
 
 func (*Round) derivative() func(float64) float64 { return func(float64) float64 { return 0 } }

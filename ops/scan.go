@@ -23,7 +23,7 @@ type Scan struct {
 func (*Scan) Def() *ir.Def { return scan }
 
 var scan = &ir.Def{
-	Name: "Scan", Doc: "a body over the places of an axis", Since: []int{8, 9, 11, 16, 19, 21, 23, 24},
+	Name: "Scan", Family: ir.Control, Doc: "a body over the places of an axis", Since: []int{8, 9, 11, 16, 19, 21, 23, 24},
 	New:     func() ir.Op { return ir.New[Scan]() },
 	Ins:     []ir.Param{{Name: "initial_state_and_scan_inputs", Type: "V", Kind: ir.VariadicAny}},
 	Outs:    []ir.Param{{Name: "final_state_and_scan_outputs", Type: "V", Kind: ir.VariadicAny}},

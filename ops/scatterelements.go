@@ -15,7 +15,7 @@ type ScatterElements struct {
 func (*ScatterElements) Def() *ir.Def { return scatterElements }
 
 var scatterElements = &ir.Def{
-	Name: "ScatterElements", Doc: "writes elements by an index along an axis", Since: []int{11, 13, 16, 18},
+	Name: "ScatterElements", Family: ir.Shaping, Doc: "writes elements by an index along an axis", Since: []int{11, 13, 16, 18},
 	New:   func() ir.Op { return ir.New[ScatterElements]() },
 	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}, {Name: "updates", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

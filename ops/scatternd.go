@@ -14,7 +14,7 @@ type ScatterND struct {
 func (*ScatterND) Def() *ir.Def { return scatterND }
 
 var scatterND = &ir.Def{
-	Name: "ScatterND", Doc: "writes slices by coordinates", Since: []int{11, 13, 16, 18},
+	Name: "ScatterND", Family: ir.Shaping, Doc: "writes slices by coordinates", Since: []int{11, 13, 16, 18},
 	New:       func() ir.Op { return ir.New[ScatterND]() },
 	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "int64"}, {Name: "updates", Type: "T"}},
 	Outs:      []ir.Param{{Name: "output", Type: "T"}},

@@ -10,7 +10,7 @@ type Scatter struct {
 func (*Scatter) Def() *ir.Def { return scatterOld }
 
 var scatterOld = &ir.Def{
-	Name: "Scatter", Doc: "the old name of ScatterElements", Since: []int{9},
+	Name: "Scatter", Family: ir.Shaping, Doc: "the old name of ScatterElements", Since: []int{9},
 	New:   func() ir.Op { return ir.New[Scatter]() },
 	Ins:   []ir.Param{{Name: "data", Type: "T"}, {Name: "indices", Type: "Tind"}, {Name: "updates", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

@@ -15,7 +15,7 @@ type Selu struct {
 func (*Selu) Def() *ir.Def { return selu }
 
 var selu = func() *ir.Def {
-	d := pointwise("Selu", "scaled exponential linear unit", []int{1, 6, 22}, (*Selu).function)
+	d := pointwise("Selu", ir.Activation, "scaled exponential linear unit", []int{1, 6, 22}, (*Selu).function)
 	d.Upgrade = upgradeSelu
 	return d
 }()

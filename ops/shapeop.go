@@ -17,7 +17,7 @@ type Shape struct {
 func (*Shape) Def() *ir.Def { return shapeOp }
 
 var shapeOp = &ir.Def{
-	Name: "Shape", Doc: "the dimensions of its input", Since: []int{1, 13, 15, 19, 21, 23, 24},
+	Name: "Shape", Family: ir.Shaping, Doc: "the dimensions of its input", Since: []int{1, 13, 15, 19, 21, 23, 24},
 	New:       func() ir.Op { return ir.New[Shape]() },
 	Ins:       []ir.Param{{Name: "data", Type: "T"}},
 	Outs:      []ir.Param{{Name: "shape", Type: "int64"}},

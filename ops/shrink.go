@@ -15,7 +15,7 @@ type Shrink struct {
 func (*Shrink) Def() *ir.Def { return shrink }
 
 var shrink = &ir.Def{
-	Name: "Shrink", Doc: "moves elements towards 0 by bias, and those within lambd to 0", Since: []int{9},
+	Name: "Shrink", Family: ir.Activation, Doc: "moves elements towards 0 by bias, and those within lambd to 0", Since: []int{9},
 	New:   func() ir.Op { return ir.New[Shrink]() },
 	Ins:   []ir.Param{{Name: "input", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

@@ -11,7 +11,7 @@ type Sigmoid struct{}
 
 func (*Sigmoid) Def() *ir.Def { return sigmoid }
 
-var sigmoid = pointwise("Sigmoid", "logistic function 1/(1 + exp(-x))", []int{1, 6, 13}, (*Sigmoid).function)
+var sigmoid = pointwise("Sigmoid", ir.Activation, "logistic function 1/(1 + exp(-x))", []int{1, 6, 13}, (*Sigmoid).function)
 
 func (*Sigmoid) function() func(float64) float64 {
 	return logistic

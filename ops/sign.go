@@ -12,7 +12,7 @@ type Sign struct{}
 func (*Sign) Def() *ir.Def { return signOp }
 
 var signOp = &ir.Def{
-	Name: "Sign", Doc: "-1, 0 or 1, elementwise", Since: []int{9, 13},
+	Name: "Sign", Family: ir.Arithmetic, Doc: "-1, 0 or 1, elementwise", Since: []int{9, 13},
 	New:   func() ir.Op { return ir.New[Sign]() },
 	Ins:   []ir.Param{{Name: "X", Type: "T"}},
 	Outs:  []ir.Param{{Name: "Y", Type: "T"}},

@@ -11,6 +11,6 @@ type Sin struct{}
 
 func (*Sin) Def() *ir.Def { return sin }
 
-var sin = pointwise("Sin", "sine", []int{7, 22}, func(*Sin) func(float64) float64 { return math.Sin })
+var sin = pointwise("Sin", ir.Arithmetic, "sine", []int{7, 22}, func(*Sin) func(float64) float64 { return math.Sin })
 
 func (*Sin) derivative() func(float64) float64 { return math.Cos }

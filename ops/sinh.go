@@ -11,6 +11,6 @@ type Sinh struct{}
 
 func (*Sinh) Def() *ir.Def { return sinh }
 
-var sinh = pointwise("Sinh", "hyperbolic sine", []int{9, 22}, func(*Sinh) func(float64) float64 { return math.Sinh })
+var sinh = pointwise("Sinh", ir.Arithmetic, "hyperbolic sine", []int{9, 22}, func(*Sinh) func(float64) float64 { return math.Sinh })
 
 func (*Sinh) derivative() func(float64) float64 { return math.Cosh }

@@ -11,7 +11,7 @@ type Size struct{}
 func (*Size) Def() *ir.Def { return sizeOp }
 
 var sizeOp = &ir.Def{
-	Name: "Size", Doc: "the number of elements of its input", Since: []int{1, 13, 19, 21, 23, 24},
+	Name: "Size", Family: ir.Shaping, Doc: "the number of elements of its input", Since: []int{1, 13, 19, 21, 23, 24},
 	New:   func() ir.Op { return ir.New[Size]() },
 	Ins:   []ir.Param{{Name: "data", Type: "T"}},
 	Outs:  []ir.Param{{Name: "size", Type: "int64"}},

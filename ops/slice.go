@@ -16,7 +16,7 @@ type Slice struct{}
 func (*Slice) Def() *ir.Def { return slice }
 
 var slice = &ir.Def{
-	Name: "Slice", Doc: "a range of places along axes", Since: []int{1, 10, 11, 13},
+	Name: "Slice", Family: ir.Shaping, Doc: "a range of places along axes", Since: []int{1, 10, 11, 13},
 	New: func() ir.Op { return ir.New[Slice]() },
 	Ins: []ir.Param{{Name: "data", Type: "T"}, {Name: "starts", Type: "Tind"}, {Name: "ends", Type: "Tind"},
 		{Name: "axes", Type: "Tind", Kind: ir.Optional}, {Name: "steps", Type: "Tind", Kind: ir.Optional}},

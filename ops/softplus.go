@@ -11,7 +11,7 @@ type Softplus struct{}
 
 func (*Softplus) Def() *ir.Def { return softplus }
 
-var softplus = pointwise("Softplus", "ln(1 + exp(x))", []int{1, 22}, (*Softplus).function)
+var softplus = pointwise("Softplus", ir.Activation, "ln(1 + exp(x))", []int{1, 22}, (*Softplus).function)
 
 func (*Softplus) function() func(float64) float64 {
 	return softPlus

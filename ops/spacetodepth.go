@@ -15,7 +15,7 @@ type SpaceToDepth struct {
 func (*SpaceToDepth) Def() *ir.Def { return spaceToDepth }
 
 var spaceToDepth = &ir.Def{
-	Name: "SpaceToDepth", Doc: "blocks of pixels to channels", Since: []int{1, 13},
+	Name: "SpaceToDepth", Family: ir.Shaping, Doc: "blocks of pixels to channels", Since: []int{1, 13},
 	New:   func() ir.Op { return ir.New[SpaceToDepth]() },
 	Ins:   []ir.Param{{Name: "input", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

@@ -16,7 +16,7 @@ type Split struct {
 func (*Split) Def() *ir.Def { return split }
 
 var split = &ir.Def{
-	Name: "Split", Doc: "cuts along an axis", Since: []int{1, 2, 11, 13, 18},
+	Name: "Split", Family: ir.Shaping, Doc: "cuts along an axis", Since: []int{1, 2, 11, 13, 18},
 	New:       func() ir.Op { return ir.New[Split]() },
 	Ins:       []ir.Param{{Name: "input", Type: "T"}, {Name: "split", Type: "int64", Kind: ir.Optional}},
 	Outs:      []ir.Param{{Name: "outputs", Type: "T", Kind: ir.Variadic}},

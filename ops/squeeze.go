@@ -13,7 +13,7 @@ type Squeeze struct{}
 func (*Squeeze) Def() *ir.Def { return squeeze }
 
 var squeeze = &ir.Def{
-	Name: "Squeeze", Doc: "removes dimensions of size 1", Since: []int{1, 11, 13, 21, 23, 24},
+	Name: "Squeeze", Family: ir.Shaping, Doc: "removes dimensions of size 1", Since: []int{1, 11, 13, 21, 23, 24},
 	New:       func() ir.Op { return ir.New[Squeeze]() },
 	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64", Kind: ir.Optional}},
 	Outs:      []ir.Param{{Name: "squeezed", Type: "T"}},

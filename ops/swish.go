@@ -9,7 +9,7 @@ type Swish struct {
 
 func (*Swish) Def() *ir.Def { return swish }
 
-var swish = older(pointwise("Swish", "x · sigmoid(alpha·x)", []int{24}, (*Swish).function), downgradeSwish)
+var swish = older(pointwise("Swish", ir.Activation, "x · sigmoid(alpha·x)", []int{24}, (*Swish).function), downgradeSwish)
 
 func (a *Swish) function() func(float64) float64 {
 	alpha := float64(a.Alpha)

@@ -11,7 +11,7 @@ type Tan struct{}
 
 func (*Tan) Def() *ir.Def { return tan }
 
-var tan = pointwise("Tan", "tangent", []int{7, 22}, func(*Tan) func(float64) float64 { return math.Tan })
+var tan = pointwise("Tan", ir.Arithmetic, "tangent", []int{7, 22}, func(*Tan) func(float64) float64 { return math.Tan })
 
 func (*Tan) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 1 + math.Tan(x)*math.Tan(x) }

@@ -11,7 +11,7 @@ type Tanh struct{}
 
 func (*Tanh) Def() *ir.Def { return tanh }
 
-var tanh = pointwise("Tanh", "hyperbolic tangent", []int{1, 6, 13}, func(*Tanh) func(float64) float64 { return math.Tanh })
+var tanh = pointwise("Tanh", ir.Activation, "hyperbolic tangent", []int{1, 6, 13}, func(*Tanh) func(float64) float64 { return math.Tanh })
 
 func (*Tanh) derivative() func(float64) float64 {
 	return func(x float64) float64 { return 1 - math.Tanh(x)*math.Tanh(x) }

@@ -9,7 +9,7 @@ type ThresholdedRelu struct {
 
 func (*ThresholdedRelu) Def() *ir.Def { return thresholdedRelu }
 
-var thresholdedRelu = older(pointwise("ThresholdedRelu", "x where above alpha, else 0", []int{10, 22}, (*ThresholdedRelu).function), downgradeThresholdedRelu)
+var thresholdedRelu = older(pointwise("ThresholdedRelu", ir.Activation, "x where above alpha, else 0", []int{10, 22}, (*ThresholdedRelu).function), downgradeThresholdedRelu)
 
 func (a *ThresholdedRelu) function() func(float64) float64 {
 	alpha := float64(a.Alpha)

@@ -13,7 +13,7 @@ type Tile struct{}
 func (*Tile) Def() *ir.Def { return tile }
 
 var tile = &ir.Def{
-	Name: "Tile", Doc: "repeats along each dimension", Since: []int{1, 6, 13},
+	Name: "Tile", Family: ir.Shaping, Doc: "repeats along each dimension", Since: []int{1, 6, 13},
 	New:     func() ir.Op { return ir.New[Tile]() },
 	Ins:     []ir.Param{{Name: "input", Type: "T"}, {Name: "repeats", Type: "int64"}},
 	Outs:    []ir.Param{{Name: "output", Type: "T"}},

@@ -20,7 +20,7 @@ type TopK struct {
 func (*TopK) Def() *ir.Def { return topK }
 
 var topK = &ir.Def{
-	Name: "TopK", Doc: "the greatest or least elements along an axis", Since: []int{1, 10, 11, 24},
+	Name: "TopK", Family: ir.Reduction, Doc: "the greatest or least elements along an axis", Since: []int{1, 10, 11, 24},
 	New:       func() ir.Op { return ir.New[TopK]() },
 	Ins:       []ir.Param{{Name: "X", Type: "T"}, {Name: "K", Type: "int64"}},
 	Outs:      []ir.Param{{Name: "Values", Type: "T"}, {Name: "Indices", Type: "int64"}},

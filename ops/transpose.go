@@ -15,7 +15,7 @@ type Transpose struct {
 func (*Transpose) Def() *ir.Def { return transpose }
 
 var transpose = &ir.Def{
-	Name: "Transpose", Doc: "permutes the dimensions", Since: []int{1, 13, 21, 23, 24},
+	Name: "Transpose", Family: ir.Shaping, Doc: "permutes the dimensions", Since: []int{1, 13, 21, 23, 24},
 	New:   func() ir.Op { return ir.New[Transpose]() },
 	Ins:   []ir.Param{{Name: "data", Type: "T"}},
 	Outs:  []ir.Param{{Name: "transposed", Type: "T"}},

@@ -11,9 +11,9 @@ func pointwise[T any, P interface {
 	*T
 	ir.Op
 	sloped
-}](name, doc string, since []int, f func(P) func(float64) float64) *ir.Def {
+}](name string, family ir.Family, doc string, since []int, f func(P) func(float64) float64) *ir.Def {
 	return &ir.Def{
-		Name: name, Doc: doc + ", elementwise", Since: since,
+		Name: name, Family: family, Doc: doc + ", elementwise", Since: since,
 		New:     func() ir.Op { return P(ir.New[T]()) },
 		Ins:     []ir.Param{{Name: "X", Type: "T"}},
 		Outs:    []ir.Param{{Name: "Y", Type: "T"}},

@@ -12,7 +12,7 @@ type Unsqueeze struct{}
 func (*Unsqueeze) Def() *ir.Def { return unsqueeze }
 
 var unsqueeze = &ir.Def{
-	Name: "Unsqueeze", Doc: "inserts dimensions of size 1", Since: []int{1, 11, 13, 21, 23, 24},
+	Name: "Unsqueeze", Family: ir.Shaping, Doc: "inserts dimensions of size 1", Since: []int{1, 11, 13, 21, 23, 24},
 	New:       func() ir.Op { return ir.New[Unsqueeze]() },
 	Ins:       []ir.Param{{Name: "data", Type: "T"}, {Name: "axes", Type: "int64"}},
 	Outs:      []ir.Param{{Name: "expanded", Type: "T"}},

@@ -16,7 +16,7 @@ type Upsample struct {
 func (*Upsample) Def() *ir.Def { return upsample }
 
 var upsample = &ir.Def{
-	Name: "Upsample", Doc: "resampling by scales (deprecated: Resize)", Since: []int{1, 7, 9},
+	Name: "Upsample", Family: ir.Shaping, Doc: "resampling by scales (deprecated: Resize)", Since: []int{1, 7, 9},
 	New:     func() ir.Op { return ir.New[Upsample]() },
 	Ins:     []ir.Param{{Name: "X", Type: "T"}, {Name: "scales", Type: "float32"}},
 	Outs:    []ir.Param{{Name: "Y", Type: "T"}},

@@ -11,7 +11,7 @@ type Where struct{}
 func (*Where) Def() *ir.Def { return whereOp }
 
 var whereOp = &ir.Def{
-	Name: "Where", Doc: "X where a condition is true, else Y, elementwise with broadcasting", Since: []int{9, 16},
+	Name: "Where", Family: ir.Arithmetic, Doc: "X where a condition is true, else Y, elementwise with broadcasting", Since: []int{9, 16},
 	New:   func() ir.Op { return ir.New[Where]() },
 	Ins:   []ir.Param{{Name: "condition", Type: "bool"}, {Name: "X", Type: "T"}, {Name: "Y", Type: "T"}},
 	Outs:  []ir.Param{{Name: "output", Type: "T"}},

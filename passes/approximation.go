@@ -24,9 +24,10 @@ type Approximation struct {
 
 	Pool    string  // how max pooling is replaced: stride, conv or best (also ""); without images "" is stride
 	Form    string  // of bottlenecks: reduce, tucker2, project, separable or best (also "")
-	Rank    int     // of bottlenecks; 0: by Energy or Speedup
+	Rank    int     // of bottlenecks; 0: by Energy or Choose
 	Energy  float64 // share of the squared singular values to keep, of 0 to 1
-	Speedup float64 // of the whole graph, ranks being chosen over all layers
+	// Choose decides, where neither Rank nor Energy is given, what becomes of each layer.
+	Choose func(*Choices) error
 }
 
 // Rewrite is what an approximate pass did to one layer, or why it left it alone.
@@ -94,7 +95,7 @@ func (e *OptionError) Error() string {
 func (a *Approximation) checkBottleneck() error {
 	forms := []string{"", formReduce, formTucker2, formProject, formSeparable, formBest}
 	given := 0
-	for _, is := range []bool{a.Rank != 0, a.Energy != 0, a.Speedup != 0} {
+	for _, is := range []bool{a.Rank != 0, a.Energy != 0, a.Choose != nil} {
 		if is {
 			given++
 		}
@@ -106,10 +107,8 @@ func (a *Approximation) checkBottleneck() error {
 		return &OptionError{"rank", a.Rank, "a number of channels"}
 	case a.Energy < 0 || a.Energy >= 1 || a.Energy != a.Energy:
 		return &OptionError{"energy", a.Energy, "a share between 0 and 1"}
-	case a.Speedup != 0 && !(a.Speedup > 1):
-		return &OptionError{"speedup", a.Speedup, "a factor above 1"}
 	case given != 1:
-		return &OptionError{"rank, energy and speedup", fmt.Sprintf("(%d of them)", given), "one of the three"}
+		return &OptionError{"rank, energy and choice", fmt.Sprintf("(%d of them)", given), "one of the three"}
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ const bottleneckPass = "bottleneck"
 
 // Bottleneck replaces convolutions and linear layers by chains of smaller ones, of a bounded rank. What normalizes a
 // layer's output goes into its weights first. Ranks come from Approximation: one number for all, the share of the power
-// that stays, or the speed of the whole.
+// that stays, or what Choose takes.
 //
 // Without images the factors are those of the weights' singular value decomposition (for tucker2 and separable: of their
 // unfoldings; Kim et al. 2016, "Compression of deep convolutional neural networks for fast and low power mobile
@@ -28,7 +28,7 @@ const bottleneckPass = "bottleneck"
 func Bottleneck(c *Context) error {
 	a := c.Approximation
 	if a == nil {
-		return &OptionError{"rank, energy and speedup", "(none of them)", "one of the three"}
+		return &OptionError{"rank, energy and choice", "(none of them)", "one of the three"}
 	}
 	if err := a.checkBottleneck(); err != nil {
 		return err
@@ -39,7 +39,7 @@ func Bottleneck(c *Context) error {
 	if a.Images != nil && a.images() == 0 {
 		return &ImagesError{Pass: bottleneckPass, Need: 1}
 	}
-	b := &bottleneck{Context: c, a: a, original: c.Graph.Clone()}
+	b := &bottleneck{Context: c, a: a, original: c.Graph.Clone(), times: map[string]time.Duration{}}
 	b.collect()
 	if err := b.choose(); err != nil {
 		return err
@@ -62,6 +62,7 @@ type bottleneck struct {
 	a        *Approximation
 	original *ir.Graph
 	layers   []*bottleneckLayer
+	times    map[string]time.Duration // of layers and candidates, alone
 }
 
 // bottleneckLayer is a layer and what is decided for it.
@@ -140,7 +141,7 @@ func (bl *bottleneckLayer) left() Rewrite {
 func (b *bottleneck) replace(seed uint64, bl *bottleneckLayer) (Rewrite, error) {
 	l := bl.layer
 	f := &fitting{layer: l, approx: b.fitTo(bl), graph: b.Graph, original: b.original, seed: seed}
-	if b.a.Speedup == 0 && len(bl.options) > 1 {
+	if len(bl.options) > 1 {
 		if err := f.pick(bl); err != nil {
 			return Rewrite{}, err
 		}

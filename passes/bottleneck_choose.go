@@ -18,7 +18,7 @@ func (b *bottleneck) choose() error {
 	if err != nil {
 		return err
 	}
-	times := map[string]time.Duration{}
+	choices := &Choices{b: b}
 	for i, bl := range b.layers {
 		if err := b.stopped(); err != nil {
 			return err
@@ -27,23 +27,36 @@ func (b *bottleneck) choose() error {
 			continue
 		}
 		options, why := b.candidates(bl.layer, spectra[i])
-		if len(options) > 0 {
-			if why, err = b.faster(bl, options, times); err != nil {
-				return &ir.Error{Node: bl.node.Name, Op: bl.node.OpName(), Err: err}
-			}
-		}
-		if bl.skipped = why; len(bl.options) == 0 || b.a.Speedup != 0 {
-			continue
-		}
-		bl.chosen = &bl.options[len(bl.options)-1] // the slowest
-		for _, o := range bl.options {
-			if need := b.needed(bl.layer, o.ranks); b.a.Images != nil && b.a.Rank != 0 && need > b.a.images() {
-				return &ImagesError{bottleneckPass, bl.node.Name, bl.node.OpName(), b.a.images(), need}
+		bl.skipped = why
+		switch {
+		case len(options) == 0:
+		case b.a.Choose != nil:
+			choices.add(bl, options)
+		default:
+			if err := b.told(bl, options); err != nil {
+				return err
 			}
 		}
 	}
-	if b.a.Speedup != 0 {
-		return b.speedUp()
+	if b.a.Choose != nil {
+		return b.a.Choose(choices)
+	}
+	return nil
+}
+
+// told lets a layer become what it is told to, if that is faster.
+func (b *bottleneck) told(bl *bottleneckLayer, options []option) (err error) {
+	if bl.skipped, err = b.faster(bl, options); err != nil {
+		return &ir.Error{Node: bl.node.Name, Op: bl.node.OpName(), Err: err}
+	}
+	if len(bl.options) == 0 {
+		return nil
+	}
+	bl.chosen = &bl.options[len(bl.options)-1] // the slowest
+	for _, o := range bl.options {
+		if need := b.needed(bl.layer, o.ranks); b.a.Images != nil && b.a.Rank != 0 && need > b.a.images() {
+			return &ImagesError{bottleneckPass, bl.node.Name, bl.node.OpName(), b.a.images(), need}
+		}
 	}
 	return nil
 }
@@ -70,7 +83,7 @@ func (b *bottleneck) candidates(l *factorized, spectra map[string][][]float64) (
 		}
 	}
 	if len(options) == 0 {
-		if b.a.Speedup != 0 && len(reasons) > 1 {
+		if b.a.Choose != nil && len(reasons) > 1 {
 			reasons = reasons[:1]
 		}
 		return nil, strings.Join(slices.Compact(reasons), "; ")
@@ -131,22 +144,12 @@ func loss(spectra [][]float64, ranks []int) float64 {
 
 // faster keeps as the layer's options those that are faster than the layer, in ascending order of time; why says what
 // became of them if there are none.
-func (b *bottleneck) faster(bl *bottleneckLayer, options []option, times map[string]time.Duration) (why string, err error) {
-	l := bl.layer
-	macs := func(o option) int64 { return l.macs(&o.candidate) }
-	if b.a.Speedup != 0 {
-		if options = frontier(options, macs); len(options) == 0 {
-			return fmt.Sprintf("every rank of few multiplications loses more than %g of its power", mostLoss), nil
-		}
-	}
-	if bl.before, err = b.cost(l, nil, times); err != nil {
+func (b *bottleneck) faster(bl *bottleneckLayer, options []option) (why string, err error) {
+	if bl.before, err = b.cost(bl.layer, nil); err != nil {
 		return "", err
 	}
 	for _, o := range options {
-		if err := b.stopped(); err != nil {
-			return "", err
-		}
-		if o.time, err = b.cost(l, &o.candidate, times); err != nil {
+		if o.time, err = b.cost(bl.layer, &o.candidate); err != nil {
 			return "", err
 		}
 		if o.time < bl.before {
@@ -162,127 +165,25 @@ func (b *bottleneck) faster(bl *bottleneckLayer, options []option, times map[str
 	return why, nil
 }
 
-// mostLoss is the share of a layer's power that no choice for a speed loses; mostTimed is how many options of a layer are
-// timed.
-const (
-	mostLoss  = 0.6
-	mostTimed = 8
-)
-
-// frontier is the options that none beats in both multiplications and loss, thinned out.
-func frontier(options []option, macs func(option) int64) []option {
-	best := slices.DeleteFunc(slices.Clone(options), func(o option) bool {
-		return o.loss > mostLoss || slices.ContainsFunc(options, func(p option) bool {
-			return macs(p) <= macs(o) && p.loss <= o.loss && (macs(p) < macs(o) || p.loss < o.loss)
-		})
-	})
-	slices.SortStableFunc(best, func(p, q option) int { return cmp.Compare(macs(p), macs(q)) })
-	if len(best) <= mostTimed {
-		return best
-	}
-	thin := make([]option, mostTimed)
-	for i := range thin {
-		thin[i] = best[i*(len(best)-1)/(mostTimed-1)]
-	}
-	return thin
-}
-
 // cost is the measured time of a layer, or of a candidate for it; its multiplications where time cannot be measured.
 // Layers of the same shape share it.
-func (b *bottleneck) cost(l *factorized, c *candidate, times map[string]time.Duration) (time.Duration, error) {
+func (b *bottleneck) cost(l *factorized, c *candidate) (time.Duration, error) {
 	if b.a.Time == nil {
 		return time.Duration(l.macs(c)), nil
 	}
 	key := fmt.Sprint(c, l.stages(nil)[0].weights, l.window)
-	if t, ok := times[key]; ok {
+	if t, ok := b.times[key]; ok {
 		return t, nil
+	}
+	if err := b.stopped(); err != nil {
+		return 0, err
 	}
 	g, err := l.alone(c)
 	if err != nil {
 		return 0, err
 	}
-	times[key], err = b.a.Time(g)
-	return times[key], err
-}
-
-// maxTimings bounds how often the whole network is timed on the way to a speed.
-const maxTimings = 6
-
-// speedUp chooses among the options of all layers, step by step the one that saves most time for what it loses, until
-// the whole is as fast as asked for, or nothing is left to choose. The product of what the layers keep of their power
-// stands for what the network keeps (Zhang, Zou, He, Sun 2015, section 3.2, where steps are of complexity).
-func (b *bottleneck) speedUp() error {
-	total, err := b.total()
-	if err != nil {
-		return err
+	if b.times[key], err = b.a.Time(g); err != nil {
+		delete(b.times, key)
 	}
-	goal := time.Duration(float64(total) / b.a.Speedup)
-	left := total - goal // to be saved
-	for round := 0; round < maxTimings && left > 0; round++ {
-		moved := false
-		for left > 0 {
-			saved := b.step()
-			if saved == 0 {
-				break
-			}
-			left -= saved
-			moved = true
-		}
-		if b.a.Time == nil || !moved {
-			break
-		}
-		now, err := b.timeChosen()
-		if err != nil {
-			return err
-		}
-		left = now - goal
-	}
-	for _, bl := range b.layers {
-		if bl.layer != nil && bl.chosen == nil && bl.skipped == "" {
-			bl.skipped = "other layers lose less for the time that they save"
-		}
-	}
-	return nil
-}
-
-// leastPrice is what a loss costs at least: below, rounding would choose.
-const leastPrice = 1e-5
-
-// step makes the best next choice and returns the time that it saves, 0 where there is none.
-func (b *bottleneck) step() time.Duration {
-	var layer *bottleneckLayer
-	var pick *option
-	best, saved := 0.0, time.Duration(0)
-	for _, bl := range b.layers {
-		now, loss := bl.before, 0.0
-		if bl.chosen != nil {
-			now, loss = bl.chosen.time, bl.chosen.loss
-		}
-		for i := range bl.options {
-			o := &bl.options[i]
-			if o.time >= now {
-				continue
-			}
-			price := math.Log1p(-min(loss, 1-1e-9)) - math.Log1p(-min(o.loss, 1-1e-9))
-			if gain := float64(now-o.time) / max(price, leastPrice); gain > best {
-				best, layer, pick, saved = gain, bl, o, now-o.time
-			}
-		}
-	}
-	if layer != nil {
-		layer.chosen = pick
-	}
-	return saved
-}
-
-// total is the time of the whole network, or its multiplications.
-func (b *bottleneck) total() (time.Duration, error) {
-	if b.a.Time != nil {
-		return b.a.Time(b.Graph)
-	}
-	sum := int64(0)
-	for _, bl := range b.layers {
-		sum += bl.total
-	}
-	return time.Duration(sum), nil
+	return b.times[key], err
 }

@@ -13,13 +13,14 @@ import (
 
 // AdaptOptions say how a pretrained model is made ready to be taught.
 type AdaptOptions struct {
-	// Head names the node that classifies; empty: the last linear layer or 1×1 convolution before the output.
+	// Head names the node that classifies; empty: the last linear layer or 1×1 convolution upstream of the output.
 	Head string
 	// Reinit restarts the last layers, so many of them beside the classifier; ReinitAll restarts all.
 	Reinit int
 	// Drop names nodes to remove.
 	Drop []string
-	// Dropout puts Dropout of that ratio, less than 1, before the classifier and the linear layers before it; 0: none.
+	// Dropout puts a Dropout of that ratio, less than 1, upstream of the classifier and of each linear layer that leads to
+	// it; 0: none.
 	Dropout float32
 	// Keep keeps the classifier's weights where it has as many classes already.
 	Keep bool

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	goruntime "runtime"
-	"strings"
 
 	"github.com/onnxrun/onnxrun/internal/atomicfile"
 	"github.com/onnxrun/onnxrun/ir"
@@ -19,16 +18,17 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// The layers that are frozen, up to a value, give the same for an image in every epoch: where images are not changed at
-// random, they run once for each, and only what stands behind them is taught, from features in a file.
+// Frozen layers give the same for an image in every epoch. Where images are not changed at random, these layers run once for
+// each image; what they give is kept in a file, and only the layers downstream of them are taught, from that file.
 
-// frozenAt is the value up to which all is frozen; nil where nothing is, or where several values are what the rest reads.
+// frozenAt is the value upstream of which all is frozen; nil where nothing is frozen, or where the rest reads several values
+// of what is.
 func (t *teaching) frozenAt() (*ir.Value, error) {
 	switch t.recipe.Freeze {
 	case "", "none":
 		return nil, nil
 	case "all":
-		return t.beforeHead()
+		return t.headInput()
 	}
 	_, boundary, err := train.FrozenUpTo(t.model, t.recipe.Freeze)
 	if err != nil || len(boundary) != 1 {
@@ -37,8 +37,8 @@ func (t *teaching) frozenAt() (*ir.Value, error) {
 	return boundary[0], nil
 }
 
-// beforeHead is what the classifier reads, without a Dropout that stands right before it.
-func (t *teaching) beforeHead() (*ir.Value, error) {
+// headInput is what the classifier reads; past a Dropout, what that reads.
+func (t *teaching) headInput() (*ir.Value, error) {
 	n, err := head(t.model, t.recipe.Head)
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func (t *teaching) frozen() (func(node string) bool, error) {
 	}
 	at := t.recipe.Freeze
 	if at == "all" {
-		v, err := t.beforeHead()
+		v, err := t.headInput()
 		if err != nil {
 			return nil, err
 		}
@@ -153,7 +153,7 @@ func (t *teaching) compute(ctx context.Context, path string, data *vision.Datase
 	if err != nil {
 		return err
 	}
-	return train.Compute(ctx, path, t.front, l, t.opts.Runtime, func(images int) {
+	return train.WriteFeatures(ctx, path, t.front, l, t.opts.Runtime, func(images int) {
 		if t.opts.Features != nil {
 			t.opts.Features(images, data.Len())
 		}
@@ -175,35 +175,4 @@ func (t *teaching) featuresName(data *vision.Dataset) (string, error) {
 	hashData(h, data, true)
 	io.WriteString(h, "features 3")
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
-}
-
-// hashData takes in which images there are, their classes, and of the files that have them the sizes and, if asked for, the
-// times.
-func hashData(h io.Writer, data *vision.Dataset, times bool) {
-	file := func(path string) bool {
-		info, err := os.Stat(path)
-		if err != nil || info.IsDir() {
-			return false
-		}
-		fmt.Fprintln(h, info.Size())
-		if times {
-			fmt.Fprintln(h, info.ModTime().UnixNano())
-		}
-		return true
-	}
-	root := data.Name()
-	if file(root) { // an archive, or a list of files below its folder
-		root = filepath.Dir(root)
-	}
-	each := true
-	for i, path := range data.ImageFiles() {
-		fmt.Fprintf(h, "%s\x00%d\n", data.ImageName(i), data.Class(i))
-		each = file(path) && each
-	}
-	entries, _ := os.ReadDir(root)
-	for _, e := range entries {
-		if !each && (strings.Contains(e.Name(), "idx") || strings.Contains(e.Name(), ".tar") || strings.HasSuffix(e.Name(), ".tgz")) {
-			file(filepath.Join(root, e.Name()))
-		}
-	}
 }

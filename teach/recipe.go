@@ -35,7 +35,7 @@ type Recipe struct {
 	// is computed from stays as it is.
 	Freeze      string `json:"freeze,omitempty"`
 	FreezeNorms bool   `json:"freeze_norms,omitempty"` // BatchNormalization keeps its statistics
-	// LayerDecay multiplies the rate of each layer by one factor more than that of the layer behind it; 0 stands for 1.
+	// LayerDecay is what the rate is multiplied by from each layer to the one upstream of it; 0 stands for 1.
 	LayerDecay float64 `json:"layer_decay,omitempty"`
 	// Rates multiplies the rates of parameters whose names fit a pattern (path.Match).
 	Rates map[string]float64 `json:"rates,omitempty"`

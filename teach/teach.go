@@ -7,19 +7,13 @@ package teach
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/mapped"
 	"github.com/onnxrun/onnxrun/internal/modelinfo"
-	"github.com/onnxrun/onnxrun/internal/suggest"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/runtime"
-	"github.com/onnxrun/onnxrun/tensor"
 	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
@@ -52,7 +46,7 @@ type Options struct {
 	Features func(images, total int) // while features are computed
 	Step     func(train.Progress)
 	Epoch    func(train.Record)
-	Resumed  func(done []train.Record, batch int) // a run goes on behind these epochs, and that step of the next one
+	Resumed  func(done []train.Record, batch int) // a run goes on after these epochs, and after that many steps of the next one
 	Note     func(string)
 }
 
@@ -336,54 +330,6 @@ func (t *teaching) fit(ctx context.Context) (*train.History, error) {
 	return t.trainer.Fit(ctx, t.src, opts)
 }
 
-// identity tells this run from others by what its result depends on, what is taught aside: the plan, and digests.
-func (t *teaching) identity() (map[string]string, error) {
-	parts := map[string]string{}
-	if err := flatten(parts, t.plan); err != nil {
-		return nil, err
-	}
-	delete(parts, "recipe")
-	if err := flatten(parts, t.plan.Recipe); err != nil {
-		return nil, err
-	}
-	digest := func(name string, write func(h io.Writer) error) error {
-		h := sha256.New()
-		err := write(h)
-		parts[name] = hex.EncodeToString(h.Sum(nil)[:8])
-		return err
-	}
-	for name, g := range map[string]*ir.Graph{"frozen layers": t.front, "teacher": t.opts.Teacher} {
-		if g == nil {
-			continue
-		}
-		if err := digest(name, func(h io.Writer) error { return train.Digest(h, g) }); err != nil {
-			return nil, err
-		}
-	}
-	for name, data := range map[string]*vision.Dataset{"training data": t.learn, "validation data": t.val} {
-		if err := digest(name, func(h io.Writer) error { hashData(h, data, false); return nil }); err != nil {
-			return nil, err
-		}
-	}
-	return parts, nil
-}
-
-// flatten writes the fields of a struct as JSON has them.
-func flatten(parts map[string]string, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("onnxrun: %w", err)
-	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(text, &fields); err != nil {
-		return fmt.Errorf("onnxrun: %w", err)
-	}
-	for name, value := range fields {
-		parts[name] = string(value)
-	}
-	return nil
-}
-
 // result is the model as it came out.
 func (t *teaching) result(h *train.History) (*Taught, error) {
 	g, err := t.trainer.Model()
@@ -409,53 +355,3 @@ func (t *teaching) result(h *train.History) (*Taught, error) {
 	}
 	return taught, nil
 }
-
-// teacher gives the scores, and features, of a model that another learns from.
-type teacher struct {
-	session *runtime.Session
-	names   []string // of the inputs of the step that outputs are for
-}
-
-func newTeacher(ctx context.Context, g *ir.Graph, d *train.Distillation, count int, opts runtime.Options) (*teacher, error) {
-	g = g.Clone()
-	if _, err := train.FreeBatch(g); err != nil {
-		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
-	}
-	scores, err := train.Scores(g)
-	if err != nil {
-		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
-	}
-	if n := modelinfo.Classes(scores); d.Weight > 0 && n != count {
-		return nil, fmt.Errorf("onnxrun: teacher: value %q: it has %d classes, the data set %d", scores.Name(), n, count)
-	}
-	t := &teacher{}
-	opts.Outputs = nil
-	if d.Weight > 0 {
-		t.names, opts.Outputs = append(t.names, train.Teacher), append(opts.Outputs, scores.Name())
-	}
-	for _, name := range d.Features {
-		if g.Value(name) == nil {
-			return nil, fmt.Errorf("onnxrun: teacher: value %q: not found%s", name, suggest.Nearest(name, modelinfo.ValueNames(g)))
-		}
-		opts.Outputs = append(opts.Outputs, name)
-		t.names = append(t.names, train.Teacher+"/"+name)
-	}
-	if t.session, err = runtime.Compile(ctx, g, opts); err != nil {
-		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
-	}
-	return t, nil
-}
-
-func (t *teacher) feed(ctx context.Context, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error) {
-	out, err := t.session.Run(ctx, b.X)
-	if err != nil {
-		return nil, fmt.Errorf("onnxrun: teacher: %w", err)
-	}
-	feeds := map[string]*tensor.Tensor{}
-	for i, name := range t.names {
-		feeds[name] = out[i]
-	}
-	return feeds, nil
-}
-
-func (t *teacher) close() { t.session.Close() }

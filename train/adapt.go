@@ -10,8 +10,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// adapter makes fit what stands behind values whose types change: weights and vectors beside them begin anew where they have
-// another shape.
+// adapter makes the nodes downstream of values whose types change fit: where their weights and vectors need another shape,
+// these begin anew.
 type adapter struct {
 	g    *ir.Graph
 	rw   *ir.Rewriter
@@ -218,8 +218,8 @@ func (a *adapter) fitVectors(n *ir.Node, inputs []*ir.Value, axis int) error {
 // neutral is what input i of a normalization begins with: scale, shift, mean, variance.
 func neutral(i int) float32 { return [...]float32{1: 1, 2: 0, 3: 0, 4: 1}[i] }
 
-// fitOperand gives arithmetic with a constant one of the sizes that the other operand has now: of equal elements, x unless
-// they were equal before.
+// fitOperand gives arithmetic with a constant one of the sizes that the other operand has now: all
+// its elements are what those of the old one were if these were equal, else x.
 func (a *adapter) fitOperand(n *ir.Node, inputs []*ir.Value, x float32) error {
 	for i, v := range inputs {
 		other := ir.Use{Node: n, Index: 1 - i}

@@ -61,7 +61,7 @@ func fitShape(target []int, was, now, out ir.Shape) []int {
 }
 
 // runs is where the shortest runs of dimensions end that begin at i and j and have as many elements, with the dimensions of
-// 1 behind them; negative where there are none.
+// 1 that follow them; negative where there are none.
 func runs(a, b ir.Shape, i, j int) (int, int) {
 	p, q := a[i], b[j]
 	for i, j = i+1, j+1; p != q; {

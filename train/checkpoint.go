@@ -31,7 +31,7 @@ const CheckpointKey = "onnxrun.checkpoint"
 // checkpointVersion is that of what the metadata and the initializers mean.
 const checkpointVersion = 2
 
-// bestPrefix stands before the names of the best weights.
+// bestPrefix begins the names of the best weights.
 const bestPrefix = "onnxrun.best/"
 
 type checkpoint struct {
@@ -51,8 +51,8 @@ func (e *CheckpointError) Error() string {
 	return fmt.Sprintf("train: checkpoint %q: %s: go on as the run was begun, or start afresh", e.Path, plain.Text(e.Why, plain.Line))
 }
 
-// save writes the checkpoint; that of before stays whole until this one is, and for good if there are numbers that are not
-// finite.
+// save replaces the checkpoint. The old one stays whole until the new one is written, and stays for good if there are numbers
+// that are not finite.
 func (f *fit) save() error {
 	if err := f.t.sound(f.Rate); err != nil {
 		return err
@@ -101,48 +101,17 @@ func (f *fit) load() error {
 	if err != nil {
 		return fmt.Errorf("train: checkpoint %q: %w", path, err)
 	}
-	text, ok := g.Meta(CheckpointKey)
-	if !ok {
-		return &CheckpointError{path, "it is a model, but no checkpoint"}
-	}
-	var c checkpoint
-	if err := json.Unmarshal([]byte(text), &struct{ Version *int }{&c.Version}); err != nil {
-		return &CheckpointError{path, err.Error()}
-	}
-	if c.Version != checkpointVersion {
-		return &CheckpointError{path, fmt.Sprintf("it is of version %d, this is version %d", c.Version, checkpointVersion)}
-	}
-	if err := json.Unmarshal([]byte(text), &c); err != nil {
-		return &CheckpointError{path, err.Error()}
-	}
 	digest, err := f.t.digest()
-	other := differs(c.Identity, f.opts.Identity)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case c.Model != digest:
-		return &CheckpointError{path, "it is of another model, loss or optimizer"}
-	case other != "":
-		return &CheckpointError{path, "it is of a run with other data or settings: " + other}
-	case c.BestAt < 0 || c.BestAt > len(c.History) || c.BestAt > 0 && c.History[c.BestAt-1].Val == nil ||
-		c.Epoch != len(c.History) || c.Batch < 0 || c.Batch > f.src.Steps() || c.Steps < 0:
-		return &CheckpointError{path, "it is damaged"}
 	}
-	state, best := map[string]*tensor.Tensor{}, map[string]*tensor.Tensor{}
-	for _, v := range g.Values() {
-		if name, ok := strings.CutPrefix(v.Name(), bestPrefix); ok && v.Const() != nil {
-			best[name] = v.Const().Clone()
-		} else if v.Const() != nil {
-			state[v.Name()] = v.Const()
-		}
+	c, why := f.read(g, digest)
+	var best map[string]*tensor.Tensor
+	if why == "" {
+		best, why = f.restore(g, c.Steps)
 	}
-	for _, s := range f.t.state {
-		if x := best[s.Name]; x != nil && (x.DType() != s.Tensor.DType() || !slices.Equal(x.Shape(), s.Tensor.Shape())) {
-			return &CheckpointError{path, fmt.Sprintf("it is damaged: the best %q is %v, expects %v", s.Name, ir.TensorType(x), ir.TensorType(s.Tensor))}
-		}
-	}
-	if err := f.t.Restore(c.Steps, state); err != nil {
-		return &CheckpointError{path, err.Error()}
+	if why != "" {
+		return &CheckpointError{path, why}
 	}
 	f.position = c.position
 	if len(best) > 0 {
@@ -152,6 +121,56 @@ func (f *fit) load() error {
 		f.opts.Resumed(f.History, f.Batch)
 	}
 	return nil
+}
+
+// read is where a run stood, or why this run cannot go on from there.
+func (f *fit) read(g *ir.Graph, digest string) (c checkpoint, why string) {
+	text, ok := g.Meta(CheckpointKey)
+	if !ok {
+		return c, "it is a model, but no checkpoint"
+	}
+	if err := json.Unmarshal([]byte(text), &struct{ Version *int }{&c.Version}); err != nil {
+		return c, err.Error()
+	}
+	if c.Version != checkpointVersion {
+		return c, fmt.Sprintf("it is of version %d, this is version %d", c.Version, checkpointVersion)
+	}
+	if err := json.Unmarshal([]byte(text), &c); err != nil {
+		return c, err.Error()
+	}
+	other := differs(c.Identity, f.opts.Identity)
+	switch {
+	case c.Model != digest:
+		return c, "it is of another model, loss or optimizer"
+	case other != "":
+		return c, "it is of a run with other data or settings: " + other
+	case c.BestAt < 0 || c.BestAt > len(c.History) || c.BestAt > 0 && c.History[c.BestAt-1].Val == nil ||
+		c.Epoch != len(c.History) || c.Batch < 0 || c.Batch > f.src.Steps() || c.Steps < 0:
+		return c, "it is damaged"
+	}
+	return c, ""
+}
+
+// restore gives the trainer the state that a checkpoint has, and returns the best weights so far; why says why it cannot.
+func (f *fit) restore(g *ir.Graph, steps int64) (best map[string]*tensor.Tensor, why string) {
+	state := map[string]*tensor.Tensor{}
+	best = map[string]*tensor.Tensor{}
+	for _, v := range g.Values() {
+		if name, ok := strings.CutPrefix(v.Name(), bestPrefix); ok && v.Const() != nil {
+			best[name] = v.Const().Clone()
+		} else if v.Const() != nil {
+			state[v.Name()] = v.Const()
+		}
+	}
+	for _, s := range f.t.state {
+		if x := best[s.Name]; x != nil && (x.DType() != s.Tensor.DType() || !slices.Equal(x.Shape(), s.Tensor.Shape())) {
+			return nil, fmt.Sprintf("it is damaged: the best %q is %v, expects %v", s.Name, ir.TensorType(x), ir.TensorType(s.Tensor))
+		}
+	}
+	if err := f.t.Restore(steps, state); err != nil {
+		return nil, err.Error()
+	}
+	return best, ""
 }
 
 // differs is the first by name of what two runs have not in common, "" if there is none.

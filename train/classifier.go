@@ -14,8 +14,8 @@ import (
 var ErrNoClassifier = errors.New("no classifier found")
 
 // Classifier is the layer that gives the scores of the classes: the last Gemm, MatMul or Conv of one group, with constant
-// weights, before the scores. Behind it there may be what keeps the classes apart: a bias, pooling, an activation,
-// normalization, other shapes. Constants that are computed must be folded before (passes.Fold).
+// weights, upstream of the scores. Downstream of it there may be what keeps the classes apart: a bias, pooling, an
+// activation, normalization, other shapes. Constants that are computed must have been folded (passes.Fold).
 func Classifier(g *ir.Graph) (*ir.Node, error) {
 	scores, err := Scores(g)
 	if err != nil {
@@ -39,7 +39,7 @@ func Classifier(g *ir.Graph) (*ir.Node, error) {
 			}
 			return n, nil
 		}
-		if v = behindClassifier(n); v == nil {
+		if v = pastClassifier(n); v == nil {
 			return fail(fmt.Sprintf("the search back from the scores %q ends here", scores.Name()))
 		}
 	}
@@ -55,8 +55,8 @@ func scoresPerImage(v *ir.Value) (int, bool) {
 	return n.N, n.IsKnown()
 }
 
-// behindClassifier is what n reads if it may stand behind a classifier, else nil.
-func behindClassifier(n *ir.Node) *ir.Value {
+// pastClassifier is what n reads if it may stand downstream of a classifier, else nil.
+func pastClassifier(n *ir.Node) *ir.Value {
 	switch n.Op.(type) {
 	case *ops.Add, *ops.Sub, *ops.Mul, *ops.Div:
 		a, b := n.In(0), n.In(1)
@@ -76,8 +76,8 @@ func behindClassifier(n *ir.Node) *ir.Value {
 	return nil
 }
 
-// ReplaceClassifier gives the layer n fresh weights for another number of classes, and makes what stands behind it fit; its
-// bias and others behind it begin at 0, scales at 1. Scores of N×classes×1×1 become N×classes, the output with them. Names
+// ReplaceClassifier gives the layer n fresh weights for another number of classes, and makes the nodes downstream of it fit; its
+// bias and those downstream begin at 0, scales at 1. Scores of N×classes×1×1 become N×classes, the output with them. Names
 // stay, those of the weights too. The weights follow from seed and their name. Labels in the metadata are the caller's to
 // set. It returns n; after an error g is of no further use.
 func ReplaceClassifier(g *ir.Graph, n *ir.Node, classes int, seed uint64) (*ir.Node, error) {

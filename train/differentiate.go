@@ -166,7 +166,7 @@ func (b *backward) through(n *ir.Node) error {
 			any = any || outs[o] != nil
 		}
 	}
-	if !any { // an operator behind it gave none: it is flat
+	if !any { // operators downstream of it gave none: it is flat
 		return nil
 	}
 	for i, v := range n.Inputs() {

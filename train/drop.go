@@ -9,8 +9,8 @@ import (
 )
 
 // Drop removes nodes, named by their own names or by those of values which they compute: what read such a node reads its
-// input instead, of several the first whose type is that of its output, else the first. Where the shapes differ, what stands
-// behind is made to fit: layers get fresh weights, which follow from seed and their names, depthwise convolutions another
+// input instead, of several the first whose type is that of its output, else the first. Where the shapes differ, the nodes
+// downstream are made to fit: layers get fresh weights, which follow from seed and their names, depthwise convolutions another
 // number of channels, normalizations and biases vectors of another length, Reshapes other sizes. It returns the names of the
 // nodes that have new parameters and so have to be taught. After an error, such as one of what cannot be made to fit, g is of
 // no further use; a name that there is not is an *UnknownError.

@@ -8,7 +8,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// AddDropout puts a Dropout before the classifier and before the fully connected layers right in front of it, as AlexNet and
+// AddDropout puts a Dropout right upstream of the classifier and of the fully connected layers that lead to it, as AlexNet and
 // VGG have it (Hinton et al. 2012, "Improving neural networks by preventing co-adaptation of feature detectors"), where there
 // is none yet, and returns how many. ratio is the share that is dropped, from 0 up to less than 1.
 func AddDropout(g *ir.Graph, ratio float32) (int, error) {
@@ -34,7 +34,7 @@ func AddDropout(g *ir.Graph, ratio float32) (int, error) {
 			added++
 		}
 		if weightsOf(n) == nil {
-			x = behindClassifier(n)
+			x = pastClassifier(n)
 		}
 		if x == nil || x.Def() == nil || len(x.Type().Shape) != 2 {
 			break

@@ -102,7 +102,8 @@ func (t *Trainer) firstNotFinite(ctx context.Context, g *ir.Graph, values []stri
 	return slices.IndexFunc(out, func(x *tensor.Tensor) bool { return !finite(x) }), nil
 }
 
-// sound refuses state with numbers that are not finite, which a gradient that overflows leaves behind a loss that does not.
+// sound refuses state with numbers that are not finite: a gradient can overflow where the loss does not, and such a step is
+// made.
 func (t *Trainer) sound(rate float64) error {
 	for _, s := range t.state {
 		if !finite(s.Tensor) {

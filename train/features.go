@@ -34,9 +34,9 @@ type Features struct {
 	width   int // number of classes
 }
 
-// Compute runs front, a graph of one output, float32 with a row for each image, over the first epoch of a source, and writes
-// what it gives into a file for OpenFeatures: whole or not at all. progress, if not nil, is told how many images are done.
-func Compute(ctx context.Context, path string, front *ir.Graph, src Source, opts runtime.Options, progress func(images int)) error {
+// WriteFeatures runs front, a graph of one output, float32 with a row for each image, over the first epoch of a source, and
+// writes what it gives into a file for OpenFeatures: whole or not at all. progress, if not nil, is told how many images are done.
+func WriteFeatures(ctx context.Context, path string, front *ir.Graph, src Source, opts runtime.Options, progress func(images int)) error {
 	session, err := runtime.Compile(ctx, front, opts)
 	if err != nil {
 		return err

@@ -60,7 +60,7 @@ func computed(t *testing.T) (path string) {
 	}
 	var told []int
 	src := fixed{batchOf(rows(0, 3), 3), batchOf(rows(3, 6), 3), batchOf(rows(6, 7), 3)}
-	require.NoError(t, train.Compute(t.Context(), path, parse(t, doubling), src, runtime.Options{}, func(n int) { told = append(told, n) }))
+	require.NoError(t, train.WriteFeatures(t.Context(), path, parse(t, doubling), src, runtime.Options{}, func(n int) { told = append(told, n) }))
 	require.Equal(t, []int{3, 6, 7}, told)
 	return path
 }
@@ -159,12 +159,12 @@ func (b breaking) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.
 func TestComputeErrors(t *testing.T) {
 	dir, broken := t.TempDir(), errors.New("broken")
 	src := breaking{fixed{batchOf(tensor.New(tensor.Float32, 3, 2), 3)}, broken}
-	require.ErrorIs(t, train.Compute(t.Context(), filepath.Join(dir, "f"), parse(t, doubling), src, runtime.Options{}, nil), broken)
+	require.ErrorIs(t, train.WriteFeatures(t.Context(), filepath.Join(dir, "f"), parse(t, doubling), src, runtime.Options{}, nil), broken)
 	sum := parse(t, `graph "front" (%x: float32[N,2]) -> (%y) {
   %y = ReduceSum(%x) "sum"
 }
 `)
-	require.ErrorContains(t, train.Compute(t.Context(), filepath.Join(dir, "f"), sum, src.fixed, runtime.Options{}, nil), "float32[1 1] has no float32 row for each of 3 images")
+	require.ErrorContains(t, train.WriteFeatures(t.Context(), filepath.Join(dir, "f"), sum, src.fixed, runtime.Options{}, nil), "float32[1 1] has no float32 row for each of 3 images")
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Empty(t, entries)

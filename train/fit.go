@@ -14,12 +14,13 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// Source gives batches, the same for the same epoch, whatever came before: vision.Loader of images, Features of what
+// Source gives batches, the same for the same epoch, whatever was asked for earlier: vision.Loader of images, Features of what
 // frozen layers made of them.
 type Source interface {
 	// Steps is how many batches an epoch has.
 	Steps() int
-	// Epoch gives the batches of an epoch from one on. A batch is good until the next but one.
+	// Epoch gives the batches of an epoch, beginning with batch from. A batch holds when the next one is asked for, and no
+	// longer when the one after that is.
 	Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error]
 }
 
@@ -67,7 +68,7 @@ type FitOptions struct {
 	// Step and Epoch, if not nil, are called after each step and each epoch.
 	Step  func(Progress)
 	Epoch func(Record)
-	// Resumed, if not nil, is called before the first step of a run that goes on from a checkpoint, with the epochs behind it.
+	// Resumed, if not nil, is called before the first step of a run that goes on from a checkpoint, with the epochs that are done.
 	Resumed func(done []Record, batch int)
 }
 

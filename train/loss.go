@@ -18,7 +18,8 @@ type Loss func(b *Builder, scores *ir.Value) *ir.Value
 const (
 	// Targets is float32 N×classes: what share of each class an image has, 1 for its class at the simplest.
 	Targets = "targets"
-	// Teacher is the teacher's scores, float32 N×classes. Those of named features have the name of the value behind it.
+	// Teacher is the teacher's scores, float32 N×classes. Those of a value that is to be alike have the
+	// name "teacher/" and that of the value.
 	Teacher = "teacher"
 )
 

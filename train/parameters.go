@@ -11,14 +11,14 @@ import (
 )
 
 // Parameters is the constants of g that layers learn, in the order in which nodes use them: filters, matrices and biases;
-// scales and shifts of normalizations; slopes; and what is added or multiplied, of more than one element, behind a layer, or
-// stands beside what is computed (positions, class tokens). The statistics of BatchNormalization are none, nor are masks:
-// zeros and one other number. What constants are computed from must be folded before (passes.Fold).
+// scales and shifts of normalizations; slopes; and what is added or multiplied, of more than one element, downstream of a layer, or
+// concatenated with what is computed (positions, class tokens). The statistics of BatchNormalization are none, nor are masks:
+// zeros and one other number. Constants that are computed must have been folded (passes.Fold).
 func Parameters(g *ir.Graph) []*ir.Value {
 	var found []*ir.Value
-	behind := make([]bool, g.NumValues()) // a layer
+	downstream := make([]bool, g.NumValues()) // of a layer
 	for _, n := range g.Nodes() {
-		after := slices.ContainsFunc(n.Inputs(), func(v *ir.Value) bool { return v != nil && behind[v.ID()] })
+		after := slices.ContainsFunc(n.Inputs(), func(v *ir.Value) bool { return v != nil && downstream[v.ID()] })
 		for i, v := range n.Inputs() {
 			if v == nil || v.Const() == nil || !modelinfo.IsFloating(v) || !learns(n, i, after) {
 				continue
@@ -29,7 +29,7 @@ func Parameters(g *ir.Graph) []*ir.Value {
 		}
 		for _, v := range n.Outputs() {
 			if v != nil {
-				behind[v.ID()] = after || isLayer(n)
+				downstream[v.ID()] = after || isLayer(n)
 			}
 		}
 	}
@@ -79,7 +79,7 @@ func isMask(t *tensor.Tensor) bool {
 	return ok && zeros && other != 0
 }
 
-// Free makes graph inputs of constants of g, behind the others and in that order, and returns what they held.
+// Free makes graph inputs of constants of g, after the other inputs and in that order, and returns what they held.
 func Free(g *ir.Graph, constants ...*ir.Value) ([]*tensor.Tensor, error) {
 	rw := ir.NewRewriter(g)
 	held := make([]*tensor.Tensor, len(constants))

@@ -28,7 +28,7 @@ type Statistic struct{ Given, Next *ir.Value }
 // frozen, if not nil, is true stay as they are, so that a Dropout drops nothing and a BatchNormalization keeps its
 // statistics.
 //
-// Passes come behind: they remove a Dropout that drops nothing, and put a BatchNormalization into a layer's weights.
+// Passes run afterwards: they remove a Dropout that drops nothing, and put a BatchNormalization into a layer's weights.
 func Prepare(g *ir.Graph, frozen func(*ir.Node) bool) (*Prepared, error) {
 	p := &Prepared{}
 	rw := ir.NewRewriter(g)
@@ -125,7 +125,7 @@ func castTo(dt tensor.DType) *ops.Cast {
 	return op
 }
 
-// emitter inserts nodes before one, up to the first that cannot be.
+// emitter inserts nodes upstream of one, until one cannot be inserted.
 type emitter struct {
 	rw  *ir.Rewriter
 	at  *ir.Node

@@ -15,7 +15,7 @@ const AllLayers = math.MaxInt
 
 // Reinit restarts the last layers of g, as many as last says, and returns the names of the nodes that have new parameters:
 // of the layers, in the graph's order, and of what belongs to them. A layer is a Conv, ConvTranspose, Gemm or MatMul with
-// constant weights. Weights are uniformly distributed: bounded as He et al. 2015 have it before rectifiers, else as Glorot and
+// constant weights. Weights are uniformly distributed: bounded as He et al. 2015 have it upstream of rectifiers, else as Glorot and
 // Bengio 2010; biases 0. Normalizations, biases of their own and slopes that read restarted layers alone restart too: scale 1,
 // shift 0, mean 0, variance 1; slope 0.25. Layers that share weights have their own from then on. After an error g is of no
 // further use.

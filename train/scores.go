@@ -19,8 +19,8 @@ func Scores(g *ir.Graph) (*ir.Value, error) {
 	return nil, fmt.Errorf("train: graph %q: %w: no output is of floating-point numbers", g.Name, ErrNoClassifier)
 }
 
-// rowsOfScores makes rows of the scores of g, N×classes, and of the output that they become, where dimensions of size 1 stand
-// behind the classes.
+// rowsOfScores makes rows of the scores of g, N×classes, and of the output that they become, where dimensions of size 1
+// follow the classes.
 func rowsOfScores(g *ir.Graph) error {
 	scores, err := Scores(g)
 	if err != nil {

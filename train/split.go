@@ -46,8 +46,8 @@ func SplitAt(g *ir.Graph, at *ir.Value) (front, back *ir.Graph, err error) {
 	return g.Extract(at), back, nil
 }
 
-// Join is front with back behind it: the inputs of back are values of front, by name, as SplitAt has them. Names, of
-// constants as well, get a number behind them where front has them for something else. The metadata are those of both, where
+// Join is front with back downstream of it: the inputs of back are values of front, by name, as SplitAt has them. Names, of
+// constants as well, end in a fresh number where front has them for something else. The metadata are those of both, where
 // they differ those of back.
 func Join(front, back *ir.Graph) (*ir.Graph, error) {
 	g, tail := front.Clone(), back.Clone()

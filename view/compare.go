@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/ops"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
@@ -295,9 +296,12 @@ func (c *comparer) changedInput(x, y *ir.Value) string {
 	return ""
 }
 
-// constant is the tensor behind a value, Identities left aside; nil where there is none.
+// constant is the tensor of a constant, or of one that only Identities lead to; nil where v is neither.
 func constant(v *ir.Value) *tensor.Tensor {
-	for v.Const() == nil && v.Def() != nil && v.Def().Op.Def().Name == "Identity" {
+	for v.Const() == nil && v.Def() != nil {
+		if _, ok := v.Def().Op.(*ops.Identity); !ok {
+			break
+		}
 		v = v.Def().In(0)
 	}
 	return v.Const()

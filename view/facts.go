@@ -10,40 +10,6 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// families is the kinds of operators that have a colour of their own, with the words by which an operator's name, without
-// its domain and in lower case, is known: whole, or followed by *. The first that fits counts.
-var families = []struct {
-	name  string
-	words []string
-}{
-	{"convolution", []string{"conv*", "fusedconv", "qlinearconv"}},
-	{"linear", []string{"gemm", "matmul*", "fusedlinear", "qlinearmatmul", "einsum"}},
-	{"pooling", []string{"maxpool", "averagepool", "lppool", "global*", "maxroipool", "roialign", "maxunpool"}},
-	{"normalization", []string{"batchnorm*", "layernorm*", "instancenorm*", "groupnorm*", "rmsnorm*", "lrn", "lpnorm*", "meanvariance*"}},
-	{"activation", []string{"relu", "leakyrelu", "prelu", "elu", "selu", "celu", "sigmoid", "hardsigmoid", "tanh", "softplus", "softsign",
-		"gelu", "hardswish", "swish", "mish", "clip", "softmax", "logsoftmax", "hardmax", "thresholdedrelu", "shrink", "erf"}},
-	{"shape", []string{"reshape", "flatten", "transpose", "concat*", "split*", "slice", "gather*", "squeeze", "unsqueeze", "expand", "tile", "shape",
-		"size", "pad", "identity", "dropout", "cast*", "depthtospace", "spacetodepth", "constant*", "scatter*", "resize", "upsample"}},
-	{"quantization", []string{"quantize*", "dequantize*", "dynamicquantize*"}},
-	{"reduction", []string{"reduce*", "argmax", "argmin", "cumsum", "topk"}},
-	{"control", []string{"if", "loop", "scan", "sequence*"}},
-	{"arithmetic", []string{"add", "sub", "mul", "div", "pow", "sqrt", "sum", "mean", "max", "min", "neg", "abs", "exp", "log", "where", "equal",
-		"less*", "greater*", "and", "or", "not", "mod", "reciprocal", "floor", "ceil", "round", "sin", "cos", "sign"}},
-}
-
-// family is the name of a node's family.
-func family(n *ir.Node) string {
-	name := strings.ToLower(n.Op.Def().Name)
-	for _, f := range families {
-		for _, w := range f.words {
-			if stem, open := strings.CutSuffix(w, "*"); name == w || open && strings.HasPrefix(name, stem) {
-				return f.name
-			}
-		}
-	}
-	return "other"
-}
-
 // facts is what tells a node from others of its operator: the window and stride, the width of a linear layer, an axis.
 func facts(n *ir.Node) string {
 	var parts []string
@@ -71,7 +37,7 @@ func facts(n *ir.Node) string {
 			}
 		}
 	}
-	if family(n) == "linear" && n.In(1) != nil && n.In(1).Const() != nil && n.In(1).Const().Rank() == 2 {
+	if n.Op.Def().Family == ir.Linear && n.In(1) != nil && n.In(1).Const() != nil && n.In(1).Const().Rank() == 2 {
 		in, out := n.In(0).Type().Shape, n.Out(0).Type().Shape
 		if len(in) > 0 && len(out) > 0 {
 			parts = append(parts, in[len(in)-1].String()+"→"+out[len(out)-1].String())
@@ -87,7 +53,7 @@ func window(n *ir.Node) []int {
 			return w
 		}
 	}
-	if family(n) == "convolution" && n.In(1) != nil && len(n.In(1).Type().Shape) > 2 {
+	if n.Op.Def().Family == ir.Convolution && n.In(1) != nil && len(n.In(1).Type().Shape) > 2 {
 		if w, ok := n.In(1).Type().Shape[2:].Ints(); ok {
 			return w
 		}

@@ -137,7 +137,7 @@ func newModel(g *ir.Graph, title string, costs map[string]cost, hideConstant boo
 			continue
 		}
 		box := Node{
-			Kind: "node", Name: n.Name, Op: n.OpName(), Family: family(n), Facts: facts(n), Attributes: attributes(n.Op),
+			Kind: "node", Name: n.Name, Op: n.OpName(), Family: n.Op.Def().Family.String(), Facts: facts(n), Attributes: attributes(n.Op),
 			Parameters: cost.parameters, MACs: cost.macs, node: n,
 		}
 		for i, v := range n.Inputs() {
@@ -264,7 +264,7 @@ func shapeText(s ir.Shape) string {
 var numbered = regexp.MustCompile(`_[0-9]+$`)
 
 // SetProfile says what the steps of a run took. A step belongs to the node of its name, else to the node that computes its
-// value, else to the node from whose name a fresh one was made by a number behind it; what belongs to none that is drawn
+// value, else to the node from whose name a fresh one was made by a number at its end; what belongs to none that is drawn
 // is Elsewhere.
 func (m *Model) SetProfile(steps []Step) {
 	byName, byValue := map[string]*Node{}, map[string]*Node{}

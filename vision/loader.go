@@ -53,7 +53,8 @@ type Loader struct {
 // LoadedBatch is X, images as the Spec prepares them (float32, N×C×H×W or N×H×W×C), and Targets (float32, N×classes):
 // rows that sum to one. Classes and Names are by image; of images that are mixed, of the one with the greater share.
 //
-// A batch stays as it is until its reader asks for the next but one, or for good if the loop ends before that.
+// The memory of a batch is used again: it holds when the reader asks for the next batch, and no longer when it asks for the
+// one after that. The last two batches of a loop hold for good.
 type LoadedBatch struct {
 	Index      int // in the epoch
 	X, Targets *tensor.Tensor
@@ -328,8 +329,8 @@ func (l *Loader) fill(s *loaderSlot, i, epoch int, order []int32, c *canvas, d *
 	s.mu.Unlock()
 }
 
-// mix is mixup (Zhang et al. 2017) of image i and the one as far from the end; λ is that of the pair, and at least ½, so
-// that an image has the greater share of its own place.
+// mix is mixup (Zhang et al. 2017) in pairs: the first image of the batch with the last, the second with the last but one, and
+// so on. Both of a pair have the same λ, of at least ½, so that the greater share of each place is that of its own image.
 func (l *Loader) mix(s *loaderSlot, epoch int) {
 	if l.o.Augment.mixup == 0 {
 		return

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/onnxrun/onnxrun/compress"
 	"github.com/onnxrun/onnxrun/passes"
 )
 
@@ -90,7 +91,7 @@ func (m *model) rankRow(form string, rank int) error {
 		if fit {
 			a.Images = m.calibration
 		}
-		out, rewrites, err := m.approximate("bottleneck", a, false)
+		out, rewrites, err := m.approximate("bottleneck", compress.Options{Approximation: a}, false)
 		if err != nil {
 			return err
 		}
@@ -123,7 +124,7 @@ func (c *config) pool() error {
 	if err != nil {
 		return err
 	}
-	out, rewrites, err := average.approximate("average-to-conv", passes.Approximation{}, false)
+	out, rewrites, err := average.approximate("average-to-conv", compress.Options{}, false)
 	if err != nil {
 		return err
 	}
@@ -145,7 +146,7 @@ func (c *config) pool() error {
 	}
 	fmt.Printf("| original | %s | max | %d |\n", percent(right), m.macs)
 	for _, way := range []string{"stride", "conv", "best"} {
-		out, rewrites, err := m.approximate("pool-to-conv", passes.Approximation{Pool: way, Images: m.calibration}, false)
+		out, rewrites, err := m.approximate("pool-to-conv", compress.Options{Approximation: passes.Approximation{Pool: way, Images: m.calibration}}, false)
 		if err != nil {
 			return err
 		}
@@ -177,7 +178,7 @@ func (c *config) speed() error {
 			return err
 		}
 		start := time.Now()
-		out, rewrites, err := m.approximate("bottleneck", passes.Approximation{Speedup: c.speedup, Images: m.calibration}, true)
+		out, rewrites, err := m.approximate("bottleneck", compress.Options{Speedup: c.speedup, Approximation: passes.Approximation{Images: m.calibration}}, true)
 		if err != nil {
 			return err
 		}

@@ -99,8 +99,8 @@ func macsOf(g *ir.Graph) (int64, error) {
 }
 
 // approximate is the model after one approximate pass and what that did. Layers are timed if the pass asks for it.
-func (m *model) approximate(pass string, a passes.Approximation, timed bool) (*ir.Graph, []passes.Rewrite, error) {
-	opts := compress.Options{Level: passes.O1, With: []string{pass}, Approximation: a}
+func (m *model) approximate(pass string, opts compress.Options, timed bool) (*ir.Graph, []passes.Rewrite, error) {
+	opts.Level, opts.With = passes.O1, []string{pass}
 	if !timed { // multiplications decide, so that the table does not depend on the machine
 		opts.Approximation.Time = func(g *ir.Graph) (time.Duration, error) {
 			macs, err := macsOf(g)

@@ -55,39 +55,7 @@ cannot be read are left out and named; --strict-data makes them an error.`,
   onnxrun eval model.onnx flowers.tar --worst worst.png --worst-count 36
   onnxrun eval model.onnx labels.csv --json | jq .top1`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			if err := a.claim(f.force, output{flag: "--confusion", path: f.confusion}, output{flag: "--worst", path: f.worst}); err != nil {
-				return err
-			}
-			data, err := vision.OpenDataset(args[1])
-			if err != nil {
-				return err
-			}
-			defer data.Close()
-			part, split, err := f.part(data)
-			if err != nil {
-				return err
-			}
-			m, err := f.image.open(a, cmd, args[0])
-			if err != nil {
-				return err
-			}
-			defer m.Close()
-			e, err := f.evaluate(a, cmd, m, part)
-			if err != nil {
-				return err
-			}
-			if err := f.pictures(cmd.Context(), a, e, part); err != nil {
-				return err
-			}
-			if a.json {
-				return a.printJSON(evaluated{args[1], split, e})
-			}
-			return a.printEvaluation(e, split)
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(a, cmd, args[0], args[1]) },
 	}
 	f.image.add(cmd)
 	forceFlag(cmd, &f.force)
@@ -99,6 +67,41 @@ cannot be read are left out and named; --strict-data makes them an error.`,
 	flags.StringVar(&f.worst, "worst", "", "a .png to write the worst images to, those whose true class has the least probability")
 	flags.IntVar(&f.worstCount, "worst-count", 25, "how many of the worst images are told and drawn")
 	return cmd
+}
+
+// run measures a model on a data set, and prints and draws what came of it.
+func (f *evalFlags) run(a *app, cmd *cobra.Command, model, dataset string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	if err := a.claim(f.force, output{flag: "--confusion", path: f.confusion}, output{flag: "--worst", path: f.worst}); err != nil {
+		return err
+	}
+	data, err := vision.OpenDataset(dataset)
+	if err != nil {
+		return err
+	}
+	defer data.Close()
+	part, split, err := f.part(data)
+	if err != nil {
+		return err
+	}
+	m, err := f.image.open(a, cmd, model)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	e, err := f.evaluate(a, cmd, m, part)
+	if err != nil {
+		return err
+	}
+	if err := f.pictures(cmd.Context(), a, e, part); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(evaluated{dataset, split, e})
+	}
+	return a.printEvaluation(e, split)
 }
 
 func (f *evalFlags) check() error {

@@ -199,7 +199,7 @@ func (a *app) run(ctx, interrupted context.Context, root *cobra.Command) error {
 	}
 }
 
-// keep has the file written that a command is for. An interrupt before it leaves it unwritten, one meanwhile waits for its
+// keep has the file written that a command is for. An interrupt before that leaves it unwritten, one while it is written waits for its
 // end: nothing is left halfway beside it. For a device or a pipe, which may be full for ever, nobody waits.
 func (a *app) keep(ctx context.Context, path string, write func() error) error {
 	before := a.keeps.Load()

@@ -46,7 +46,7 @@ func (s source) again() (*ir.Graph, error) {
 	return s.open()
 }
 
-// open reads the model; each time afresh, into memory that no graph before has.
+// open reads the model: each time afresh, into memory that no other graph has.
 func (s source) open() (*ir.Graph, error) {
 	if s.path == "-" {
 		return importer.ReadBytes(bytes.Clone(s.data))

@@ -37,6 +37,7 @@ type optimizeFlags struct {
 	report    string
 	calibrate string
 	approx    passes.Approximation
+	speedup   float64
 	force     bool
 	list      bool
 	debug     []string
@@ -89,7 +90,7 @@ status is 1: the message says which output, how far, which pass.`,
 	flags.StringVar(&f.approx.Form, "form", "", "the form of bottlenecks: reduce, tucker2, project, separable or best (the default)")
 	flags.IntVar(&f.approx.Rank, "rank", 0, "the rank of bottlenecks")
 	flags.Float64Var(&f.approx.Energy, "energy", 0, "the share of the squared singular values that bottlenecks keep")
-	flags.Float64Var(&f.approx.Speedup, "speedup", 0, "how many times faster bottlenecks shall make the model, as measured")
+	flags.Float64Var(&f.speedup, "speedup", 0, "how many times faster bottlenecks shall make the model, as measured")
 	forceFlag(cmd, &f.force)
 	flags.BoolVar(&f.list, "list", false, "print the passes and do nothing")
 	flags.StringArrayVarP(&f.debug, "debug", "d", nil, passes.DebugHelp)
@@ -158,8 +159,8 @@ func (f *optimizeFlags) checkApproximation(cmd *cobra.Command) error {
 		return fmt.Errorf("--rank %d: must be at least 1", a.Rank)
 	case !(a.Energy >= 0 && a.Energy < 1):
 		return fmt.Errorf("--energy %v: must be a share between 0 and 1", a.Energy)
-	case a.Speedup != 0 && !(a.Speedup > 1) || math.IsInf(a.Speedup, 0):
-		return fmt.Errorf("--speedup %v: must be more than 1", a.Speedup)
+	case f.speedup != 0 && !(f.speedup > 1) || math.IsInf(f.speedup, 0):
+		return fmt.Errorf("--speedup %v: must be more than 1", f.speedup)
 	}
 	return nil
 }
@@ -250,7 +251,7 @@ func (f *optimizeFlags) finish(ctx context.Context, a *app, r *compress.Report, 
 // options is the library's options, without what has to be read.
 func (f *optimizeFlags) options(a *app) (opts compress.Options, err error) {
 	opts = compress.Options{
-		Level: passes.Level(f.level), With: f.with, Without: f.without, Approximation: f.approx, Tolerance: f.tolerance.option(),
+		Level: passes.Level(f.level), With: f.with, Without: f.without, Approximation: f.approx, Speedup: f.speedup, Tolerance: f.tolerance.option(),
 		StopAfter: f.stopAfter, Measure: f.measure,
 	}
 	if len(f.debug) > 0 {

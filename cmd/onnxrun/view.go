@@ -45,41 +45,7 @@ nodes. A file that exists is overwritten only with --force.`,
   onnxrun view alexnet.onnx --profile --threads 1 -o alexnet.html
   onnxrun view before.onnx after.onnx -o compare.html`,
 		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if f.out == "" {
-				f.out = pageName(args)
-			}
-			if !a.json && f.out != "-" {
-				if err := a.claim(f.force, output{flag: "-o", path: f.out}); err != nil {
-					return err
-				}
-			}
-			var models []*view.Model
-			for _, arg := range args {
-				m, err := a.describe(cmd.Context(), arg, &f)
-				if err != nil {
-					return err
-				}
-				models = append(models, m)
-			}
-			if len(models) == 2 && models[0].Title == models[1].Title {
-				models[0].Title, models[1].Title = args[0], args[1]
-			}
-			switch {
-			case a.json:
-				return a.printJSON(description(models))
-			case f.out == "-":
-				return view.Write(a.data, models...)
-			}
-			err := a.keep(cmd.Context(), f.out, func() error {
-				return atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) })
-			})
-			if err != nil {
-				return err
-			}
-			plain.Fprintf(a.out, "%v\n", f.out)
-			return nil
-		},
+		RunE: func(cmd *cobra.Command, args []string) error { return a.view(cmd.Context(), &f, args) },
 	}
 	f.add(cmd)
 	cmd.Flags().StringVarP(&f.out, "output", "o", "", "the file to write, - for standard output; by default the model's name with .html, here")
@@ -88,6 +54,43 @@ nodes. A file that exists is overwritten only with --force.`,
 	cmd.Flags().BoolVar(&f.all, "all", false, "draw nodes that depend on constants alone too")
 	forceFlag(cmd, &f.force)
 	return cmd
+}
+
+// view draws models, one or two.
+func (a *app) view(ctx context.Context, f *viewFlags, args []string) error {
+	if f.out == "" {
+		f.out = pageName(args)
+	}
+	if !a.json && f.out != "-" {
+		if err := a.claim(f.force, output{flag: "-o", path: f.out}); err != nil {
+			return err
+		}
+	}
+	var models []*view.Model
+	for _, arg := range args {
+		m, err := a.describe(ctx, arg, f)
+		if err != nil {
+			return err
+		}
+		models = append(models, m)
+	}
+	if len(models) == 2 && models[0].Title == models[1].Title {
+		models[0].Title, models[1].Title = args[0], args[1]
+	}
+	switch {
+	case a.json:
+		return a.printJSON(description(models))
+	case f.out == "-":
+		return view.Write(a.data, models...)
+	}
+	err := a.keep(ctx, f.out, func() error {
+		return atomicfile.Write(f.out, func(w io.Writer) error { return view.Write(w, models...) })
+	})
+	if err != nil {
+		return err
+	}
+	plain.Fprintf(a.out, "%v\n", f.out)
+	return nil
 }
 
 // describe reads a model and says what there is to show of it.

@@ -65,24 +65,17 @@ func batchOfOne(g *ir.Graph) (*ir.Graph, error) {
 	return g, g.InferAll()
 }
 
-// isParameter reports whether constant t, input i of n, is learned: floating-point tensors that are not mere settings
-// (bounds, scales of a resize) nor running statistics, and quantized weights.
+// isParameter reports whether constant t, input i of n, is learned.
 func isParameter(n *ir.Node, i int, t *tensor.Tensor) bool {
-	switch n.Op.Def().Name {
-	case "BatchNormalization":
-		return i == 1 || i == 2
-	case "Resize", "Clip", "Pad", "OneHot", "RoiAlign", "NonMaxSuppression", "Range", "QuantizeLinear":
+	ins := n.Op.Def().Ins
+	if len(ins) == 0 || t.Rank() == 0 {
 		return false
-	case "DequantizeLinear":
-		return i == 0 && t.Rank() > 0
-	case "QLinearConv", "QLinearMatMul":
-		return i == 3 || i == 8
-	case "ConvInteger", "MatMulInteger":
-		return i == 1
 	}
-	switch t.DType() {
-	case tensor.Float32, tensor.Float64, tensor.Float16, tensor.BFloat16:
-		return t.Rank() > 0
+	switch ins[min(i, len(ins)-1)].Learned {
+	case ir.Always:
+		return true
+	case ir.Never:
+		return false
 	}
-	return false
+	return Floating(t.DType())
 }

@@ -33,3 +33,70 @@ func TestRandomInputs(t *testing.T) {
 	_, err = RandomInputs(open.Inputs(), 1, map[string][]int{"z": {1}}, 1)
 	require.ErrorContains(t, err, "no such input")
 }
+
+// Weights, biases, scales and slopes are counted, whatever their type, once each; bounds, statistics, sizes and single numbers
+// are not.
+func TestCount(t *testing.T) {
+	for want, text := range map[int64]string{
+		4 + 4: `
+  %s: float32[4] = const splat(0.5)
+  %m: float32[4] = const splat(0.25)
+  %b: float32[4] = const splat(0.125)
+  %v: float32[4] = const splat(2.0)
+  %y = BatchNormalization(%x, %s, %b, %m, %v) "bn"`,
+		2 * 4 * 3: `
+  %w: int8[2,4,3,1] = const splat(3)
+  %s: float32[2] = const splat(0.5)
+  %d = DequantizeLinear{axis=0}(%w, %s) "weights"
+  %y = Conv(%x, %d) "conv"`,
+		4: `
+  %low: float32[] = const -0.5
+  %a: float32[1,4,1,1] = const splat(0.5)
+  %half: float32[] = const 0.5
+  %c = Clip(%x, %low) "clip"
+  %m = Mul(%c, %half) "half"
+  %p = Add(%m, %a) "shift"
+  %y = Add(%p, %a) "again"`,
+		0: `
+  %scales: float32[4] = const [1.0, 1.0, 2.0, 2.0]
+  %y = Resize(%x, _, %scales) "resize"`,
+	} {
+		g := parse(t, `graph "g" opset 21 (%x: float32[N,4,6,6]) -> (%y) {`+text+"\n}")
+		c, err := Count(g)
+		require.NoError(t, err)
+		require.Equal(t, want, c.Parameters, text)
+		require.Zero(t, c.Uncounted)
+	}
+}
+
+// A layer is called as the value that it computes, or as its node; a value comes first, but for inputs and constants.
+func TestLayer(t *testing.T) {
+	g := parse(t, `graph "g" opset 21 (%relu: float32[N,4]) -> (%y) {
+  %a = Relu(%relu) "relu"
+  %b = Neg(%a) "a"
+  %y = Abs(%b) "abs"
+}`)
+	for name, want := range map[string]string{"relu": "a", "a": "a", "b": "b", "abs": "y"} {
+		require.Equal(t, want, Layer(g, name).Name(), name)
+	}
+	require.Nil(t, Layer(g, "c"))
+	require.Equal(t, []string{"relu", "a", "abs", "a", "b", "y"}, LayerNames(g))
+}
+
+// The output that scores is the first of floating-point numbers; its scores are what its Softmax reads.
+func TestEnds(t *testing.T) {
+	g := parse(t, `graph "g" opset 21 (%x: float32[N,3,8,8]) -> (%top, %p, %f) {
+  %f = GlobalAveragePool(%x) "pool"
+  %s = Softmax{axis=1}(%f) "softmax"
+  %p = Flatten(%s) "flat"
+  %top = ArgMax{axis=1}(%p) "top"
+}`)
+	in, err := Input(g)
+	require.NoError(t, err)
+	require.Equal(t, "x", in.Name())
+	require.Equal(t, "p", Output(g).Name())
+	require.Equal(t, "f", Scores(g).Name())
+	require.Equal(t, 3, Classes(Output(g)))
+	_, err = Input(parse(t, `graph "g" opset 21 (%x: float32[N,3,8,8], %z: int64[]) -> (%x) {}`))
+	require.EqualError(t, err, "onnxrun: the model does not take one image: its inputs are %x: float32[N,3,8,8], %z: int64[]")
+}
