@@ -60,7 +60,7 @@ func TestAttention(t *testing.T) {
 		c, plane := s.Heads*s.Depth, s.N*s.T
 		x := random(r, 3*c*plane)
 		want, bx := refAttention(s, x), toBlocked(x, 1, 3*c, plane)
-		for _, set := range Sets() {
+		for _, set := range allSets(t) {
 			t.Run(fmt.Sprintf("%+v/%v", s, set), func(t *testing.T) {
 				var first []float32
 				for _, split := range []int{1, 4, 9, 40} {
@@ -87,7 +87,7 @@ func TestAttention(t *testing.T) {
 // What is not finite in a query spoils that query alone, and scores that are far apart do no harm.
 func TestAttentionOfExtremes(t *testing.T) {
 	s := AttentionSpec{N: 1, T: 20, Heads: 1, Depth: 16, Scale: 1}
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		s.Set = set
 		k, err := NewAttention(s)
 		require.NoError(t, err)
@@ -108,7 +108,7 @@ func TestAttentionOfExtremes(t *testing.T) {
 }
 
 func TestExponentials(t *testing.T) {
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, n := range []int{1, softmaxPixels} {
 			for _, blocks := range []int{1, 2, 5} {
 				const step = 7 * Block

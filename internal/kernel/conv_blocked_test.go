@@ -61,7 +61,7 @@ func checkBlocked(t require.TestingT, s BlockedConvSpec, withResidual bool) {
 	if !s.Plain {
 		bx = toBlocked(x, s.N, s.C, in)
 	}
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		var first []float32
 		for _, s.Split = range []int{1, 3, 50} {
 			c, err := NewBlockedConv(s)

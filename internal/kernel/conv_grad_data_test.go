@@ -67,7 +67,7 @@ func TestConvGradData(t *testing.T) {
 			s.Out = []int{outSize(s.In[0], 1, stride, 1, 0, 0), outSize(s.In[1], 1, stride, 1, 0, 0)}
 		}
 		k := newGradDataCase(t, s, rapid.Bool().Draw(t, "residual"))
-		for _, s.Set = range Sets() {
+		for _, s.Set = range allSets(t) {
 			var first []float32
 			for _, s.Split = range []int{1, 7, 50} {
 				g, err := NewConvGradData(s)
@@ -102,7 +102,7 @@ func TestWinogradGradData(t *testing.T) {
 		for _, v := range k.want {
 			largest = max(largest, v, -v)
 		}
-		for _, s.Set = range Sets() {
+		for _, s.Set = range allSets(t) {
 			var first []float32
 			for _, s.Split = range []int{1, 7} {
 				g, err := NewWinogradGradData(s, form)
@@ -177,7 +177,7 @@ func TestConvGradAllocs(t *testing.T) {
 func TestConvGradDataNaN(t *testing.T) {
 	plane := Spatial{In: []int{7, 7}, Out: []int{7, 7}, Kernel: []int{3, 3}, Pads: []int{1, 1}}
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		g, err := NewConvGradData(ConvGradDataSpec{N: 1, C: 20, OutC: 5, Group: 1, Spatial: plane, Set: set})
 		require.NoError(t, err)
 		packed := packAll(t, g, random(r, 5*20*9), nil)
@@ -204,7 +204,7 @@ func TestNarrowGradData(t *testing.T) {
 			s.Out[d] = outSize(s.In[d], s.Kernel[d], 1, s.Dilations[d], s.Pads[d], s.Kernel[d]*s.Dilations[d])
 		}
 		k := newGradDataCase(t, s, false)
-		for _, s.Set = range Sets() {
+		for _, s.Set = range allSets(t) {
 			if s.C > s.Set.narrow.channels {
 				continue
 			}

@@ -42,7 +42,7 @@ func checkGradWeights(t require.TestingT, s ConvGradWeightsSpec) {
 	if !s.Plain {
 		bx = toBlocked(x, s.N, s.C, in)
 	}
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		var first []float32
 		for _, s.Split = range []int{1, 3, 50} {
 			g, err := NewConvGradWeights(s)
@@ -115,7 +115,7 @@ func TestConvGradWeightsNaN(t *testing.T) {
 	s := ConvGradWeightsSpec{N: 1, C: 16, OutC: 16, Group: 1, Spatial: Spatial{In: []int{3, 3}, Out: []int{3, 3}, Kernel: []int{1, 1}}}
 	x, dy := make([]float32, 9*Block), make([]float32, 9*Block)
 	x[4*Block+3] = float32(math.NaN())
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		g, err := NewConvGradWeights(s)
 		require.NoError(t, err)
 		sums, dw := make([]float32, g.SumsSize()), make([]float32, 256)
@@ -140,7 +140,7 @@ func TestDepthwiseGradWeights(t *testing.T) {
 		in, out := product(s.In), product(s.Out)
 		x, dy := random(r, s.N*s.C*in), random(r, s.N*s.C*out)
 		want := refGradWeights(&ConvSpec{N: s.N, C: s.C, OutC: s.C, Group: s.C, Spatial: s.Spatial}, x, dy)
-		for _, s.Set = range Sets() {
+		for _, s.Set = range allSets(t) {
 			var first []float32
 			for _, s.Split = range []int{1, 5, 40} {
 				g, err := NewDepthwiseGradWeights(s)
@@ -166,7 +166,7 @@ func TestDepthwiseGradWeights(t *testing.T) {
 
 func TestChannelSum(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, c := range []int{1, 16, 33} {
 			for _, plane := range []int{0, 1, 49, 1030} {
 				x, want := random(r, 3*c*plane), make([]float64, c)
@@ -215,7 +215,7 @@ func checkWinogradGradWeights(t require.TestingT, s ConvGradWeightsSpec, form, r
 		largest = max(largest, v, -v)
 	}
 	bx, by := toBlocked(x, s.N, s.C, in), toBlocked(dy, s.N, s.OutC, out)
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		var first []float32
 		for _, s.Split = range []int{1, 3, 50} {
 			g, err := newWinogradGradWeights(s, form, rounds)

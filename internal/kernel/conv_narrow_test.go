@@ -28,7 +28,7 @@ func TestNarrowConv(t *testing.T) {
 		weights, bias := random(r, s.OutC*s.C*product(s.Kernel)), random(r, s.OutC)
 		ref := ConvSpec{N: s.N, C: s.C, OutC: s.OutC, Group: 1, Spatial: s.Spatial, Bias: true, Act: s.Act}
 		want := refConv(&ref, x, weights, bias, nil)
-		for _, s.Set = range Sets() {
+		for _, s.Set = range allSets(t) {
 			if s.OutC > s.Set.narrow.channels {
 				continue
 			}

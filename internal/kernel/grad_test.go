@@ -30,7 +30,7 @@ func gradCase(rng *rand.Rand, n, nb int) (gradArgs, []float32) {
 
 func TestGradTile(t *testing.T) {
 	rng := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		k := set.grad
 		for nb := 0; nb <= k.blocks; nb++ {
 			most, run, generic := k.channels, k.tile, gradTileGeneric

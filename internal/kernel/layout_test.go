@@ -4,7 +4,7 @@ import "testing"
 
 func TestLayout(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, s := range []LayoutSpec{{N: 1, C: 3, Plane: 7}, {N: 2, C: 16, Plane: 1}, {N: 2, C: 33, Plane: 50}, {N: 1, C: 64, Plane: 196}, {N: 1, C: 20, Plane: 16}} {
 			s.Split, s.Set = 3, set
 			x := random(r, s.N*s.C*s.Plane)

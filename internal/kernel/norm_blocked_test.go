@@ -9,7 +9,7 @@ import (
 
 func TestBlockedNorm(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, c := range []int{16, 48} {
 			for _, plane := range []int{1, 4, 11} {
 				const n, epsilon = 2, 1e-5

@@ -45,7 +45,7 @@ type Set struct {
 
 	// rows is functions of whole rows.
 	rows struct {
-		max       func(x *float32, n int, least, _ float32) float32
+		max       func(x *float32, n int, least, _ float32) float32 // any number where there is a NaN
 		sum       func(x *float32, n int, first, _ float32) float32
 		squares   func(x *float32, n int, first, mean float32) float32 // Σ (x-mean)²
 		exp       func(y, x *float32, n int, top float32) float32      // y = e^(x-top), and its sum
@@ -58,7 +58,8 @@ type Set struct {
 		scale        func(y *float32, step, n int, factor *float32)
 	}
 
-	// norm is layer normalization of pixels of blocked data, of one or of normPixels.
+	// norm is layer normalization of pixels of blocked data, of one or of normPixels. Of a pixel's 16 sums only the total is
+	// of use.
 	norm struct {
 		sums    [2]func(y, x *float32, step, blocks int)
 		squares [2]func(y, x *float32, step, blocks int, mean *float32)
@@ -85,7 +86,7 @@ type Set struct {
 	// update is steps of learning.
 	update struct {
 		step    [Adam + 1]func(a *updateArgs) // by UpdateKind
-		squares func(y, x *float32, n int)    // adds to y
+		squares func(y, x *float32, n int)
 	}
 
 	// transpose transposes n squares of 8×8.

@@ -24,7 +24,7 @@ func drawPlane(t *rapid.T, s *Spatial) (padsEnd []int) {
 
 // checkSlide runs a kernel for all implementations and splits and compares with the plain result.
 func checkSlide(t *rapid.T, n, c, out int, want []float64, scale float64, run func(set *Set, split int, y []float32)) {
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		var first []float32
 		for _, split := range []int{1, 5, 40} {
 			y := newGuarded(n * Blocks(c) * out * Block)
@@ -99,7 +99,7 @@ func TestBlockedPool(t *testing.T) {
 
 func TestBlockedMean(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, c := range []int{1, 16, 33} {
 			for _, plane := range []int{1, 3, 4, 49} {
 				x := random(r, 2*c*plane)
@@ -122,7 +122,7 @@ func TestBlockedMean(t *testing.T) {
 
 func TestBlockedLRN(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, c := range []int{1, 16, 40} {
 			for _, size := range []int{1, 2, 5, 9} {
 				s := LRNSpec{N: 2, C: c, Inner: 6, Size: size, Alpha: 0.5, Beta: 0.75, Bias: 1.5, Split: 3}
@@ -144,7 +144,7 @@ func TestBlockedLRN(t *testing.T) {
 
 func TestBlockedScale(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		const n, c, plane = 2, 35, 15
 		x, factors := random(r, n*c*plane), random(r, n*c)
 		k, err := NewBlockedScale(n, c, plane, 4, set)

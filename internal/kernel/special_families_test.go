@@ -198,6 +198,13 @@ func TestExtremesInFamilies(t *testing.T) {
 			for _, n := range f.inputs {
 				in = append(in, random(r, n))
 			}
+			want := f.run(t, generic(), in)
+			for _, set := range allSets(t) {
+				got := f.run(t, set, in)
+				for j := range want {
+					require.True(t, near(want[j], got[j]), "%v: element %d is %v, want %v", set, j, got[j], want[j])
+				}
+			}
 			for i := range in {
 				for range 24 {
 					at := r.IntN(len(in[i]))

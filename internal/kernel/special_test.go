@@ -81,7 +81,7 @@ func TestExtremePairsInEveryLane(t *testing.T) {
 	const n = 2*Block + 5
 	for op := range numBinary {
 		for _, act := range []Activation{{}, {Kind: Relu}, {Kind: Clip, Min: -1, Max: 2}} {
-			for _, set := range Sets() {
+			for _, set := range allSets(t) {
 				k, err := NewBinary(BinarySpec{Op: op, ShapeA: []int{n}, ShapeB: []int{n}, Act: act, Set: set})
 				require.NoError(t, err)
 				one, err := NewBinary(BinarySpec{Op: op, ShapeA: []int{1}, ShapeB: []int{1}, Act: act, Set: generic()})
@@ -123,7 +123,7 @@ func TestRectifiers(t *testing.T) {
 		{UnaryExp, 0, 0, inf, inf}, {UnaryExp, 0, 0, -inf, 0}, {UnaryExp, 0, 0, 88.73, inf}, {UnaryExp, 0, 0, -104, 0},
 		{UnaryLog, 0, 0, 0, -inf}, {UnaryLog, 0, 0, minus0, -inf}, {UnaryLog, 0, 0, -1, nan}, {UnarySigmoid, 0, 0, -inf, 0}, {UnarySigmoid, 0, 0, inf, 1},
 	} {
-		for _, set := range Sets() {
+		for _, set := range allSets(t) {
 			y := []float32{c.x}
 			unary(set, c.op, c.alpha, c.beta, y, y)
 			require.Equal(t, kindOf(c.want), kindOf(y[0]), "%v, op %d (%v, %v) of %v: %v", set, c.op, c.alpha, c.beta, c.x, y[0])
@@ -163,7 +163,7 @@ func TestSaturation(t *testing.T) {
 
 // A softmax is NaN where its row has no sum, and one else.
 func TestSoftmaxOfExtremes(t *testing.T) {
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, n := range []int{3, 16, 37} {
 			k, err := NewSoftmax(SoftmaxSpec{Outer: 3, Axis: n, Inner: 1, Set: set})
 			require.NoError(t, err)

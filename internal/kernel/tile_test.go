@@ -38,7 +38,7 @@ func tileCase(rng *rand.Rand, p, nb, taps, depth int, residual bool, act Activat
 }
 
 func TestTile(t *testing.T) {
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		k := set.tile
 		rng := rand.New(rand.NewPCG(1, 2))
 		for nb := 1; nb <= k.blocks; nb++ {

@@ -111,7 +111,7 @@ func TestBatchNorm(t *testing.T) {
 
 func checkBatchNorm(t require.TestingT, k *batchNormCase) {
 	s := k.s
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		var first batchNormResult
 		for _, s.Split = range []int{1, 5, 40} {
 			b, err := NewBatchNorm(s)
@@ -210,7 +210,7 @@ func TestBlockedPoolGrad(t *testing.T) {
 func TestBlockedMeanGrad(t *testing.T) {
 	const n, c, plane = 2, 35, 7
 	dy := random(newRand(), n*c)
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		g, err := NewBlockedMeanGrad(n, c, plane, 3, set)
 		require.NoError(t, err)
 		dx := newGuarded(n * Blocks(c) * plane * Block)
@@ -225,7 +225,7 @@ func TestBlockedMeanGrad(t *testing.T) {
 func TestClampGrad(t *testing.T) {
 	r := newRand()
 	nan := float32(math.NaN())
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, n := range []int{0, 1, 16, 37, 9000} {
 			for _, act := range []Activation{{Kind: Relu}, {Kind: Clip, Min: -0.25, Max: 0.5}} {
 				y, dy := special(r, random(r, n)), random(r, n)
@@ -244,7 +244,7 @@ func TestClampGrad(t *testing.T) {
 			}
 		}
 	}
-	for _, set := range Sets() { // a NaN of the gradient stays where it counts, and only there
+	for _, set := range allSets(t) { // a NaN of the gradient stays where it counts, and only there
 		dx := make([]float32, 16)
 		(&ClampGrad{set: set, hi: nan}).Part(dx, []float32{nan, nan, 15: 0}, []float32{1, -1, 15: 0})
 		require.True(t, dx[0] != dx[0])
@@ -257,7 +257,7 @@ func TestClampGrad(t *testing.T) {
 // The gradient equals finite differences of the normalization, in double precision.
 func TestBlockedLRNGrad(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, c := range []int{1, 16, 20} {
 			for _, size := range []int{1, 2, 5} {
 				for _, beta := range []float32{0.75, 0.5} {
@@ -305,7 +305,7 @@ func TestMaxPoolGradSpecialValues(t *testing.T) {
 	for i := range dy {
 		dy[i] = float32(i + 1)
 	}
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		p, err := NewBlockedPool(s)
 		require.NoError(t, err)
 		g, err := NewBlockedPoolGrad(s)

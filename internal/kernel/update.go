@@ -188,6 +188,7 @@ func (k *SquareSum) Run(task int, parts []float64, x []float32) {
 // squaresGeneric is the reference.
 func squaresGeneric(y, x *float32, n int) {
 	sums := blockAt(y, 0)
+	*sums = [Block]float32{}
 	for b := range n {
 		for i, v := range blockAt(x, b*blockBytes) {
 			sums[i] += v * v

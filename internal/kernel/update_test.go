@@ -97,7 +97,7 @@ func requireUpdated(t *testing.T, s *UpdateSpec, u *UpdateStep) {
 
 func TestSquareSum(t *testing.T) {
 	r := newRand()
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for _, n := range []int{0, 1, 15, 16, 4096, 4097, 30000} {
 			x := random(r, n)
 			var first []float64

@@ -73,7 +73,7 @@ func TestVectorFunctions(t *testing.T) {
 func TestVectorTails(t *testing.T) {
 	r := newRand()
 	x := random(r, 16*5+15)
-	for _, set := range Sets() {
+	for _, set := range allSets(t) {
 		for op := range numUnary {
 			all := make([]float32, len(x))
 			unary(set, op, 0.3, 0.6, all, x)

@@ -57,7 +57,7 @@ func checkWinograd(t require.TestingT, s BlockedConvSpec, form int, withResidual
 	}
 	want := refConv(&ref, x, s.Weights, s.Bias, residual)
 	bx := toBlocked(x, s.N, s.C, in)
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		var first, firstPacked []float32
 		for _, s.Split = range []int{1, 3, 50} {
 			c, err := NewWinograd(s, form)
@@ -121,7 +121,7 @@ func checkSpread(t *testing.T, s BlockedConvSpec, form int, values ...float32) {
 	if s.Residual {
 		residual = toBlocked(random(r, s.N*s.OutC*out), s.N, s.OutC, out)
 	}
-	for _, s.Set = range Sets() {
+	for _, s.Set = range allSets(t) {
 		direct, err := NewBlockedConv(s)
 		require.NoError(t, err)
 		c, err := NewWinograd(s, form)
