@@ -10,7 +10,7 @@ import (
 )
 
 func TestAffineIntoWeights(t *testing.T) {
-	const norm = "BatchNormalization(%a, %v, %v, %v, %v)"
+	const norm = "BatchNormalization(%a, %v, %b, %mean, %var)"
 	for name, c := range map[string]struct {
 		layer, rest string // %a is computed from %x: float32[2,4,5,6]
 		left        []string
@@ -19,7 +19,7 @@ func TestAffineIntoWeights(t *testing.T) {
 		"grouped":             {"Conv{group=2}(%x, %half, %four)", "  %y = Mul(%a, %alongfour) \"y\"", []string{"%y = Conv{group=2}(%x, %half_1, %a.bias)"}},
 		"transposed":          {"ConvTranspose(%x, %up)", "  %y = " + norm + ` "y"`, []string{"%y = ConvTranspose(%x, %up_1, %a.bias)"}},
 		"transposed, grouped": {"ConvTranspose{group=2}(%x, %half, %four)", "  %y = Mul(%a, %alongfour) \"y\"", []string{"%y = ConvTranspose{group=2}(%x, %half_1, %a.bias)"}},
-		"chain":               {"Conv(%x, %w)", "  %b = " + norm + " \"b\"\n  %c = Mul(%along, %b) \"c\"\n  %y = Add(%c, %along) \"y\"", []string{"%y = Conv(%x, %w_1_1, %a.bias)"}},
+		"chain":               {"Conv(%x, %w)", "  %n = " + norm + " \"n\"\n  %c = Mul(%along, %n) \"c\"\n  %y = Add(%c, %along2) \"y\"", []string{"%y = Conv(%x, %w_1_1, %a.bias)"}},
 		"sum alone":           {"Conv(%x, %w)", `  %y = Add(%along, %a) "y"`, []string{"%y = Conv(%x, %w, %a.bias)"}},
 		"difference":          {"Conv(%x, %w, %v)", `  %y = Sub(%a, %along) "y"`, []string{"%y = Conv(%x, %w, %a.bias)"}},
 		"difference 2":        {"Conv(%x, %w, %v)", `  %y = Sub(%along, %a) "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
@@ -28,19 +28,19 @@ func TestAffineIntoWeights(t *testing.T) {
 		"linear":              {"onnxrun.FusedLinear(%x, %l)", `  %y = Mul(%a, %v) "y"`, []string{"%y = onnxrun.FusedLinear(%x, %l_1, %a.bias)"}},
 		"linear by rows": {"onnxrun.FusedLinear{transB=1}(%x, %lt, %v)", `  %y = Mul(%v, %a) "y"`,
 			[]string{"%y = onnxrun.FusedLinear{transB=true}(%x, %lt_1, %a.bias)"}},
-		"behind a transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %y = Mul(%t, %along) \"y\"",
+		"downstream of a transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %y = Mul(%t, %along) \"y\"",
 			[]string{"%a = onnxrun.FusedLinear(%x, %l_1, %a.bias)", "%y = Transpose{perm=[0, 3, 1, 2]}(%a)"}},
-		"convolution behind a transpose": {"Conv(%x, %w)", "  %t = Transpose{perm=[0, 2, 3, 1]}(%a) \"t\"\n  %y = Add(%t, %v) \"y\"",
+		"sum of a transposed convolution": {"Conv(%x, %w)", "  %t = Transpose{perm=[0, 2, 3, 1]}(%a) \"t\"\n  %y = Add(%t, %v) \"y\"",
 			[]string{"%a = Conv(%x, %w, %a.bias)", "%y = Transpose{perm=[0, 2, 3, 1]}(%a)"}},
-		"norm behind a transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %y = BatchNormalization(%t, %v, %v, %v, %v) \"y\"",
+		"norm downstream of a transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %y = BatchNormalization(%t, %v, %b, %mean, %var) \"y\"",
 			[]string{"%a = onnxrun.FusedLinear(%x, %l_1, %a.bias)", "%y = Transpose{perm=[0, 3, 1, 2]}(%a)"}},
 
 		"reciprocal": {"Conv(%x, %w)", `  %y = Div(%two, %a) "y"`, []string{"%a = Conv(%x, %w)", "%y = Div(%two, %a)"}},
-		"read twice": {"Conv(%x, %w)", "  %b = " + norm + " \"b\"\n  %y = Mul(%a, %b) \"y\"",
-			[]string{"%a = Conv(%x, %w)", "%b = " + norm, "%y = Mul(%a, %b)"}},
+		"read twice": {"Conv(%x, %w)", "  %n = " + norm + " \"n\"\n  %y = Mul(%a, %n) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%n = " + norm, "%y = Mul(%a, %n)"}},
 		"another axis": {"Conv(%x, %w)", `  %y = Mul(%a, %columns) "y"`, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %columns)"}},
-		"norm of rows": {"onnxrun.FusedLinear(%x, %l)", "  %y = BatchNormalization(%a, %four, %four, %four, %four) \"y\"",
-			[]string{"%a = onnxrun.FusedLinear(%x, %l)", "%y = BatchNormalization(%a, %four, %four, %four, %four)"}},
+		"norm of rows": {"onnxrun.FusedLinear(%x, %l)", "  %y = BatchNormalization(%a, %four, %four2, %four3, %four4) \"y\"",
+			[]string{"%a = onnxrun.FusedLinear(%x, %l)", "%y = BatchNormalization(%a, %four, %four2, %four3, %four4)"}},
 		"after an activation": {`onnxrun.FusedLinear{activation="relu"}(%x, %l)`, `  %y = Mul(%a, %v) "y"`,
 			[]string{`%a = onnxrun.FusedLinear{activation="relu"}(%x, %l)`, "%y = Mul(%a, %v)"}},
 		"stretched":    {"Conv(%x, %single)", `  %y = Mul(%a, %along) "y"`, []string{"%a = Conv(%x, %single)", "%y = Mul(%a, %along)"}},
@@ -49,12 +49,12 @@ func TestAffineIntoWeights(t *testing.T) {
 		"underflow":    {"Conv(%x, %one)", `  %y = Mul(%a, %tiny) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %tiny)"}},
 		"infinity":     {"Conv(%x, %one)", `  %y = Mul(%a, %inf) "y"`, []string{"%a = Conv(%x, %one)", "%y = Mul(%a, %inf)"}},
 		"not constant": {"Conv(%x, %x2)", `  %y = Mul(%a, %two) "y"`, []string{"%x2 = Reshape(%x, %shape)", "%a = Conv(%x, %x2)", "%y = Mul(%a, %two)"}},
-		"shared weights": {"Conv(%x, %w)", "  %b = Mul(%a, %along) \"b\"\n  %c = Conv(%x, %w) \"c\"\n  %y = Add(%b, %c) \"y\"",
-			[]string{"%a = Conv(%x, %w)", "%b = Mul(%a, %along)", "%c = Conv(%x, %w)", "%y = Add(%b, %c)"}},
+		"shared weights": {"Conv(%x, %w)", "  %m = Mul(%a, %along) \"m\"\n  %c = Conv(%x, %w) \"c\"\n  %y = Add(%m, %c) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%m = Mul(%a, %along)", "%c = Conv(%x, %w)", "%y = Add(%m, %c)"}},
 		"not constant either": {"Conv(%x, %w)", "  %m = ReduceMax{keepdims=0}(%x) \"m\"\n  %y = Mul(%a, %m) \"y\"",
 			[]string{"%a = Conv(%x, %w)", "%m = ReduceMax{keepdims=false}(%x)", "%y = Mul(%a, %m)"}},
-		"training": {"Conv(%x, %w)", "  %y, %m, %s = BatchNormalization{training_mode=1}(%a, %v, %v, %v, %v) \"y\"",
-			[]string{"%a = Conv(%x, %w)", "%y, %m, %s = BatchNormalization{training_mode=true}(%a, %v, %v, %v, %v)"}},
+		"training": {"Conv(%x, %w)", "  %y, %m, %s = BatchNormalization{training_mode=1}(%a, %v, %b, %mean, %var) \"y\"",
+			[]string{"%a = Conv(%x, %w)", "%y, %m, %s = BatchNormalization{training_mode=true}(%a, %v, %b, %mean, %var)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pre := ""
@@ -66,12 +66,19 @@ func TestAffineIntoWeights(t *testing.T) {
   %single: float32[1,4,2,3] = const splat(0.0)
   %half: float32[4,2,3,2] = const splat(0.0)
   %up: float32[4,3,2,1] = const splat(0.0)
-  %one: float32[1,4,1,1] = const splat(0.0)
+  %one: float32[1,4,1,1] = const [1.25, -0.5, 0.75, -1.5]
   %l: float32[6,3] = const splat(0.0)
   %lt: float32[3,6] = const splat(0.0)
   %v: float32[3] = const splat(0.0)
+  %b: float32[3] = const splat(0.0)
+  %mean: float32[3] = const splat(0.0)
+  %var: float32[3] = const splat(0.0)
   %four: float32[4] = const splat(0.0)
+  %four2: float32[4] = const splat(0.0)
+  %four3: float32[4] = const splat(0.0)
+  %four4: float32[4] = const splat(0.0)
   %along: float32[3,1,1] = const splat(0.0)
+  %along2: float32[3,1,1] = const splat(0.0)
   %alongfour: float32[4,1,1] = const splat(0.0)
   %columns: float32[4] = const splat(0.0)
   %deep: float32[1,1,1,1,1] = const splat(2.0)

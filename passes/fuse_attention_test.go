@@ -168,7 +168,7 @@ func TestFuseAttentionWaitsForSizes(t *testing.T) {
 
 // A view says of each element where it comes from, whatever moved it.
 func TestViewIsWhatMovesDo(t *testing.T) {
-	followed := 0
+	tried, followed := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(lo, hi int, what string) int { return rapid.IntRange(lo, hi).Draw(t, what) }
 		g := ir.NewGraph("g")
@@ -233,6 +233,7 @@ func TestViewIsWhatMovesDo(t *testing.T) {
 			return
 		}
 		g.SetOutputs(v)
+		tried++
 		in := tensor.New(tensor.Float32, shape...)
 		for i := range tensor.Data[float32](in) {
 			tensor.Data[float32](in)[i] = float32(i)
@@ -257,5 +258,5 @@ func TestViewIsWhatMovesDo(t *testing.T) {
 			require.Equal(t, sizesOf(v)[i], length(dim))
 		}
 	})
-	require.Greater(t, followed, 50)
+	require.Greater(t, followed, tried/2)
 }

@@ -16,6 +16,9 @@ const weights = `
   %n: float32[4,2] = const splat(0.0)
   %square: float32[2,2] = const splat(0.0)
   %v: float32[2] = const splat(0.0)
+  %bias: float32[2] = const splat(0.0)
+  %mean: float32[2] = const splat(0.0)
+  %var: float32[2] = const splat(0.0)
   %full: float32[2,2,3,4] = const splat(0.0)
   %slope: float32[1] = const splat(0.25)
   %slopes: float32[2,1,1] = const splat(0.0)
@@ -47,7 +50,7 @@ func TestFuseResidual(t *testing.T) {
 		"the later, in turn": {two + "%d = Conv(%x, %w) \"d\"\n%y = Add(%d, %c) \"y\"", []string{"%a = Conv(%x, %w)", "%b = Relu(%a)", "%c = Conv(%b, %w)", "%y = onnxrun.FusedConv(%x, %w, _, %c)"}},
 		"computed in between": {"%a = Conv(%x, %w) \"a\"\n%b = Relu(%x) \"b\"\n%y = Add(%a, %b) \"y\"",
 			[]string{"%b = Relu(%x)", "%y = onnxrun.FusedConv(%x, %w, _, %b)"}},
-		"behind a transpose": {"%b = Reshape(%x, %last) \"b\"\n%a = onnxrun.FusedLinear(%b, %square) \"a\"\n%t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n%y = Add(%x, %t) \"y\"",
+		"downstream of a transpose": {"%b = Reshape(%x, %last) \"b\"\n%a = onnxrun.FusedLinear(%b, %square) \"a\"\n%t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n%y = Add(%x, %t) \"y\"",
 			[]string{"%b = Reshape(%x, %last)", "%y.residual = Transpose{perm=[0, 2, 3, 1]}(%x)", "%a = onnxrun.FusedLinear(%b, %square, _, %y.residual)", "%y = Transpose{perm=[0, 3, 1, 2]}(%a)"}},
 
 		"itself":                   {"%a = Conv(%x, %w) \"a\"\n%y = Add(%a, %a) \"y\"", nil},
@@ -87,7 +90,7 @@ func TestFuseActivation(t *testing.T) {
 		"linear":           {"%a = onnxrun.FusedLinear{transB=1}(%x, %l) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = onnxrun.FusedLinear{transB=true, activation=\"relu\"}(%x, %l)"}},
 		"of moved elements": {"%a = Conv(%x, %w) \"a\"\n%b = Transpose(%a) \"b\"\n%c = Flatten(%b) \"c\"\n%y = Relu(%c) \"y\"",
 			[]string{"%a = onnxrun.FusedConv" + relu + "(%x, %w)", "%b = Transpose(%a)", "%y = Flatten(%b)"}},
-		"norm": {"%a = BatchNormalization(%x, %v, %v, %v, %v) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = onnxrun.FusedConv{group=2, activation=\"relu\"}(%x, %a.scale, %a.bias)"}},
+		"norm": {"%a = BatchNormalization(%x, %v, %bias, %mean, %var) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = onnxrun.FusedConv{group=2, activation=\"relu\"}(%x, %a.scale, %a.bias)"}},
 
 		"read twice":       {"%a = Conv(%x, %w) \"a\"\n%b = Relu(%a) \"b\"\n%y = Mul(%b, %a) \"y\"", nil},
 		"moved, read too":  {"%a = Conv(%x, %w) \"a\"\n%b = Transpose{perm=[0, 1, 2, 3]}(%a) \"b\"\n%c = Relu(%b) \"c\"\n%y = Mul(%c, %a) \"y\"", nil},
@@ -96,7 +99,7 @@ func TestFuseActivation(t *testing.T) {
 		"another form":     {"%a = Conv(%x, %w) \"a\"\n%y = Gelu{approximate=\"tanh\"}(%a) \"y\"", nil},
 		"another alpha":    {"%a = Conv(%x, %w) \"a\"\n%y = Swish{alpha=2.0}(%a) \"y\"", nil},
 		"another one":      {"%a = onnxrun.FusedConv{activation=\"tanh\"}(%x, %w) \"a\"\n%y = Relu(%a) \"y\"", nil},
-		"norm of batch":    {"%a, %m, %q = BatchNormalization{training_mode=1}(%x, %v, %v, %v, %v) \"a\"\n%y = Relu(%a) \"y\"", nil},
+		"norm of batch":    {"%a, %m, %q = BatchNormalization{training_mode=1}(%x, %v, %bias, %mean, %var) \"a\"\n%y = Relu(%a) \"y\"", nil},
 	} {
 		t.Run(name, func(t *testing.T) { checkFused(t, c.nodes, c.left, FuseActivation) })
 	}

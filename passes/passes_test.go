@@ -194,7 +194,7 @@ func TestGemmFromMatMul(t *testing.T) {
 }
 
 func TestAffineIntoNext(t *testing.T) {
-	const norm = "BatchNormalization(%x, %v, %v, %v, %v)"
+	const norm = "BatchNormalization(%x, %v, %shift, %mean, %var)"
 	const pads = "the layer pads, or is transposed, and a summand would be missing there"
 	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,4,5,6], %m: float32[]) -> (%y) {
   %w: float32[3,4,2,3] = const splat(0.0)
@@ -204,6 +204,9 @@ func TestAffineIntoNext(t *testing.T) {
   %l: float32[6,3] = const splat(0.0)
   %lt: float32[3,6] = const splat(0.0)
   %v: float32[4] = const splat(0.0)
+  %shift: float32[4] = const splat(0.0)
+  %mean: float32[4] = const splat(0.0)
+  %var: float32[4] = const splat(0.0)
   %six: float32[6] = const splat(0.0)
   %along: float32[4,1,1] = const splat(0.0)
   %columns: float32[6] = const splat(0.0)
