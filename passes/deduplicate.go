@@ -74,13 +74,13 @@ func byContent(v *ir.Value) bool {
 // mergeInto lets m's outputs take the place of n's, which are the same.
 func mergeInto(c *Context, rw *ir.Rewriter, m, n *ir.Node) error {
 	for i, v := range n.Outputs() {
-		if v != nil && needed(n, v) && rw.CanReplace(v, m.Out(i)) != nil {
+		if v != nil && needed(v) && rw.CanReplace(v, m.Out(i)) != nil {
 			c.miss("both results are graph outputs")
 			return nil
 		}
 	}
 	for i, v := range n.Outputs() {
-		if v != nil && needed(n, v) {
+		if v != nil && needed(v) {
 			if err := rw.Replace(v, m.Out(i)); err != nil {
 				return err
 			}

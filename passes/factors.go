@@ -119,39 +119,17 @@ func (f *fitting) fitWide(rank int, hold bool) (*fitted, error) {
 	l, w, bias := f.layer, f.layer.weights, f.layer.bias
 	var s, held samples
 	if f.approx.Images != nil {
-		var win *ops.Window
-		if l.conv != nil {
-			win = &l.window
-		}
-		sampled := newSampling(f.seed, int(l.position), f.approx.images(), max(w.cols, maxSampled/1024))
 		var err error
-		if s, err = f.approx.sample(sampled, f.graph, l.node.In(0), win, f.original, f.target()); err != nil {
+		if s, held, err = f.sampleInput(hold); err != nil {
 			return nil, err
-		}
-		held = samples{x: matrix{s.x.rows, s.x.cols, append([]float32(nil), s.x.data...)}, y: s.y, per: s.per}
-		if hold {
-			s, held = s.split()
 		}
 		if w, bias, err = correct(w, &s); err != nil {
 			return nil, err
 		}
 	}
-	power, err := multiply(w, w, false, true)
+	total, err := outputPower(w, s.x)
 	if err != nil {
 		return nil, err
-	}
-	total := power.dense()
-	if s.x.rows > 0 { // features are centered by now
-		out, err := multiply(s.x, w, false, true)
-		if err != nil {
-			return nil, err
-		}
-		seen, err := gram(out)
-		if err != nil {
-			return nil, err
-		}
-		total.Scale(ridge*mat.Trace(seen)/max(mat.Trace(total), math.SmallestNonzeroFloat64), total)
-		total.Add(total, seen)
 	}
 	values, p, err := eigen(total, rank)
 	if err != nil {
@@ -163,20 +141,70 @@ func (f *fitting) fitWide(rank int, hold bool) (*fitted, error) {
 	}
 	e := math.Sqrt(max(1-sum(values)/mat.Trace(total), 0))
 	if s.x.rows > 0 {
-		means := append([]float64(nil), s.means...)
-		shift, err := m.times(single(mat.NewDense(1, len(means), means)))
-		if err != nil {
+		if m.bias, err = uncentered(m, s.means); err != nil {
 			return nil, err
-		}
-		m.bias = append([]float64(nil), bias...)
-		for i, v := range shift.data {
-			m.bias[i] -= float64(v)
 		}
 		if e, err = (&regression{act: l.act}).errorOn(held, m); err != nil {
 			return nil, err
 		}
 	}
 	return f.result(&candidate{formProject, []int{rank}}, e, m.bias, m.q, m.p), nil
+}
+
+// sampleInput takes samples of what the layer reads, and what err is measured on: with hold, a part that is kept out of
+// the others.
+func (f *fitting) sampleInput(hold bool) (s, held samples, err error) {
+	l := f.layer
+	var win *ops.Window
+	if l.conv != nil {
+		win = &l.window
+	}
+	sampled := newSampling(f.seed, int(l.position), f.approx.images(), max(l.weights.cols, maxSampled/1024))
+	if s, err = f.approx.sample(sampled, f.graph, l.node.In(0), win, f.original, f.target()); err != nil {
+		return s, held, err
+	}
+	held = samples{x: matrix{s.x.rows, s.x.cols, append([]float32(nil), s.x.data...)}, y: s.y, per: s.per}
+	if hold {
+		s, held = s.split()
+	}
+	return s, held, nil
+}
+
+// outputPower is the covariance of the outputs that weights w give for centered features x, with a little of what they
+// give for features that are not correlated, and that alone where there is no x.
+func outputPower(w, x matrix) (*mat.Dense, error) {
+	power, err := multiply(w, w, false, true)
+	if err != nil {
+		return nil, err
+	}
+	total := power.dense()
+	if x.rows == 0 {
+		return total, nil
+	}
+	out, err := multiply(x, w, false, true)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := gram(out)
+	if err != nil {
+		return nil, err
+	}
+	total.Scale(ridge*mat.Trace(seen)/max(mat.Trace(total), math.SmallestNonzeroFloat64), total)
+	total.Add(total, seen)
+	return total, nil
+}
+
+// uncentered is the bias of a map of centered features for features as they are.
+func uncentered(m *linearMap, means []float64) ([]float64, error) {
+	shift, err := m.times(single(mat.NewDense(1, len(means), append([]float64(nil), means...))))
+	if err != nil {
+		return nil, err
+	}
+	bias := append([]float64(nil), m.bias...)
+	for i, v := range shift.data {
+		bias[i] -= float64(v)
+	}
+	return bias, nil
 }
 
 func sum(v []float64) float64 {

@@ -87,7 +87,7 @@ func maxPoolOf(n *ir.Node) (m *maxPool, why string) {
 	op, x := n.Op.(*ops.MaxPool), n.In(0).Type()
 	size, known := x.Shape[min(1, len(x.Shape)):].Ints()
 	switch {
-	case n.Out(1) != nil && needed(n, n.Out(1)):
+	case n.Out(1) != nil && needed(n.Out(1)):
 		return nil, "its indices are read"
 	case x.DType != tensor.Float32:
 		return nil, fmt.Sprintf("its input is %v, not float32", x.DType)

@@ -38,7 +38,7 @@ func Simplify(c *Context) error {
 // givesInput reports whether output 0 of n is its input 0, and nobody reads another output.
 func givesInput(n *ir.Node) bool {
 	for i, v := range n.Outputs() {
-		if i > 0 && v != nil && needed(n, v) {
+		if i > 0 && v != nil && needed(v) {
 			return false
 		}
 	}
