@@ -7,11 +7,11 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// AffineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer before
+// affineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer before
 // it, a Transpose between them notwithstanding: BatchNormalization with given statistics, arithmetic with a constant
 // vector along the channels or a number.
-func AffineIntoWeights(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func affineIntoWeights(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x := affineOperand(n)
 		if x == nil {
 			return nil
@@ -21,15 +21,15 @@ func AffineIntoWeights(c *Context) error {
 			return nil
 		}
 		if why != "" {
-			c.miss(why)
+			c.Miss(why)
 			return nil
 		}
 		scale, shift := affine(n, len(x.Type().Shape), axis, l.channels)
 		if scale == nil {
-			c.miss(notPerChannel)
+			c.Miss(notPerChannel)
 			return nil
 		}
-		if !c.alone(n, x) || x.Def() != l.node && !c.alone(x.Def(), x.Def().In(0)) {
+		if !c.Alone(n, x) || x.Def() != l.node && !c.Alone(x.Def(), x.Def().In(0)) {
 			return nil
 		}
 		done, err := l.scale(c, rw, scale, shift)

@@ -87,7 +87,7 @@ func TestAffineIntoWeights(t *testing.T) {
   %inf: float32[] = const inf
   %tiny: float32[] = const 1.0e-45
   %shape: int64[4] = const [60, 4, 1, 1]
-`+pre+"  %a = "+c.layer+" \"a\"\n"+c.rest+"\n}", 1e-3, AffineIntoWeights)
+`+pre+"  %a = "+c.layer+" \"a\"\n"+c.rest+"\n}", 1e-3, affineIntoWeights)
 			require.Equal(t, c.left, left)
 		})
 	}
@@ -104,7 +104,7 @@ func TestAffineOfSymbols(t *testing.T) {
   %y = Mul(%b, %k) "y"
 }`, ops.Lookup)
 	require.NoError(t, err)
-	require.NoError(t, AffineIntoWeights(&Context{Graph: g}))
+	require.NoError(t, affineIntoWeights(&Context{Graph: g}))
 	require.NoError(t, ir.Verify(g))
 	require.Len(t, g.Nodes(), 1)
 }
@@ -116,13 +116,13 @@ func TestAffineOfOutputs(t *testing.T) {
   %two: float32[] = const 2
   %a = Conv(%x, %w) "a"
   %y = Mul(%a, %two) "y"
-}`, 0, AffineIntoWeights)
+}`, 0, affineIntoWeights)
 	require.Equal(t, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %two)"}, left)
 }
 
 // Nothing is nothing, however it is scaled; and what has no size does not divide by it.
 func TestAffineOfNothing(t *testing.T) {
-	for _, pass := range []func(*Context) error{AffineIntoWeights, AffineIntoNext, FuseActivation, FuseResidual, Simplify} {
+	for _, pass := range []func(*Context) error{affineIntoWeights, affineIntoNext, fuseActivation, fuseResidual, simplify} {
 		g, err := ir.Parse(`graph "g" opset 21 (%x: float32[2,0,3,3]) -> (%y) {
   %w: float32[0,0,1,1] = const []
   %v: float32[0] = const []

@@ -7,10 +7,10 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// CancelTransposes finds a Transpose that undoes others behind elementwise operators and Concats: these can as well work
+// cancelTransposes finds a Transpose that undoes others behind elementwise operators and Concats: these can as well work
 // on what is not transposed. Where an operand comes without a Transpose, it gets one, as long as there are fewer in all.
-func CancelTransposes(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func cancelTransposes(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		op, ok := n.Op.(*ops.Transpose)
 		if !ok || n.In(0).Def() == nil || !movable(n.In(0).Def()) {
 			return nil
@@ -22,7 +22,7 @@ func CancelTransposes(c *Context) error {
 		r := &region{c: c, perm: perm, removed: 1}
 		if !r.collect(n, n.In(0)) || r.removed <= r.inserted {
 			if r.meets {
-				c.miss("not fewer Transposes, or what lies between is read elsewhere or cannot be moved")
+				c.Miss("not fewer Transposes, or what lies between is read elsewhere or cannot be moved")
 			}
 			return nil
 		}
@@ -77,7 +77,7 @@ func (r *region) collect(n *ir.Node, v *ir.Value) bool {
 
 // borders reports whether v is not computed in the region.
 func (r *region) borders(v *ir.Value) bool {
-	return v.Def() == nil || !movable(v.Def()) || onlyUse(r.c.Graph, v) == nil
+	return v.Def() == nil || !movable(v.Def()) || onlyUse(v) == nil
 }
 
 // undone reports whether def is a Transpose that perm takes back.

@@ -23,7 +23,7 @@ func TestTable(t *testing.T) {
 	table := []Pass{{Name: "a"}, {Name: "b"}}
 	require.ErrorContains(t, checkTable(table, []constraint{{"b", "a", "so it is"}}), `"b" must come before "a": so it is`)
 	require.ErrorContains(t, checkTable(table, []constraint{{"a", "c", ""}}), `"a" and "c"`)
-	require.ErrorContains(t, checkTable(append(table, table[0]), nil), `"a" stands in the table twice`)
+	require.ErrorContains(t, checkTable(append(table, table[0]), nil), `pass "a": stands in the table twice`)
 }
 
 func TestSelected(t *testing.T) {
@@ -66,6 +66,28 @@ func TestSelected(t *testing.T) {
 		var pass *PassError
 		require.ErrorAs(t, err, &pass)
 	}
+}
+
+func TestExtraPasses(t *testing.T) {
+	extra := []Pass{{Name: "late", Kind: Inference}, {Name: "one", Kind: Exact}, {Name: "two", Kind: Approximate}}
+	for level, want := range map[Level]string{
+		O1: "recognize-layernorm gemm one two slices-to-split", // of which "late" is left out
+		O2: "recognize-layernorm gemm one two linear affine-into-weights affine-into-next fuse-attention fuse-residual simplify-residual fuse-activation slices-to-split fold-again late",
+	} {
+		list, err := Selected(Options{Level: level, Extra: extra[O2-level:]})
+		require.NoError(t, err)
+		require.True(t, strings.HasSuffix(strings.Join(namesOf(list), " "), want), namesOf(list))
+	}
+	list, err := Selected(Options{Extra: extra[2:]})
+	require.NoError(t, err)
+	require.Equal(t, []string{"two"}, namesOf(list))
+	_, err = Selected(Options{Level: O1, Extra: extra})
+	require.ErrorContains(t, err, `passes: pass "late": is of kind inference, which -O1 excludes; use -O2`)
+	_, err = Selected(Options{Level: O1, Extra: []Pass{{Name: "fold"}}})
+	require.ErrorContains(t, err, `passes: pass "fold": stands in the table twice`)
+	_, err = Selected(Options{Level: O1, Extra: extra[1:], Without: []string{"one"}})
+	require.ErrorContains(t, err, `passes: pass "one": is both asked for and excluded`)
+	require.Equal(t, Table()[0].Name, "fold", "the table is not changed")
 }
 
 // runOne runs a pass that need not be in the table.

@@ -35,9 +35,9 @@ func foldBudget(g *ir.Graph) *ir.Budget {
 	return b
 }
 
-// Fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
+// fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
 // numbers, and removes what is no longer needed.
-func Fold(c *Context) error {
+func fold(c *Context) error {
 	g := c.Graph
 	for range maxRounds { // a constant may let inference know more
 		rw := ir.NewRewriter(g)

@@ -10,11 +10,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// fold parses a graph, folds it and returns the names of the operators that are left.
-func fold(t *testing.T, text string) (*ir.Graph, []string) {
+// folded parses a graph, folds it and returns the names of the operators that are left.
+func folded(t *testing.T, text string) (*ir.Graph, []string) {
 	g, err := ir.Parse(text, ops.Lookup)
 	require.NoError(t, err)
-	require.NoError(t, Fold(&Context{Graph: g}))
+	require.NoError(t, fold(&Context{Graph: g}))
 	require.NoError(t, ir.Verify(g))
 	names := []string{}
 	for _, n := range g.Nodes() {
@@ -62,7 +62,7 @@ func TestFold(t *testing.T) {
 }`, []string{"Loop", "Add"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, left := fold(t, c.text)
+			_, left := folded(t, c.text)
 			require.Equal(t, c.left, left)
 		})
 	}
@@ -70,7 +70,7 @@ func TestFold(t *testing.T) {
 
 // A folded output keeps its name and place.
 func TestFoldedOutput(t *testing.T) {
-	g, left := fold(t, `graph "g" opset 21 (%x: float32[2,3]) -> (%s) {
+	g, left := folded(t, `graph "g" opset 21 (%x: float32[2,3]) -> (%s) {
   %s = Shape(%x) "s"
 }`)
 	require.Empty(t, left)
@@ -87,6 +87,6 @@ func TestFoldReportsTheNode(t *testing.T) {
 }`, ops.Lookup)
 	require.NoError(t, err)
 	var at *ir.Error
-	require.ErrorAs(t, Fold(&Context{Graph: g}), &at)
+	require.ErrorAs(t, fold(&Context{Graph: g}), &at)
 	require.Equal(t, "quotient", at.Node)
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// FuseActivation lets a convolution or linear layer apply the activation that follows it, right behind it or after
+// fuseActivation lets a convolution or linear layer apply the activation that follows it, right behind it or after
 // nodes that only move elements. A normalization of images by given statistics becomes a convolution for that.
-func FuseActivation(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func fuseActivation(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		e, ok := activation(n)
 		if e.Activation == "" || n.In(0).Def() == nil {
 			return nil
@@ -31,14 +31,14 @@ func FuseActivation(c *Context) error {
 		case op == nil:
 			return nil
 		case !ok:
-			c.miss("the activation's parameters are not constant numbers, or not those of a fused one")
+			c.Miss("the activation's parameters are not constant numbers, or not those of a fused one")
 			return nil
 		case epilogueOf(op).Activation != "none":
-			c.miss("the layer has an activation already")
+			c.Miss("the layer has an activation already")
 			return nil
 		}
 		for at := n; at != layer; at = at.In(0).Def() {
-			if !c.alone(at, at.In(0)) {
+			if !c.Alone(at, at.In(0)) {
 				return nil
 			}
 		}

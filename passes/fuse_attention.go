@@ -11,16 +11,16 @@ import (
 // headBlock divides the channels of a head: the kernel's blocks.
 const headBlock = 16
 
-// FuseAttention finds softmax(scale·q·kᵀ)·v of several heads, where q, k and v are parts of one value and all else that
+// fuseAttention finds softmax(scale·q·kᵀ)·v of several heads, where q, k and v are parts of one value and all else that
 // happens to them and to the result is that elements are moved: it becomes one node, which reads that value as it lies.
-func FuseAttention(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func fuseAttention(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.MatMul](n) || n.In(0).Def() == nil || !isOp[*ops.Softmax](n.In(0).Def()) {
 			return nil
 		}
 		a, reason := attentionOf(n)
 		if reason != "" {
-			c.miss(reason)
+			c.Miss(reason)
 			return nil
 		}
 		return a.fuse(rw)
@@ -139,7 +139,7 @@ func (a *attention) resultOf(n *ir.Node) (result *ir.Value) {
 		if w.is(0, order...) {
 			result = v
 		}
-		next := onlyUse(n.Graph(), v)
+		next := onlyUse(v)
 		if next == nil || !moves(next) || next.In(0) != v || !w.through(next, 0) {
 			break
 		}

@@ -145,7 +145,7 @@ func TestFuseAttention(t *testing.T) {
 			if c.left == nil {
 				c.left = rewritten(t, text, 0, func(*Context) error { return nil })
 			}
-			require.Equal(t, c.left, rewritten(t, text, 1e-5, FuseAttention))
+			require.Equal(t, c.left, rewritten(t, text, 1e-5, fuseAttention))
 		})
 	}
 	// Queries may be read elsewhere, and so may what is the attention in another shape.
@@ -153,7 +153,7 @@ func TestFuseAttention(t *testing.T) {
 		t.Run("escapes "+escaping, func(t *testing.T) {
 			text := attentionGraph(attends, "2,3,96", "%y, "+escaping)
 			want := rewritten(t, text, 0, func(*Context) error { return nil })
-			require.Equal(t, fuses, !slices.Equal(want, rewritten(t, text, 1e-5, FuseAttention)))
+			require.Equal(t, fuses, !slices.Equal(want, rewritten(t, text, 1e-5, fuseAttention)))
 		})
 	}
 }
@@ -162,7 +162,7 @@ func TestFuseAttentionWaitsForSizes(t *testing.T) {
 	g, err := ir.Parse(attentionGraph(attends, "N,3,96", "%y"), ops.LookupFused)
 	require.NoError(t, err)
 	c := &Context{Graph: g}
-	require.NoError(t, FuseAttention(c))
+	require.NoError(t, fuseAttention(c))
 	require.Equal(t, map[string]int{"sizes are not known yet": 1}, c.misses)
 }
 

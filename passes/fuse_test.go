@@ -63,7 +63,7 @@ func TestFuseResidual(t *testing.T) {
 		"another residual":         {"%a = onnxrun.FusedConv(%x, %w, _, %x) \"a\"\n%y = Add(%a, %x) \"y\"", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			checkFused(t, "%last: int64[4] = const [2, 3, 4, 2]\n"+c.nodes, c.left, FuseResidual)
+			checkFused(t, "%last: int64[4] = const [2, 3, 4, 2]\n"+c.nodes, c.left, fuseResidual)
 		})
 	}
 }
@@ -78,7 +78,7 @@ func TestFuseActivation(t *testing.T) {
 		"Gelu(%a)": `activation="gelu"`,
 	} {
 		t.Run(activation, func(t *testing.T) {
-			checkFused(t, "%a = Conv(%x, %w) \"a\"\n%y = "+activation+" \"y\"", []string{"%y = onnxrun.FusedConv{" + epilogue + "}(%x, %w)"}, FuseActivation)
+			checkFused(t, "%a = Conv(%x, %w) \"a\"\n%y = "+activation+" \"y\"", []string{"%y = onnxrun.FusedConv{" + epilogue + "}(%x, %w)"}, fuseActivation)
 		})
 	}
 	const relu = `{activation="relu"}`
@@ -101,7 +101,7 @@ func TestFuseActivation(t *testing.T) {
 		"another one":      {"%a = onnxrun.FusedConv{activation=\"tanh\"}(%x, %w) \"a\"\n%y = Relu(%a) \"y\"", nil},
 		"norm of batch":    {"%a, %m, %q = BatchNormalization{training_mode=1}(%x, %v, %bias, %mean, %var) \"a\"\n%y = Relu(%a) \"y\"", nil},
 	} {
-		t.Run(name, func(t *testing.T) { checkFused(t, c.nodes, c.left, FuseActivation) })
+		t.Run(name, func(t *testing.T) { checkFused(t, c.nodes, c.left, fuseActivation) })
 	}
 }
 
@@ -114,7 +114,7 @@ func TestFuseResidualOfSymbols(t *testing.T) {
   %y = Add(%a, %r) "y"
 }`, ops.Lookup)
 		require.NoError(t, err)
-		require.NoError(t, FuseResidual(&Context{Graph: g}))
+		require.NoError(t, fuseResidual(&Context{Graph: g}))
 		require.NoError(t, ir.Verify(g))
 		require.Len(t, g.Nodes(), left, shape)
 	}
@@ -148,7 +148,7 @@ func TestLinearFromMatMul(t *testing.T) {
 			if left != nil {
 				left = append([]string{"%f = Reshape(%x, %rows)", "%t = Transpose{perm=[0, 1, 3, 2]}(%x)"}, left...)
 			}
-			checkFused(t, pre+c.nodes, left, LinearFromMatMul)
+			checkFused(t, pre+c.nodes, left, linearFromMatMul)
 		})
 	}
 }

@@ -232,7 +232,8 @@ func TestForInference(t *testing.T) {
 			require.NoError(t, err)
 			in := random(g)
 			want := run(t, g, in)
-			require.NoError(t, ForInference(t.Context(), g))
+			_, err = Optimize(t.Context(), g, Options{Level: O2})
+			require.NoError(t, err)
 			require.NoError(t, ir.Verify(g))
 			names := []string{}
 			for _, n := range g.Nodes() {

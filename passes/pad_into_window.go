@@ -9,10 +9,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// PadIntoWindow lets a convolution or pooling pad its input itself: zeros go into convolutions and average pooling that
+// padIntoWindow lets a convolution or pooling pad its input itself: zeros go into convolutions and average pooling that
 // counts the pads, and what cannot win into max pooling, -inf or zeros beside values that are not negative.
-func PadIntoWindow(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func padIntoWindow(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		pad := n.In(0)
 		if pad == nil || pad.Def() == nil || !isOp[*ops.Pad](pad.Def()) {
 			return nil
@@ -23,7 +23,7 @@ func PadIntoWindow(c *Context) error {
 			return nil
 		}
 		if why != "" {
-			c.miss(why)
+			c.Miss(why)
 			return nil
 		}
 		inputs := slices.Clone(n.Inputs())

@@ -52,7 +52,7 @@ func TestDeduplicate(t *testing.T) {
   %deux: float32[] = const 2
   %three: float32[] = const 3
   %split: int64[2] = const [1, 2]
-`, Deduplicate, map[string]rewrite{
+`, deduplicate, map[string]rewrite{
 		"same": {"%a = Relu(%x) \"a\"\n%b = Relu(%x) \"b\"\n%y = Add(%a, %b) \"y\"", []string{"%a = Relu(%x)", "%y = Add(%a, %a)"}},
 		"in turn": {"%a = Relu(%x) \"a\"\n%b = Relu(%x) \"b\"\n%c = Tanh(%a) \"c\"\n%d = Tanh(%b) \"d\"\n%y = Add(%c, %d) \"y\"",
 			[]string{"%a = Relu(%x)", "%c = Tanh(%a)", "%y = Add(%c, %c)"}},
@@ -69,7 +69,7 @@ func TestDeduplicate(t *testing.T) {
 		"another order":     {"%a = Sub(%x, %two) \"a\"\n%b = Sub(%two, %x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
 	}, nil)
 	checkRewrites(t, `graph "g" opset 21 (%x: float32[2]) -> (%y, %z) {
-`, Deduplicate, map[string]rewrite{"two graph outputs": {"%y = Relu(%x) \"y\"\n%z = Relu(%x) \"z\"", nil}},
+`, deduplicate, map[string]rewrite{"two graph outputs": {"%y = Relu(%x) \"y\"\n%z = Relu(%x) \"z\"", nil}},
 		map[string]string{"two graph outputs": "both results are graph outputs"})
 }
 
@@ -80,7 +80,7 @@ func TestCancelTransposes(t *testing.T) {
   %two: float32[] = const 2
   %row: float32[4] = const splat(0.0)
   %channel: float32[5,1,1] = const splat(0.0)
-`, CancelTransposes, map[string]rewrite{
+`, cancelTransposes, map[string]rewrite{
 		"unary":    {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%y = " + up + "(%b) \"y\"", []string{"%y = Relu(%x)"}},
 		"constant": {"%a = " + down + "(%x) \"a\"\n%b = Mul(%a, %two) \"b\"\n%y = " + up + "(%b) \"y\"", []string{"%y = Mul(%x, %two)"}},
 		"vectors": {"%a = " + down + "(%x) \"a\"\n%b = Mul(%a, %channel) \"b\"\n%c = Add(%row, %b) \"c\"\n%y = " + up + "(%c) \"y\"",
@@ -109,7 +109,7 @@ func TestPadIntoWindow(t *testing.T) {
   %zero: float32[] = const 0
   %one: float32[] = const 1
   %least: float32[] = const -inf
-`, PadIntoWindow, map[string]rewrite{
+`, padIntoWindow, map[string]rewrite{
 		"convolution": {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[2, 1, 2, 3]}(%x, %w)"}},
 		"of axes":     {"%a = Pad(%x, %some, %zero, %axes) \"a\"\n%y = Conv{auto_pad=\"VALID\"}(%a, %w) \"y\"", []string{"%y = Conv{pads=[0, 1, 0, 2]}(%x, %w)"}},
 		"average": {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3]}(%a) \"y\"",
@@ -151,7 +151,7 @@ func TestSlicesToSplit(t *testing.T) {
   %far: int64[1] = const [9223372036854775807]
   %last: int64[1] = const [-1]
   %before: int64[1] = const [-2]
-`, SlicesToSplit, map[string]rewrite{
+`, slicesToSplit, map[string]rewrite{
 		"two": {"%a = Slice(%x, %zero, %one, %one) \"a\"\n%b = Slice(%x, %one, %far, %before, %one) \"b\"\n%c = Add(%a, %b) \"c\"\n%y = Relu(%c) \"y\"",
 			[]string{"%a.part, %b.part = Split{axis=1}(%x, %a.split)", "%c = Add(%a.part, %b.part)", "%y = Relu(%c)"}},
 		"in another order, of the first axis": {"%b = Slice(%x, %last, %far) \"b\"\n%a = Slice(%x, %zero, %last) \"a\"\n%y = Sub(%a, %b) \"y\"",
@@ -176,7 +176,7 @@ func TestGemmFromMatMul(t *testing.T) {
   %full: float32[4,5] = const splat(0.0)
   %two: float32[] = const 2
   %deep: float32[2,1,5] = const splat(0.0)
-`, GemmFromMatMul, map[string]rewrite{
+`, gemmFromMatMul, map[string]rewrite{
 		"vector":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %b) \"y\"", []string{"%y = Gemm(%x, %w, %b)"}},
 		"vector before": {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%b, %a) \"y\"", []string{"%y = Gemm(%x, %w, %b)"}},
 		"number":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %two) \"y\"", []string{"%y = Gemm(%x, %w, %two)"}},
@@ -212,7 +212,7 @@ func TestAffineIntoNext(t *testing.T) {
   %columns: float32[6] = const splat(0.0)
   %huge: float32[] = const 3.0e38
   %two: float32[] = const 2
-`, AffineIntoNext, map[string]rewrite{
+`, affineIntoNext, map[string]rewrite{
 		"batch norm":       {"%a = " + norm + " \"a\"\n%y = Conv(%a, %w, %b) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
 		"grouped":          {"%a = Add(%x, %along) \"a\"\n%y = Conv{group=2}(%a, %half) \"y\"", []string{"%y = Conv{group=2}(%x, %half_1, %y.bias)"}},
 		"factor and pads":  {"%a = Mul(%along, %x) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[1, 1, 1, 1]}(%x, %w_1)"}},
@@ -244,7 +244,7 @@ func TestFuseSiblings(t *testing.T) {
   %ones: float32[16,16,1,1] = const splat(0.0)
   %others: float32[16,32,1,1] = const splat(0.0)
   %odd: float32[16,17,1,1] = const splat(0.0)
-`, FuseSiblings, map[string]rewrite{
+`, fuseSiblings, map[string]rewrite{
 		"two": {"%a = Conv(%x, %v) \"a\"\n%c = Conv(%x, %w, %b) \"c\"\n%d = Conv(%a, %ones) \"d\"\n%e = Conv(%c, %others) \"e\"\n%y = Add(%d, %e) \"y\"",
 			[]string{"%a.siblings = onnxrun.FusedConv(%x, %v.siblings, %a.siblings.bias)", "%a.part, %c.part = Split{axis=1}(%a.siblings, %a.split)",
 				"%d = Conv(%a.part, %ones)", "%e = Conv(%c.part, %others)", "%y = Add(%d, %e)"}},

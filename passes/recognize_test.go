@@ -67,7 +67,7 @@ func TestRecognizeActivations(t *testing.T) {
 		"hard swish of other slopes": {"%s = HardSigmoid{alpha=0.25}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
 		"clip to other bounds":       {"%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %one, %six) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
 	} {
-		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, RecognizeActivations) })
+		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, recognizeActivations) })
 	}
 }
 
@@ -112,6 +112,6 @@ func TestRecognizeLayerNorm(t *testing.T) {
 		"a root that's read": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %r) \"y\"", nil},
 		"centered, too":      {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %d) \"y\"", nil},
 	} {
-		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, RecognizeLayerNorm) })
+		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, recognizeLayerNorm) })
 	}
 }

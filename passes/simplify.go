@@ -9,10 +9,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Simplify removes nodes that give their input as it is, and lets a Transpose, Reshape or Cast of another one's result
+// simplify removes nodes that give their input as it is, and lets a Transpose, Reshape or Cast of another one's result
 // read what that one reads. Results stay the same to the bit.
-func Simplify(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func simplify(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		var err error
 		switch op := n.Op.(type) {
 		case *ops.Transpose:

@@ -122,7 +122,7 @@ func TestSimplify(t *testing.T) {
   %rest: int64[2] = const [10, -1]
   %copy: int64[3] = const [0, 5, -1]
   %same: int64[4] = const [2, 3, 4, 5]
-  `+c.nodes+"\n}", 0, Simplify)
+  `+c.nodes+"\n}", 0, simplify)
 			require.Equal(t, c.left, left)
 		})
 	}
@@ -138,7 +138,7 @@ func TestSimplifyKeepsChecks(t *testing.T) {
   %y = Reshape(%r, %b) "y"
 }`, ops.Lookup)
 		require.NoError(t, err)
-		require.NoError(t, Simplify(&Context{Graph: g}))
+		require.NoError(t, simplify(&Context{Graph: g}))
 		require.Len(t, g.Nodes(), left)
 	}
 }

@@ -15,7 +15,7 @@ var ErrNoClassifier = errors.New("no classifier found")
 
 // Classifier is the layer that gives the scores of the classes: the last Gemm, MatMul or Conv of one group, with constant
 // weights, before the scores. Behind it there may be what keeps the classes apart: a bias, pooling, an activation,
-// normalization, other shapes. Constants that are computed must be folded before (passes.Fold).
+// normalization, other shapes. Constants that are computed must be folded before (pass fold).
 func Classifier(g *ir.Graph) (*ir.Node, error) {
 	scores, err := Scores(g)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 // Parameters is the constants of g that layers learn, in the order in which nodes use them: filters, matrices and biases;
 // scales and shifts of normalizations; slopes; and what is added or multiplied, of more than one element, behind a layer, or
 // stands beside what is computed (positions, class tokens). The statistics of BatchNormalization are none, nor are masks:
-// zeros and one other number. What constants are computed from must be folded before (passes.Fold).
+// zeros and one other number. What constants are computed from must be folded before (pass fold).
 func Parameters(g *ir.Graph) []*ir.Value {
 	var found []*ir.Value
 	behind := make([]bool, g.NumValues()) // a layer
