@@ -27,6 +27,8 @@ const attentionConsts = `
   %byPart: int64[4] = const [3, 2, 3, 32]
   %rows: int64[3] = const [2, 3, 96]
   %minus: float32[] = const -0.25
+  %great: float32[] = const 1.0e31
+  %wide: float32[96,2] = const splat(0.0)
   %within: int64[4] = const [0, 0, 16, 2]
   %small: int64[4] = const [0, 0, 4, 8]
   %folds: int64[4] = const [0, 2, 3, 16]
@@ -103,49 +105,77 @@ func with(oldnew ...string) string {
 func TestFuseAttention(t *testing.T) {
 	const usual = "heads=2, scale=0.25"
 	fused := func(attrs string) []string { return []string{"%y = onnxrun.FusedAttention{" + attrs + "}(%x)"} }
+	const (
+		order   = "queries, keys, values or the result lie in another order"
+		noScore = "the scores are no product, read elsewhere, or something is added to them"
+		noScale = "the scale or type is not one that attention has"
+		parted  = "queries, keys and values are not parts of one value"
+		blocks  = "heads are not whole blocks of channels"
+		unlike  = "sizes are not those of attention"
+	)
 	for name, c := range map[string]struct {
 		nodes, x string
 		left     []string
+		why      string // where nothing is left: the reason, if the pattern stands
 	}{
-		"usual":                   {attends, "2,3,96", fused(usual)},
-		"scores divided":          {with(scaling, "", "MatMul(%qf, %k) \"s\"", "MatMul(%q, %k) \"s\"\n  %sd = Div(%s, %root) \"sd\"", "Softmax(%s)", "Softmax(%sd)"), "2,3,96", fused("heads=2, scale=2.0")},
-		"two factors":             {with("%s = MatMul(%qf, %k)", "%kf = Mul(%root, %k) \"kf\"\n  %s = MatMul(%qf, %kf)"), "2,3,96", fused("heads=2, scale=0.125")},
-		"factor before the heads": {with(scaling, "", "%qh = Reshape(%qs", "%qsf = Mul(%qs, %factor) \"qsf\"\n  %qh = Reshape(%qsf", "MatMul(%qf", "MatMul(%q"), "2,3,96", fused(usual)},
-		"no factor":               {with(scaling, "", "MatMul(%qf", "MatMul(%q"), "2,3,96", fused("heads=2, scale=1.0")},
-		"split":                   {with(parts, "%qs, %ks, %vs = Split{axis=-1}(%x, %thirds) \"split\"\n  "), "2,3,96", fused(usual)},
-		"one image":               {attends, "1,7,96", fused(usual)},
-		"one place":               {attends, "3,1,96", fused(usual)},
+		"usual":                   {attends, "2,3,96", fused(usual), ""},
+		"scores divided":          {with(scaling, "", "MatMul(%qf, %k) \"s\"", "MatMul(%q, %k) \"s\"\n  %sd = Div(%s, %root) \"sd\"", "Softmax(%s)", "Softmax(%sd)"), "2,3,96", fused("heads=2, scale=2.0"), ""},
+		"two factors":             {with("%s = MatMul(%qf, %k)", "%kf = Mul(%root, %k) \"kf\"\n  %s = MatMul(%qf, %kf)"), "2,3,96", fused("heads=2, scale=0.125"), ""},
+		"factor before the heads": {with(scaling, "", "%qh = Reshape(%qs", "%qsf = Mul(%qs, %factor) \"qsf\"\n  %qh = Reshape(%qsf", "MatMul(%qf", "MatMul(%q"), "2,3,96", fused(usual), ""},
+		"no factor":               {with(scaling, "", "MatMul(%qf", "MatMul(%q"), "2,3,96", fused("heads=2, scale=1.0"), ""},
+		"split":                   {with(parts, "%qs, %ks, %vs = Split{axis=-1}(%x, %thirds) \"split\"\n  "), "2,3,96", fused(usual), ""},
+		"one image":               {attends, "1,7,96", fused(usual), ""},
+		"one place":               {attends, "3,1,96", fused(usual), ""},
 		"values read elsewhere too": {with("%y = Reshape(%ot, %joined) \"y\"", "%j = Reshape(%ot, %joined) \"j\"\n  %y = Add(%j, %vs) \"y\""), "2,3,96",
-			[]string{"%vs = Slice(%x, %c64, %c96, %last)", "%j = onnxrun.FusedAttention{heads=2, scale=0.25}(%x)", "%y = Add(%j, %vs)"}},
+			[]string{"%vs = Slice(%x, %c64, %c96, %last)", "%j = onnxrun.FusedAttention{heads=2, scale=0.25}(%x)", "%y = Add(%j, %vs)"}, ""},
 		"rows of all images": {"%x3 = Reshape(%x, %rows) \"x3\"\n  " + with("Slice(%x,", "Slice(%x3,"), "6,96",
-			[]string{"%y.rows = Reshape(%x, %y.rows_shape)", "%y = onnxrun.FusedAttention{heads=2, scale=0.25}(%y.rows)"}},
+			[]string{"%y.rows = Reshape(%x, %y.rows_shape)", "%y = onnxrun.FusedAttention{heads=2, scale=0.25}(%y.rows)"}, ""},
 		"places first": {torch, "3,2,96",
-			[]string{"%y.attention = onnxrun.FusedAttention{heads=2, scale=0.25, time_first=true}(%x)", "%y = Reshape(%y.attention, %y.shape)"}},
+			[]string{"%y.attention = onnxrun.FusedAttention{heads=2, scale=0.25, time_first=true}(%x)", "%y = Reshape(%y.attention, %y.shape)"}, ""},
 
-		"another axis":        {with("Softmax(", "Softmax{axis=2}("), "2,3,96", nil},
-		"mask":                {with("Softmax(%s)", "Softmax(%sm)", "  %p = ", "  %sm = Add(%s, %mask) \"sm\"\n  %p = "), "2,3,96", nil},
-		"factor of each key":  {with("Softmax(%s)", "Softmax(%sm)", "  %p = ", "  %sm = Mul(%s, %vector) \"sm\"\n  %p = "), "2,3,96", nil},
-		"factor not constant": {with("Mul(%q, %factor)", "Mul(%q, %q)"), "2,3,96", nil},
-		"negative factor":     {with("Mul(%q, %factor)", "Mul(%q, %minus)"), "2,3,96", nil},
-		"factor divided by":   {with("Mul(%q, %factor)", "Div(%factor, %q)"), "2,3,96", nil},
-		"values scaled":       {with("%o = MatMul(%p, %v)", "%vf = Mul(%v, %factor) \"vf\"\n  %o = MatMul(%p, %vf)"), "2,3,96", nil},
+		"another axis":        {with("Softmax(", "Softmax{axis=2}("), "2,3,96", nil, "the softmax is not over the last axis"},
+		"mask":                {with("Softmax(%s)", "Softmax(%sm)", "  %p = ", "  %sm = Add(%s, %mask) \"sm\"\n  %p = "), "2,3,96", nil, noScore},
+		"factor of each key":  {with("Softmax(%s)", "Softmax(%sm)", "  %p = ", "  %sm = Mul(%s, %vector) \"sm\"\n  %p = "), "2,3,96", nil, noScore},
+		"factor not constant": {with("Mul(%q, %factor)", "Mul(%q, %q)"), "2,3,96", nil, parted},
+		"negative factor":     {with("Mul(%q, %factor)", "Mul(%q, %minus)"), "2,3,96", nil, noScale},
+		"factor divided by":   {with("Mul(%q, %factor)", "Div(%factor, %q)"), "2,3,96", nil, parted},
+		"values scaled":       {with("%o = MatMul(%p, %v)", "%vf = Mul(%v, %factor) \"vf\"\n  %o = MatMul(%p, %vf)"), "2,3,96", nil, noScale},
 		"keys and values swapped": {with("%ks = Slice(%x, %c32, %c64", "%ks = Slice(%x, %C64, %C96", "%vs = Slice(%x, %c64, %c96", "%vs = Slice(%x, %c32, %c64", "%C", "%c"),
-			"2,3,96", nil},
+			"2,3,96", nil, order},
 		"queries and keys swapped": {with("%ks = Slice(%x, %c32, %c64", "%ks = Slice(%x, %c0, %C32", "%qs = Slice(%x, %c0, %c32", "%qs = Slice(%x, %c32, %c64", "%C", "%c"),
-			"2,3,96", nil},
-		"result not transposed":   {with("Transpose{perm=[0, 2, 1, 3]}(%o)", "Identity(%o)"), "2,3,96", nil},
-		"values of another":       {with("%vs = Slice(%x,", "%r = Relu(%x) \"r\"\n  %vs = Slice(%r,"), "2,3,96", nil},
-		"heads within channels":   {with("%heads", "%within", "perm=[0, 2, 1, 3]}(%qh", "perm=[0, 3, 1, 2]}(%qh", "perm=[0, 2, 3, 1]}(%kh", "perm=[0, 3, 2, 1]}(%kh", "perm=[0, 2, 1, 3]}(%vh", "perm=[0, 3, 1, 2]}(%vh", "%ot = Transpose{perm=[0, 2, 1, 3]}", "%ot = Transpose{perm=[0, 2, 3, 1]}"), "2,3,96", nil},
-		"other heads of values":   {with("%vh = Reshape(%vs, %heads)", "%vh = Reshape(%vs, %folds)", "perm=[0, 2, 1, 3]}(%vh", "perm=[0, 1, 2, 3]}(%vh"), "2,3,96", nil},
-		"heads of 8 channels":     {with("%heads", "%small"), "2,3,96", nil},
-		"places in another order": {with("%qs = Slice(%x,", "%t = Transpose{perm=[1, 0, 2]}(%x) \"t\"\n  %qs = Slice(%t,"), "3,3,96", nil},
+			"2,3,96", nil, order},
+		"result not transposed":   {with("Transpose{perm=[0, 2, 1, 3]}(%o)", "Identity(%o)"), "2,3,96", nil, order},
+		"values of another":       {with("%vs = Slice(%x,", "%r = Relu(%x) \"r\"\n  %vs = Slice(%r,"), "2,3,96", nil, parted},
+		"heads within channels":   {with("%heads", "%within", "perm=[0, 2, 1, 3]}(%qh", "perm=[0, 3, 1, 2]}(%qh", "perm=[0, 2, 3, 1]}(%kh", "perm=[0, 3, 2, 1]}(%kh", "perm=[0, 2, 1, 3]}(%vh", "perm=[0, 3, 1, 2]}(%vh", "%ot = Transpose{perm=[0, 2, 1, 3]}", "%ot = Transpose{perm=[0, 2, 3, 1]}"), "2,3,96", nil, order},
+		"other heads of values":   {with("%vh = Reshape(%vs, %heads)", "%vh = Reshape(%vs, %folds)", "perm=[0, 2, 1, 3]}(%vh", "perm=[0, 1, 2, 3]}(%vh"), "2,3,96", nil, parted},
+		"heads of 8 channels":     {with("%heads", "%small"), "2,3,96", nil, blocks},
+		"keys are the queries":    {with("%ks = Slice(%x, %c32, %c64", "%ks = Slice(%x, %c0, %c32"), "2,3,96", nil, order},
+		"values are the keys":     {with("%vs = Slice(%x, %c64, %c96", "%vs = Slice(%x, %c32, %c64"), "2,3,96", nil, order},
+		"queries of another":      {with("%qs = Slice(%x,", "%r = Relu(%x) \"r\"\n  %qs = Slice(%r,"), "2,3,96", nil, parted},
+		"keys of another":         {with("%ks = Slice(%x,", "%r = Relu(%x) \"r\"\n  %ks = Slice(%r,"), "2,3,96", nil, parted},
+		"infinite factor":         {with("Mul(%q, %factor)", "Mul(%q, %great)"), "2,3,96", nil, noScale},
+		"more channels":           {attends, "2,3,97", nil, blocks},
+		"twice as many":           {attends, "2,3,192", nil, unlike},
+		"softmax of an input":     {"%p = Softmax(%x) \"p\"\n  %y = MatMul(%p, %wide) \"y\"", "2,3,96", nil, noScore},
+		"softmax that is moved":   {with("MatMul(%p, %v)", "MatMul(%pr, %v)", "  %o = ", "  %pr = Relu(%p) \"pr\"\n  %o = "), "2,3,96", nil, ""},
+		"a product with an input": {"%y = MatMul(%x, %wide) \"y\"", "2,3,96", nil, ""},
+		"places in another order": {with("%qs = Slice(%x,", "%t = Transpose{perm=[1, 0, 2]}(%x) \"t\"\n  %qs = Slice(%t,"), "3,3,96", nil, order},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := attentionGraph(c.nodes, c.x, "%y")
 			if c.left == nil {
 				c.left = rewritten(t, text, 0, func(*Context) error { return nil })
 			}
-			require.Equal(t, c.left, rewritten(t, text, 1e-5, fuseAttention))
+			var found map[string]int
+			require.Equal(t, c.left, rewritten(t, text, 1e-5, func(ctx *Context) error {
+				defer func() { found = ctx.misses }()
+				return fuseAttention(ctx)
+			}))
+			want := map[string]int{c.why: 1}
+			if c.why == "" {
+				want = nil
+			}
+			require.Equal(t, want, found)
 		})
 	}
 	// Queries may be read elsewhere, and so may what is the attention in another shape.
