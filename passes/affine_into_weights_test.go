@@ -11,6 +11,15 @@ import (
 
 func TestAffineIntoWeights(t *testing.T) {
 	const norm = "BatchNormalization(%a, %v, %b, %mean, %var)"
+	const fixed = "the layer's weights are not constant, not float32 or empty"
+	misses := map[string]string{
+		"read twice": escapes, "another axis": notPerChannel, "norm of rows": notPerChannel, "after an activation": "an activation or a residual follows in the layer",
+		"another rank": notPerChannel, "overflow": overflows, "underflow": overflows, "infinity": overflows, "not constant": fixed,
+		"shared weights": "the layer's weights are shared", "stretched": notPerChannel, "as many columns as channels": notPerChannel,
+		"as many channels as rows": notPerChannel, "a vector of another rank": notPerChannel, "a bias that overflows": overflows,
+		"a bias that varies": fixed, "after a residual": "an activation or a residual follows in the layer",
+		"a layer read upstream of its transpose": escapes,
+	}
 	for name, c := range map[string]struct {
 		layer, rest string // %a is computed from %x: float32[2,4,5,6]
 		left        []string
@@ -53,14 +62,31 @@ func TestAffineIntoWeights(t *testing.T) {
 			[]string{"%a = Conv(%x, %w)", "%m = Mul(%a, %along)", "%c = Conv(%x, %w)", "%y = Add(%m, %c)"}},
 		"not constant either": {"Conv(%x, %w)", "  %m = ReduceMax{keepdims=0}(%x) \"m\"\n  %y = Mul(%a, %m) \"y\"",
 			[]string{"%a = Conv(%x, %w)", "%m = ReduceMax{keepdims=false}(%x)", "%y = Mul(%a, %m)"}},
+		"zero weights":                {"Conv(%x, %zeros)", `  %y = Mul(%a, %two) "y"`, []string{"%y = Conv(%x, %zeros_1, %a.bias)"}},
+		"a factor of zero":            {"Conv(%x, %w)", `  %y = Mul(%a, %none) "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
+		"a number of the same rank":   {"Conv(%x, %w)", `  %y = Mul(%a, %same) "y"`, []string{"%y = Conv(%x, %w_1, %a.bias)"}},
+		"as many columns as channels": {"Conv(%x, %wide)", `  %y = Mul(%a, %four) "y"`, []string{"%a = Conv(%x, %wide)", "%y = Mul(%a, %four)"}},
+		"as many channels as rows": {"onnxrun.FusedLinear(%x, %l4)", "  %y = BatchNormalization(%a, %four, %four2, %four3, %four4) \"y\"",
+			[]string{"%a = onnxrun.FusedLinear(%x, %l4)", "%y = BatchNormalization(%a, %four, %four2, %four3, %four4)"}},
+		"a vector of another rank": {"Conv(%x, %w)", `  %y = Mul(%a, %deepalong) "y"`, []string{"%a = Conv(%x, %w)", "%y = Mul(%a, %deepalong)"}},
+		"a bias that overflows":    {"Conv(%x, %one, %big)", `  %y = Add(%a, %huge) "y"`, []string{"%a = Conv(%x, %one, %big)", "%y = Add(%a, %huge)"}},
+		"a bias that varies":       {"Conv(%x, %one, %b2)", `  %y = Add(%a, %two) "y"`, []string{"%x2 = ReduceMax{keepdims=false}(%x)", "%b2 = Reshape(%x2, %single_shape)", "%a = Conv(%x, %one, %b2)", "%y = Add(%a, %two)"}},
+		"after a residual":         {"onnxrun.FusedLinear(%x, %l6, _, %x)", `  %y = Mul(%a, %two) "y"`, []string{"%a = onnxrun.FusedLinear(%x, %l6, _, %x)", "%y = Mul(%a, %two)"}},
+		"a transposed input":       {"Transpose{perm=[0, 3, 1, 2]}(%x)", `  %y = Mul(%a, %two) "y"`, []string{"%a = Transpose{perm=[0, 3, 1, 2]}(%x)", "%y = Mul(%a, %two)"}},
+		"a layer read upstream of its transpose": {"onnxrun.FusedLinear(%x, %l)", "  %t = Transpose{perm=[0, 3, 1, 2]}(%a) \"t\"\n  %m = Mul(%t, %along) \"m\"\n  %q = ReduceMax(%a) \"q\"\n  %y = Add(%m, %q) \"y\"",
+			[]string{"%a = onnxrun.FusedLinear(%x, %l)", "%t = Transpose{perm=[0, 3, 1, 2]}(%a)", "%m = Mul(%t, %along)", "%q = ReduceMax(%a)", "%y = Add(%m, %q)"}},
 		"training": {"Conv(%x, %w)", "  %y, %m, %s = BatchNormalization{training_mode=1}(%a, %v, %b, %mean, %var) \"y\"",
 			[]string{"%a = Conv(%x, %w)", "%y, %m, %s = BatchNormalization{training_mode=true}(%a, %v, %b, %mean, %var)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			pre := ""
-			if name == "not constant" {
+			switch name {
+			case "not constant":
 				pre = "  %x2 = Reshape(%x, %shape) \"x2\"\n"
+			case "a bias that varies":
+				pre = "  %x2 = ReduceMax{keepdims=0}(%x) \"x2\"\n  %b2 = Reshape(%x2, %single_shape) \"b2\"\n"
 			}
+			var found map[string]int
 			left := rewritten(t, `graph "g" opset 21 (%x: float32[2,4,5,6]) -> (%y) {
   %w: float32[3,4,2,3] = const splat(0.0)
   %single: float32[1,4,2,3] = const splat(0.0)
@@ -87,8 +113,25 @@ func TestAffineIntoWeights(t *testing.T) {
   %inf: float32[] = const inf
   %tiny: float32[] = const 1.0e-45
   %shape: int64[4] = const [60, 4, 1, 1]
-`+pre+"  %a = "+c.layer+" \"a\"\n"+c.rest+"\n}", 1e-3, affineIntoWeights)
+  %single_shape: int64[1] = const [1]
+  %zeros: float32[1,4,1,1] = const [1.25, 0.0, 0.75, -0.0]
+  %none: float32[3,1,1] = const [1.0, 0.0, -1.0]
+  %same: float32[1,1,1,1] = const [-2.0]
+  %wide: float32[4,4,2,3] = const splat(0.0)
+  %l4: float32[6,4] = const splat(0.0)
+  %l6: float32[6,6] = const splat(0.0)
+  %deepalong: float32[1,1,3,1,1] = const splat(0.0)
+  %big: float32[1] = const [1.0e38]
+`+pre+"  %a = "+c.layer+" \"a\"\n"+c.rest+"\n}", 1e-3, func(ctx *Context) error {
+				defer func() { found = ctx.misses }()
+				return affineIntoWeights(ctx)
+			})
 			require.Equal(t, c.left, left)
+			if why := misses[name]; why != "" {
+				require.Contains(t, found, why)
+			} else {
+				require.Empty(t, found)
+			}
 		})
 	}
 }

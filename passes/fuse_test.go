@@ -159,15 +159,18 @@ func TestFuseResidualOfSymbols(t *testing.T) {
 }
 
 func TestLinearFromMatMul(t *testing.T) {
-	for name, c := range map[string]struct {
-		nodes string
-		left  []string
-	}{
-		"matmul":        {"%y = MatMul(%x, %n) \"y\"", []string{"%y = onnxrun.FusedLinear(%x, %n)"}},
-		"gemm":          {"%y = Gemm(%f, %n, %v) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n, %v)"}},
-		"gemm, by rows": {"%y = Gemm{transB=1}(%f, %l) \"y\"", []string{"%y = onnxrun.FusedLinear{transB=true}(%f, %l)"}},
-		"a row":         {"%y = Gemm(%f, %n, %row) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n, %row_1)"}},
-		"a number":      {"%y = Gemm(%f, %n, %slope) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n, %slope_1)"}},
+	const (
+		scaled   = "a Gemm with transA, alpha or beta"
+		addend   = "the addend is no constant vector along the columns"
+		operands = "the second operand is no constant float32 matrix, or the rank of the first one is below 2 or not known"
+	)
+	cases := map[string]rewrite{
+		"matmul":              {"%y = MatMul(%x, %n) \"y\"", []string{"%y = onnxrun.FusedLinear(%x, %n)"}},
+		"gemm":                {"%y = Gemm(%f, %n, %v) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n, %v)"}},
+		"gemm, by rows":       {"%y = Gemm{transB=1}(%f, %l) \"y\"", []string{"%y = onnxrun.FusedLinear{transB=true}(%f, %l)"}},
+		"a row":               {"%y = Gemm(%f, %n, %row) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n, %row_1)"}},
+		"a number":            {"%y = Gemm(%f, %n, %slope) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n, %slope_1)"}},
+		"beta without addend": {"%y = Gemm{beta=2.0}(%f, %n) \"y\"", []string{"%y = onnxrun.FusedLinear(%f, %n)"}},
 
 		"alpha":                 {"%y = Gemm{alpha=2.0}(%f, %n) \"y\"", nil},
 		"beta":                  {"%y = Gemm{beta=2.0}(%f, %n, %v) \"y\"", nil},
@@ -176,17 +179,20 @@ func TestLinearFromMatMul(t *testing.T) {
 		"no constant":           {"%y = MatMul(%x, %t) \"y\"", nil},
 		"a stack of matrices":   {"%y = MatMul(%x, %stack) \"y\"", nil},
 		"a vector":              {"%y = MatMul(%x, %four) \"y\"", nil},
+		"of a vector":           {"%y = MatMul(%m, %n) \"y\"", nil},
+		"of a constant":         {"%y = MatMul(%l, %n) \"y\"", nil},
 		"an addend that varies": {"%y = Gemm(%f, %l, %f) \"y\"", nil},
-	} {
-		t.Run(name, func(t *testing.T) {
-			pre := "%rows: int64[2] = const [12, 4]\n%row: float32[1,2] = const splat(0.0)\n%column: float32[12,1] = const splat(0.0)\n" +
-				"%stack: float32[2,4,3] = const splat(0.0)\n%four: float32[4] = const splat(0.0)\n%twelve: float32[12,2] = const splat(0.0)\n" +
-				"%f = Reshape(%x, %rows) \"f\"\n%t = Transpose{perm=[0, 1, 3, 2]}(%x) \"t\"\n"
-			left := c.left
-			if left != nil {
-				left = append([]string{"%f = Reshape(%x, %rows)", "%t = Transpose{perm=[0, 1, 3, 2]}(%x)"}, left...)
-			}
-			checkFused(t, pre+c.nodes, left, linearFromMatMul)
-		})
 	}
+	for name, c := range cases {
+		if c.left != nil {
+			c.left = append([]string{"%f = Reshape(%x, %rows)", "%t = Transpose{perm=[0, 1, 3, 2]}(%x)", "%m = ReduceMax{keepdims=false}(%f, %zeroth)"}, c.left...)
+			cases[name] = c
+		}
+	}
+	checkRewrites(t, fuseHead+"%rows: int64[2] = const [12, 4]\n%row: float32[1,2] = const splat(0.0)\n%column: float32[12,1] = const splat(0.0)\n"+
+		"%stack: float32[2,4,3] = const splat(0.0)\n%four: float32[4] = const splat(0.0)\n%twelve: float32[12,2] = const splat(0.0)\n%zeroth: int64[1] = const [0]\n"+
+		"%f = Reshape(%x, %rows) \"f\"\n%t = Transpose{perm=[0, 1, 3, 2]}(%x) \"t\"\n%m = ReduceMax{keepdims=0}(%f, %zeroth) \"m\"\n", linearFromMatMul, cases, map[string]string{
+		"alpha": scaled, "beta": scaled, "transposed": scaled, "a column": addend, "an addend that varies": addend,
+		"no constant": operands, "a stack of matrices": operands, "a vector": operands, "of a vector": operands, "of a constant": operands,
+	})
 }

@@ -169,13 +169,14 @@ func TestSlicesToSplit(t *testing.T) {
 
 func TestGemmFromMatMul(t *testing.T) {
 	const vector = "the addend is neither a vector along the columns nor a constant that fits the product"
-	checkRewrites(t, `graph "g" opset 21 (%x: float32[4,3], %z: float32[4,5], %d: float32[2,4,3]) -> (%y) {
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[4,3], %z: float32[4,5], %d: float32[2,4,3], %e: float32[2,3,5], %row: float32[5], %number: float32[], %single: float32[1], %matrix: float32[1,5]) -> (%y) {
   %w: float32[3,5] = const splat(0.0)
   %b: float32[5] = const splat(0.0)
   %column: float32[4,1] = const splat(0.0)
   %full: float32[4,5] = const splat(0.0)
   %two: float32[] = const 2
   %deep: float32[2,1,5] = const splat(0.0)
+  %narrow: float32[3,1] = const splat(0.0)
 `, gemmFromMatMul, map[string]rewrite{
 		"vector":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %b) \"y\"", []string{"%y = Gemm(%x, %w, %b)"}},
 		"vector before": {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%b, %a) \"y\"", []string{"%y = Gemm(%x, %w, %b)"}},
@@ -183,13 +184,23 @@ func TestGemmFromMatMul(t *testing.T) {
 		"matrix":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %full) \"y\"", []string{"%y = Gemm(%x, %w, %full)"}},
 		"column":        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %column) \"y\"", []string{"%y = Gemm(%x, %w, %column)"}},
 
-		"residual":       {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %z) \"y\"", nil},
-		"larger":         {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %deep) \"y\"", nil},
-		"stack":          {"%a = MatMul(%d, %w) \"a\"\n%y = Add(%a, %b) \"y\"", nil},
-		"read elsewhere": {"%a = MatMul(%x, %w) \"a\"\n%c = Add(%a, %b) \"c\"\n%y = Mul(%a, %c) \"y\"", nil},
-		"difference":     {"%a = MatMul(%x, %w) \"a\"\n%y = Sub(%a, %b) \"y\"", nil},
+		"a vector that varies":    {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %row) \"y\"", []string{"%y = Gemm(%x, %w, %row)"}},
+		"a number that varies":    {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %number) \"y\"", []string{"%y = Gemm(%x, %w, %number)"}},
+		"one element that varies": {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %single) \"y\"", []string{"%y = Gemm(%x, %w, %single)"}},
+		"one column":              {"%a = MatMul(%x, %narrow) \"a\"\n%y = Add(%a, %row) \"y\"", nil},
+
+		"a row of a matrix that varies": {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %matrix) \"y\"", nil},
+		"itself":                        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %a) \"y\"", nil},
+		"no product of matrices":        {"%a = Mul(%z, %z) \"a\"\n%y = Add(%a, %b) \"y\"", nil},
+		"second of a stack":             {"%a = MatMul(%x, %e) \"a\"\n%y = Add(%a, %b) \"y\"", nil},
+		"residual":                      {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %z) \"y\"", nil},
+		"larger":                        {"%a = MatMul(%x, %w) \"a\"\n%y = Add(%a, %deep) \"y\"", nil},
+		"stack":                         {"%a = MatMul(%d, %w) \"a\"\n%y = Add(%a, %b) \"y\"", nil},
+		"read elsewhere":                {"%a = MatMul(%x, %w) \"a\"\n%c = Add(%a, %b) \"c\"\n%y = Mul(%a, %c) \"y\"", nil},
+		"difference":                    {"%a = MatMul(%x, %w) \"a\"\n%y = Sub(%a, %b) \"y\"", nil},
 	}, map[string]string{
-		"residual": vector, "larger": vector, "stack": "the operands are no matrices, or their ranks are not known", "read elsewhere": escapes,
+		"residual": vector, "larger": vector, "one column": vector, "a row of a matrix that varies": vector, "stack": "the operands are no matrices, or their ranks are not known",
+		"second of a stack": "the operands are no matrices, or their ranks are not known", "read elsewhere": escapes,
 	})
 }
 
@@ -211,26 +222,44 @@ func TestAffineIntoNext(t *testing.T) {
   %along: float32[4,1,1] = const splat(0.0)
   %columns: float32[6] = const splat(0.0)
   %huge: float32[] = const 3.0e38
+  %tiny: float32[] = const 1.0e-45
   %two: float32[] = const 2
+  %one: float32[1,4,1,1] = const [1.25, -0.5, 0.75, -1.5]
+  %positive: float32[1,4,1,1] = const [1.25, 0.5, 0.75, 1.5]
+  %zeros: float32[1,4,1,1] = const [1.25, 0.0, 0.75, -0.0]
+  %none: float32[4,1,1] = const [1.0, 0.0, -1.0, 2.0]
+  %deepest: float32[3,4,1,6] = const splat(0.0)
+  %axis: int64[1] = const [1]
+  %shape: int64[4] = const [3, 4, 2, 3]
 `, affineIntoNext, map[string]rewrite{
-		"batch norm":       {"%a = " + norm + " \"a\"\n%y = Conv(%a, %w, %b) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
-		"grouped":          {"%a = Add(%x, %along) \"a\"\n%y = Conv{group=2}(%a, %half) \"y\"", []string{"%y = Conv{group=2}(%x, %half_1, %y.bias)"}},
-		"factor and pads":  {"%a = Mul(%along, %x) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[1, 1, 1, 1]}(%x, %w_1)"}},
-		"transposed":       {"%a = Mul(%x, %along) \"a\"\n%y = ConvTranspose(%a, %up, %b) \"y\"", []string{"%y = ConvTranspose(%x, %up_1, %b)"}},
-		"linear":           {"%a = Sub(%x, %six) \"a\"\n%y = onnxrun.FusedLinear(%a, %l) \"y\"", []string{"%y = onnxrun.FusedLinear(%x, %l_1, %y.bias)"}},
-		"linear by rows":   {"%a = Div(%x, %six) \"a\"\n%y = onnxrun.FusedLinear{transB=1}(%a, %lt, %b) \"y\"", []string{"%y = onnxrun.FusedLinear{transB=true}(%x, %lt_1, %y.bias)"}},
-		"number":           {"%a = Mul(%x, %two) \"a\"\n%y = Conv(%a, %w) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
-		"summand and pads": {"%a = " + norm + " \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", nil},
-		"auto_pad":         {"%a = " + norm + " \"a\"\n%y = Conv{auto_pad=\"SAME_LOWER\"}(%a, %w) \"y\"", nil},
-		"transposed, sum":  {"%a = Add(%x, %along) \"a\"\n%y = ConvTranspose(%a, %up) \"y\"", nil},
-		"another axis":     {"%a = Mul(%x, %columns) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"not constant":     {"%a = Mul(%x, %m) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"read elsewhere":   {"%a = Mul(%x, %two) \"a\"\n%b2 = Conv(%a, %w) \"b\"\n%f = ReduceMean(%a) \"f\"\n%y = Add(%b2, %f) \"y\"", nil},
-		"shared weights":   {"%a = Mul(%x, %two) \"a\"\n%b2 = Conv(%a, %w) \"b\"\n%c = Conv(%x, %w) \"c\"\n%y = Add(%b2, %c) \"y\"", nil},
-		"overflow":         {"%h = Mul(%x, %huge) \"h\"\n%y = Conv(%h, %w) \"y\"", nil},
+		"batch norm":                   {"%a = " + norm + " \"a\"\n%y = Conv(%a, %w, %b) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
+		"grouped":                      {"%a = Add(%x, %along) \"a\"\n%y = Conv{group=2}(%a, %half) \"y\"", []string{"%y = Conv{group=2}(%x, %half_1, %y.bias)"}},
+		"factor and pads":              {"%a = Mul(%along, %x) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[1, 1, 1, 1]}(%x, %w_1)"}},
+		"transposed":                   {"%a = Mul(%x, %along) \"a\"\n%y = ConvTranspose(%a, %up, %b) \"y\"", []string{"%y = ConvTranspose(%x, %up_1, %b)"}},
+		"linear":                       {"%a = Sub(%x, %six) \"a\"\n%y = onnxrun.FusedLinear(%a, %l) \"y\"", []string{"%y = onnxrun.FusedLinear(%x, %l_1, %y.bias)"}},
+		"linear by rows":               {"%a = Div(%x, %six) \"a\"\n%y = onnxrun.FusedLinear{transB=1}(%a, %lt, %b) \"y\"", []string{"%y = onnxrun.FusedLinear{transB=true}(%x, %lt_1, %y.bias)"}},
+		"number":                       {"%a = Mul(%x, %two) \"a\"\n%y = Conv(%a, %w) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
+		"summand and pads":             {"%a = " + norm + " \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", nil},
+		"auto_pad":                     {"%a = " + norm + " \"a\"\n%y = Conv{auto_pad=\"SAME_LOWER\"}(%a, %w) \"y\"", nil},
+		"transposed, sum":              {"%a = Add(%x, %along) \"a\"\n%y = ConvTranspose(%a, %up) \"y\"", nil},
+		"another axis":                 {"%a = Mul(%x, %columns) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"not constant":                 {"%a = Mul(%x, %m) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"read elsewhere":               {"%a = Mul(%x, %two) \"a\"\n%b2 = Conv(%a, %w) \"b\"\n%f = ReduceMean(%a) \"f\"\n%y = Add(%b2, %f) \"y\"", nil},
+		"shared weights":               {"%a = Mul(%x, %two) \"a\"\n%b2 = Conv(%a, %w) \"b\"\n%c = Conv(%x, %w) \"c\"\n%y = Add(%b2, %c) \"y\"", nil},
+		"overflow":                     {"%h = Mul(%x, %huge) \"h\"\n%y = Conv(%h, %one) \"y\"", nil},
+		"underflow":                    {"%h = Mul(%x, %tiny) \"h\"\n%y = Conv(%h, %one) \"y\"", nil},
+		"a bias that overflows":        {"%h = Add(%x, %huge) \"h\"\n%y = Conv(%h, %positive) \"y\"", nil},
+		"zero weights":                 {"%a = Mul(%x, %two) \"a\"\n%y = Conv(%a, %zeros) \"y\"", []string{"%y = Conv(%x, %zeros_1, %y.bias)"}},
+		"a factor of zero":             {"%a = Mul(%x, %none) \"a\"\n%y = Conv(%a, %w) \"y\"", []string{"%y = Conv(%x, %w_1, %y.bias)"}},
+		"valid":                        {"%a = " + norm + " \"a\"\n%y = Conv{auto_pad=\"VALID\"}(%a, %w) \"y\"", []string{"%y = Conv{auto_pad=\"VALID\"}(%x, %w_1, %y.bias)"}},
+		"as many columns as channels":  {"%a = Mul(%x, %six) \"a\"\n%y = Conv(%a, %deepest) \"y\"", nil},
+		"an operand that is broadcast": {"%p = ReduceMax(%x, %axis) \"p\"\n%a = Mul(%p, %along) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"weights of a layer":           {"%h = Mul(%m, %two) \"h\"\n%g = Expand(%h, %shape) \"g\"\n%i = Mul(%g, %two) \"i\"\n%y = Conv(%x, %i) \"y\"", nil},
+		"a layer of weights that vary": {"%g = Expand(%m, %shape) \"g\"\n%a = Mul(%x, %two) \"a\"\n%y = Conv(%a, %g) \"y\"", nil},
 	}, map[string]string{
 		"summand and pads": pads, "auto_pad": pads, "transposed, sum": pads, "another axis": notPerChannel, "shared weights": "the layer's weights are shared",
-		"overflow": overflows, "read elsewhere": escapes,
+		"overflow": overflows, "underflow": overflows, "a bias that overflows": overflows, "read elsewhere": escapes, "as many columns as channels": notPerChannel,
+		"an operand that is broadcast": "its operand is broadcast, or a shape is not known", "a layer of weights that vary": "the layer's weights are not constant, not float32 or empty",
 	})
 }
 

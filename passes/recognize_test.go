@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -20,6 +21,7 @@ const numbers = `
   %cubic: float32[] = const 0.044715
   %quick: float32[] = const 1.702
   %deep: float32[1,1,1,1] = const splat(0.5)
+  %wide: float64[] = const 0.5
   %eps: float32[] = const 0.00001
   %last: int64[1] = const [-1]
   %last2: int64[2] = const [1, 2]
@@ -33,39 +35,71 @@ const numbers = `
 func TestRecognizeActivations(t *testing.T) {
 	erf := "%d = Div(%x, %root) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%e, %one) \"p\"\n"
 	tanh := "%q = Add(%x, %q0) \"q\"\n%r = Mul(%k, %q) \"r\"\n%th = Tanh(%r) \"th\"\n%p = Add(%th, %one) \"p\"\n%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\""
+	cube := "%x3 = Pow(%x, %three) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n"
+	threeFactors := func(a, b, c string) string {
+		return "%n = Neg(%x) \"n\"\n%x2 = Mul(" + a + ", " + b + ") \"x2\"\n%x3 = Mul(%cubic, %x2) \"x3\"\n%q0 = Mul(%x3, " + c + ") \"q0\"\n"
+	}
 	hard := "%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %zero, %six) \"b\"\n"
 	for name, c := range map[string]struct {
 		nodes string
 		left  []string // nil: nothing changes
 	}{
-		"gelu":                       {erf + "%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", []string{"%y = Gelu(%x)"}},
-		"gelu, half first":           {erf + "%m = Mul(%half, %x) \"m\"\n%y = Mul(%p, %m) \"y\"", []string{"%y = Gelu(%x)"}},
-		"gelu, half of the gate":     {erf + "%m = Mul(%half, %p) \"m\"\n%y = Mul(%x, %m) \"y\"", []string{"%y = Gelu(%x)"}},
-		"gelu by two":                {erf + "%m = Mul(%x, %p) \"m\"\n%y = Div(%m, %two) \"y\"", []string{"%y = Gelu(%x)"}},
-		"gelu, x times the inverse":  {"%d = Mul(%inverse, %x) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%one, %e) \"p\"\n%m = Mul(%p, %x) \"m\"\n%y = Mul(%m, %half) \"y\"", []string{"%y = Gelu(%x)"}},
-		"gelu by tanh":               {"%x3 = Pow(%x, %three) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + tanh, []string{`%y = Gelu{approximate="tanh"}(%x)`}},
-		"gelu by tanh, with a cube":  {"%x2 = Mul(%x, %x) \"x2\"\n%x3 = Mul(%cubic, %x2) \"x3\"\n%q0 = Mul(%x3, %x) \"q0\"\n" + tanh, []string{`%y = Gelu{approximate="tanh"}(%x)`}},
-		"gelu by tanh, not a cube":   {"%x2 = Mul(%x, %x) \"x2\"\n%x4 = Mul(%x, %x) \"x4\"\n%x3 = Mul(%x2, %x4) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + tanh, nil},
-		"swish":                      {"%s = Sigmoid(%x) \"s\"\n%y = Mul(%s, %x) \"y\"", []string{"%y = Swish(%x)"}},
-		"swish with a factor":        {"%q = Mul(%x, %quick) \"q\"\n%s = Sigmoid(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = Swish{alpha=1.702}(%x)"}},
-		"mish":                       {"%q = Softplus(%x) \"q\"\n%s = Tanh(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = Mish(%x)"}},
-		"hard swish":                 {"%s = HardSigmoid{alpha=0.16666667}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = HardSwish(%x)"}},
-		"hard swish of a clip":       {hard + "%d = Div(%b, %six) \"d\"\n%y = Mul(%x, %d) \"y\"", []string{"%y = HardSwish(%x)"}},
-		"hard swish, division last":  {hard + "%d = Mul(%x, %b) \"d\"\n%y = Div(%d, %six) \"y\"", []string{"%y = HardSwish(%x)"}},
-		"hard swish, by a sixth":     {hard + "%d = Mul(%x, %b) \"d\"\n%y = Mul(%d, %sixth) \"y\"", []string{"%y = HardSwish(%x)"}},
-		"hard sigmoid":               {hard + "%y = Div(%b, %six) \"y\"", []string{"%y = HardSigmoid{alpha=0.16666667}(%x)"}},
-		"hard sigmoid of another x":  {hard + "%d = Div(%b, %six) \"d\"\n%n = Neg(%x) \"n\"\n%y = Mul(%n, %d) \"y\"", []string{"%d = HardSigmoid{alpha=0.16666667}(%x)", "%n = Neg(%x)", "%y = Mul(%n, %d)"}},
-		"gelu of another divisor":    {"%d = Div(%x, %two) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%e, %one) \"p\"\n%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", nil},
-		"gelu without half":          {erf + "%y = Mul(%x, %p) \"y\"", nil},
-		"gelu of two values":         {erf + "%n = Neg(%x) \"n\"\n%m = Mul(%n, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", nil},
-		"gelu whose gate is read":    {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %half) \"h\"\n%y = Add(%h, %p) \"y\"", nil},
-		"gelu whose erf is read":     {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %half) \"h\"\n%y = Add(%h, %e) \"y\"", nil},
-		"gelu of another rank":       {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %deep) \"h\"\n%y = Squeeze(%h, %zeroth) \"y\"", nil},
-		"swish whose gate is read":   {"%s = Sigmoid(%x) \"s\"\n%m = Mul(%s, %x) \"m\"\n%y = Add(%m, %s) \"y\"", nil},
-		"swish of three":             {"%s = Sigmoid(%x) \"s\"\n%m = Mul(%c, %s) \"m\"\n%y = Mul(%m, %x) \"y\"", nil},
-		"sigmoid of another value":   {"%n = Neg(%x) \"n\"\n%s = Sigmoid(%n) \"s\"\n%y = Mul(%s, %x) \"y\"", nil},
-		"hard swish of other slopes": {"%s = HardSigmoid{alpha=0.25}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
-		"clip to other bounds":       {"%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %one, %six) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
+		"gelu":                            {erf + "%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu, half first":                {erf + "%m = Mul(%half, %x) \"m\"\n%y = Mul(%p, %m) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu, half of the gate":          {erf + "%m = Mul(%half, %p) \"m\"\n%y = Mul(%x, %m) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu by two":                     {erf + "%m = Mul(%x, %p) \"m\"\n%y = Div(%m, %two) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu, x times the inverse":       {"%d = Mul(%inverse, %x) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%one, %e) \"p\"\n%m = Mul(%p, %x) \"m\"\n%y = Mul(%m, %half) \"y\"", []string{"%y = Gelu(%x)"}},
+		"gelu by tanh":                    {"%x3 = Pow(%x, %three) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + tanh, []string{`%y = Gelu{approximate="tanh"}(%x)`}},
+		"gelu by tanh, with a cube":       {"%x2 = Mul(%x, %x) \"x2\"\n%x3 = Mul(%cubic, %x2) \"x3\"\n%q0 = Mul(%x3, %x) \"q0\"\n" + tanh, []string{`%y = Gelu{approximate="tanh"}(%x)`}},
+		"gelu by tanh, not a cube":        {"%x2 = Mul(%x, %x) \"x2\"\n%x4 = Mul(%x, %x) \"x4\"\n%x3 = Mul(%x2, %x4) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + tanh, nil},
+		"swish":                           {"%s = Sigmoid(%x) \"s\"\n%y = Mul(%s, %x) \"y\"", []string{"%y = Swish(%x)"}},
+		"swish with a factor":             {"%q = Mul(%x, %quick) \"q\"\n%s = Sigmoid(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = Swish{alpha=1.702}(%x)"}},
+		"mish":                            {"%q = Softplus(%x) \"q\"\n%s = Tanh(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = Mish(%x)"}},
+		"hard swish":                      {"%s = HardSigmoid{alpha=0.16666667}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard swish of a clip":            {hard + "%d = Div(%b, %six) \"d\"\n%y = Mul(%x, %d) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard swish, division last":       {hard + "%d = Mul(%x, %b) \"d\"\n%y = Div(%d, %six) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard swish, by a sixth":          {hard + "%d = Mul(%x, %b) \"d\"\n%y = Mul(%d, %sixth) \"y\"", []string{"%y = HardSwish(%x)"}},
+		"hard sigmoid":                    {hard + "%y = Div(%b, %six) \"y\"", []string{"%y = HardSigmoid{alpha=0.16666667}(%x)"}},
+		"hard sigmoid of another x":       {hard + "%d = Div(%b, %six) \"d\"\n%n = Neg(%x) \"n\"\n%y = Mul(%n, %d) \"y\"", []string{"%d = HardSigmoid{alpha=0.16666667}(%x)", "%n = Neg(%x)", "%y = Mul(%n, %d)"}},
+		"gelu of another divisor":         {"%d = Div(%x, %two) \"d\"\n%e = Erf(%d) \"e\"\n%p = Add(%e, %one) \"p\"\n%m = Mul(%x, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", nil},
+		"gelu without half":               {erf + "%y = Mul(%x, %p) \"y\"", nil},
+		"gelu of two values":              {erf + "%n = Neg(%x) \"n\"\n%m = Mul(%n, %p) \"m\"\n%y = Mul(%m, %half) \"y\"", nil},
+		"gelu whose gate is read":         {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %half) \"h\"\n%y = Add(%h, %p) \"y\"", nil},
+		"gelu whose erf is read":          {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %half) \"h\"\n%y = Add(%h, %e) \"y\"", nil},
+		"gelu of another rank":            {erf + "%m = Mul(%x, %p) \"m\"\n%h = Mul(%m, %deep) \"h\"\n%y = Squeeze(%h, %zeroth) \"y\"", nil},
+		"gelu by tanh, x last":            {"%x3 = Pow(%x, %three) \"x3\"\n%q0 = Mul(%x3, %cubic) \"q0\"\n" + strings.Replace(tanh, "Add(%x, %q0)", "Add(%q0, %x)", 1), []string{`%y = Gelu{approximate="tanh"}(%x)`}},
+		"gelu by tanh, another factor":    {cube + strings.Replace(tanh, "Mul(%k, %q)", "Mul(%half, %q)", 1), nil},
+		"gelu by tanh, no factor":         {cube + strings.Replace(tanh, "Mul(%k, %q)", "Identity(%q)", 1), nil},
+		"gelu by tanh, two values":        {cube + "%kx = Mul(%k, %x) \"kx\"\n" + strings.Replace(tanh, "Mul(%k, %q)", "Mul(%kx, %q)", 1), nil},
+		"gelu by tanh, a difference":      {cube + strings.Replace(tanh, "Add(%x, %q0)", "Sub(%x, %q0)", 1), nil},
+		"gelu by tanh, of an input":       {strings.Replace(tanh, "%q = Add(%x, %q0) \"q\"\n%r = Mul(%k, %q)", "%r = Mul(%k, %x)", 1), nil},
+		"gelu by tanh, another summand":   {cube + "%n = Neg(%x) \"n\"\n" + strings.Replace(tanh, "Add(%x, %q0)", "Add(%n, %q0)", 1), nil},
+		"gelu by tanh, summand last":      {cube + "%n = Neg(%x) \"n\"\n" + strings.Replace(tanh, "Add(%x, %q0)", "Add(%q0, %n)", 1), nil},
+		"gelu by tanh, twice x":           {strings.Replace(tanh, "Add(%x, %q0)", "Add(%x, %x)", 1), nil},
+		"gelu by tanh, another cubic":     {strings.Replace(cube, "%cubic", "%half", 1) + tanh, nil},
+		"gelu by tanh, a cube alone":      {"%q0 = Pow(%x, %three) \"q0\"\n" + tanh, nil},
+		"gelu by tanh, a square":          {strings.Replace(cube, "%three", "%two", 1) + tanh, nil},
+		"gelu by tanh, a cube of another": {"%n = Neg(%x) \"n\"\n" + strings.Replace(cube, "Pow(%x", "Pow(%n", 1) + tanh, nil},
+		"gelu by tanh, no cube":           {"%q0 = Mul(%x, %cubic) \"q0\"\n" + tanh, nil},
+		"gelu by tanh, no power":          {strings.Replace(cube, "Pow(%x, %three)", "Relu(%x)", 1) + tanh, nil},
+		"gelu by tanh, another first":     {threeFactors("%n", "%x", "%x") + tanh, nil},
+		"gelu by tanh, another second":    {threeFactors("%x", "%n", "%x") + tanh, nil},
+		"gelu by tanh, another third":     {threeFactors("%x", "%x", "%n") + tanh, nil},
+		"hard sigmoid by a third":         {hard + "%y = Div(%b, %three) \"y\"", nil},
+		"hard sigmoid without a bound":    {"%a = Add(%x, %three) \"a\"\n%b = Clip(%a, _, %six) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
+		"hard sigmoid to another bound":   {"%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %zero, %three) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
+		"hard sigmoid of another sum":     {"%a = Add(%x, %two) \"a\"\n%b = Clip(%a, %zero, %six) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
+		"hard swish of two values":        {hard + "%n = Neg(%x) \"n\"\n%d = Mul(%n, %b) \"d\"\n%y = Div(%d, %six) \"y\"", []string{"%a = Add(%x, %three)", "%b = Clip(%a, %zero, %six)", "%n = Neg(%x)", "%d = Mul(%n, %b)", "%y = Div(%d, %six)"}},
+		"hard swish of another shift":     {"%s = HardSigmoid{alpha=0.16666667, beta=0.4}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
+		"mish without softplus":           {"%s = Tanh(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
+		"mish of another function":        {"%q = Softsign(%x) \"q\"\n%s = Tanh(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
+		"mish of two values":              {"%n = Neg(%x) \"n\"\n%q = Softplus(%n) \"q\"\n%s = Tanh(%q) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
+		"a product in float64":            {"%d = Cast{to=float64}(%x) \"d\"\n%s = Sigmoid(%d) \"s\"\n%m = Mul(%s, %wide) \"m\"\n%y = Cast{to=float32}(%m) \"y\"", nil},
+		"swish whose gate is read":        {"%s = Sigmoid(%x) \"s\"\n%m = Mul(%s, %x) \"m\"\n%y = Add(%m, %s) \"y\"", nil},
+		"swish of three":                  {"%s = Sigmoid(%x) \"s\"\n%m = Mul(%c, %s) \"m\"\n%y = Mul(%m, %x) \"y\"", nil},
+		"sigmoid of another value":        {"%n = Neg(%x) \"n\"\n%s = Sigmoid(%n) \"s\"\n%y = Mul(%s, %x) \"y\"", nil},
+		"hard swish of other slopes":      {"%s = HardSigmoid{alpha=0.25}(%x) \"s\"\n%y = Mul(%x, %s) \"y\"", nil},
+		"clip to other bounds":            {"%a = Add(%x, %three) \"a\"\n%b = Clip(%a, %one, %six) \"b\"\n%y = Div(%b, %six) \"y\"", nil},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, recognizeActivations) })
 	}
