@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/onnxrun/onnxrun/ir"
 )
 
 const numbers = `
@@ -30,6 +32,7 @@ const numbers = `
   %c2: float32[4,6] = const splat(0.0)
   %column: float32[4,1] = const splat(0.0)
   %row: float32[1,1,6] = const splat(0.0)
+  %deeprow: float32[1,1,1,6] = const splat(0.0)
 `
 
 func TestRecognizeActivations(t *testing.T) {
@@ -121,6 +124,13 @@ func TestRecognizeLayerNorm(t *testing.T) {
 			"%v = ReduceMean(%q, " + axes + ") \"v\"\n%ve = Add(%v, %eps) \"ve\"\n%r = Sqrt(%ve) \"r\"\n"
 	}
 	const pow = "Pow(%d, %two)"
+	// other is the norm, with one of its nodes replaced.
+	other := func(old, new string) string {
+		text := norm("%last", pow) + "%y = Div(%d, %r) \"n\""
+		require.Contains(t, text, old)
+		return strings.Replace(text, old, new, 1)
+	}
+	left := func(last string) []string { return []string{"%n = LayerNormalization(%x, %n.scale, %n.bias)", last} }
 	for name, c := range map[string]struct {
 		nodes string
 		left  []string
@@ -139,13 +149,68 @@ func TestRecognizeLayerNorm(t *testing.T) {
 		"a result that is read twice": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%m = Mul(%c, %n) \"m\"\n%y = Add(%m, %n) \"y\"",
 			[]string{"%n = LayerNormalization(%x, %n.scale, %n.bias)", "%m = Mul(%c, %n)", "%y = Add(%m, %n)"}},
 
-		"not the last":       {norm("%first", pow) + "%y = Div(%d, %r) \"n\"", nil},
-		"another power":      {norm("%last", "Pow(%d, %three)") + "%y = Div(%d, %r) \"n\"", nil},
-		"of another value":   {norm("%last", "Pow(%x, %two)") + "%y = Div(%d, %r) \"n\"", nil},
-		"a mean that's read": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %mean) \"y\"", nil},
-		"a root that's read": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %r) \"y\"", nil},
-		"centered, too":      {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %d) \"y\"", nil},
+		"a scale of two dimensions": {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Mul(%n, %c2) \"y\"", left("%y = Mul(%n, %c2)")},
+		"a scale of another rank":   {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%m = Mul(%n, %deeprow) \"m\"\n%y = Squeeze(%m, %zeroth) \"y\"", append(left("%m = Mul(%n, %deeprow)"), "%y = Squeeze(%m, %zeroth)")},
+		"a scale that varies":       {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%m = Tanh(%n) \"m\"\n%y = Mul(%m, %m) \"y\"", append(left("%m = Tanh(%n)"), "%y = Mul(%m, %m)")},
+		"times itself":              {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Mul(%n, %n) \"y\"", left("%y = Mul(%n, %n)")},
+
+		"no root":                        {other("Sqrt(%ve)", "Exp(%ve)"), nil},
+		"a sum in place of a difference": {other("Sub(%x, %mean)", "Add(%x, %mean)"), nil},
+		"a product with epsilon":         {other("Add(%v, %eps)", "Mul(%v, %eps)"), nil},
+		"several epsilons":               {other("Add(%v, %eps)", "Add(%v, %c)"), nil},
+		"epsilon that varies":            {other("Add(%v, %eps)", "Add(%v, %v)"), nil},
+		"mean of another value":          {"%u = Neg(%x) \"u\"\n" + other("ReduceMean(%x, %last)", "ReduceMean(%u, %last)"), nil},
+		"no mean":                        {other("ReduceMean(%x, %last)", "ReduceMax(%x, %last)"), nil},
+		"no variance":                    {other("ReduceMean(%q, %last)", "ReduceMax(%q, %last)"), nil},
+		"variance over other axes":       {other("ReduceMean(%q, %last)", "ReduceMean(%q, %last2)"), nil},
+		"mean over other axes":           {other("ReduceMean(%x, %last)", "ReduceMean(%x, %last2)"), nil},
+		"mean over all axes":             {other("ReduceMean(%x, %last)", "ReduceMean(%x)"), nil},
+		"a product with x":               {other(pow, "Mul(%d, %x)"), nil},
+		"a product of x":                 {other(pow, "Mul(%x, %d)"), nil},
+		"a variance that's read":         {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %v) \"y\"", nil},
+		"a square that's read":           {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %q) \"y\"", nil},
+		"a product with the root":        {other("Div(%d, %r)", "Mul(%d, %r)"), nil},
+		"not the last":                   {norm("%first", pow) + "%y = Div(%d, %r) \"n\"", nil},
+		"another power":                  {norm("%last", "Pow(%d, %three)") + "%y = Div(%d, %r) \"n\"", nil},
+		"of another value":               {norm("%last", "Pow(%x, %two)") + "%y = Div(%d, %r) \"n\"", nil},
+		"a mean that's read":             {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %mean) \"y\"", nil},
+		"a root that's read":             {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %r) \"y\"", nil},
+		"centered, too":                  {norm("%last", pow) + "%n = Div(%d, %r) \"n\"\n%y = Add(%n, %d) \"y\"", nil},
 	} {
 		t.Run(name, func(t *testing.T) { check(t, c.nodes, c.left, recognizeLayerNorm) })
+	}
+}
+
+// A norm stays spelled out where it is of unknown or no size, where its means lose their dimension, and where what it is
+// made of is a graph output.
+func TestRecognizeLayerNormOf(t *testing.T) {
+	for name, c := range map[string]struct {
+		shape, attrs, outputs string
+		nodes                 int
+	}{
+		"numbers":          {"4,4,4", "", "%y", 1},
+		"a symbolic batch": {"N,4,4", "", "%y", 1},
+		"symbolic rows":    {"4,4,N", "", "%y", 7},
+		"no rows":          {"4,4,0", "", "%y", 7},
+		"lost dimensions":  {"4,4,4", "{keepdims=0}", "%y", 7},
+		"a graph output":   {"4,4,4", "", "%y, %d", 7},
+		"the mean as well": {"4,4,4", "", "%y, %mean", 7},
+		"the root as well": {"4,4,4", "", "%y, %r", 7},
+	} {
+		g := parse(t, `graph "g" opset 21 (%x: float32[`+c.shape+`]) -> (`+c.outputs+`) {
+  %last: int64[1] = const [-1]
+  %two: float32[] = const 2
+  %eps: float32[] = const 0.00001
+  %mean = ReduceMean`+c.attrs+`(%x, %last) "mean"
+  %d = Sub(%x, %mean) "d"
+  %q = Pow(%d, %two) "q"
+  %v = ReduceMean`+c.attrs+`(%q, %last) "v"
+  %ve = Add(%v, %eps) "ve"
+  %r = Sqrt(%ve) "r"
+  %y = Div(%d, %r) "y"
+}`)
+		require.NoError(t, recognizeLayerNorm(&Context{Graph: g}))
+		require.NoError(t, ir.Verify(g))
+		require.Len(t, g.Nodes(), c.nodes, name)
 	}
 }
