@@ -95,7 +95,7 @@ func (n *names) replace(old, new []*ir.Value) {
 	}
 }
 
-// fresh is base, or base with a number behind it.
+// fresh is base, or base and a number.
 func (n *names) fresh(base string) string {
 	return n.unused(base, func(s string) bool { return n.taken[s] })
 }

@@ -42,7 +42,7 @@ var newTypes = map[tensor.DType]int{
 	tensor.Int4: 21, tensor.Uint4: 21, tensor.Float4E2M1: 23, tensor.Float8E8M0: 24, tensor.Uint2: 25, tensor.Int2: 25,
 }
 
-// lastBFloat16 is the opset in which the operators took in bfloat16 that had not before.
+// lastBFloat16 is the opset from which on all operators of floating point take bfloat16.
 const lastBFloat16 = 22
 
 // lacking is an *ir.OpsetError if the opset does not have n's operator, an attribute or an element type.

@@ -32,7 +32,7 @@ func (im *importer) nodes(s *scope, nodes iter.Seq2[*onnxpb.NodeProto, error]) {
 	}
 }
 
-// inOrder says whether all that a node reads stands before it.
+// inOrder reports whether all that a node reads comes earlier in the file.
 func inOrder(s *scope, p *onnxpb.NodeProto) bool {
 	return !slices.ContainsFunc(readNames(p), func(name string) bool { return !s.known(name) })
 }

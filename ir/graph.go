@@ -31,7 +31,7 @@ type Graph struct {
 	values    []*Value // by id; nil where removed
 	names     nameTable[*Value]
 	nodeNames nameTable[struct{}]
-	nextName  map[string]int // numbers behind fresh names, by base
+	nextName  map[string]int // the number that the next fresh name ends in, by base
 	nextNode  map[string]int
 	backing   any // keeps alive what constants alias (a file mapping)
 }
@@ -341,7 +341,7 @@ func (g *Graph) newValue(name string, t Type) (*Value, error) {
 	return v, nil
 }
 
-// FreshName is base, with a number behind it where base is taken by a value.
+// FreshName is base, with a number added where a value has that name.
 func (g *Graph) FreshName(base string) string {
 	return fresh(base, g.nextName, g.names.has)
 }

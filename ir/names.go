@@ -117,7 +117,7 @@ func (t *nameTable[T]) resize(n int) {
 	}
 }
 
-// Repeated is the index of the first name that stands before it as well, -1 if there is none. Empty names are none.
+// Repeated is the index of the first name that equals an earlier one, -1 if there is none. Empty names do not count.
 func Repeated(names []string) int {
 	const few = 16
 	if len(names) <= few {

@@ -8,7 +8,7 @@ import (
 
 // PointwiseGrad is dY·f'(X), where f is the operator Of with those of the attributes that it has. With Result, X is not
 // what f was applied to but what it gave, where the derivative follows from that: then the former need not be kept, and
-// the layer before can apply f itself.
+// the layer upstream of it can apply f itself.
 type PointwiseGrad struct {
 	Of          string   `attr:"of,required"`
 	Alpha       *float32 `attr:"alpha"`

@@ -6,7 +6,7 @@ import (
 )
 
 // scratch is the memory that an evaluation works with, beside its inputs and outputs, taken piece by piece: nil from the
-// first piece on that is too much. err is to be looked at behind the last.
+// first piece on that is too much. err is to be looked at after the last.
 type scratch struct {
 	c   *ir.EvalCtx
 	err error

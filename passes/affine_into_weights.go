@@ -7,8 +7,8 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// affineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer before
-// it, a Transpose between them notwithstanding: BatchNormalization with given statistics, arithmetic with a constant
+// affineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer
+// upstream of it, even where a Transpose stands between them: BatchNormalization with given statistics, arithmetic with a constant
 // vector along the channels or a number.
 func affineIntoWeights(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
@@ -16,7 +16,7 @@ func affineIntoWeights(c *Context) error {
 		if x == nil {
 			return nil
 		}
-		l, axis, why := layerBehind(x)
+		l, axis, why := layerUpstream(x)
 		if l.node == nil {
 			return nil
 		}

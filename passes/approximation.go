@@ -34,7 +34,7 @@ type Rewrite struct {
 	Node  string `json:"node"`
 	Form  string `json:"form,omitempty"`
 	Ranks []int  `json:"ranks,omitempty"`
-	// Error is of the layer's output, behind its activation, on the images: root of the mean square, relative, with all
+	// Error is of the layer's output, downstream of its activation, on the images: root of the mean square, relative, with all
 	// that earlier layers add to it; without images, of its weights.
 	Error       float64 `json:"error"`
 	MACsBefore  int64   `json:"macs_before"`

@@ -50,7 +50,7 @@ func toBottlenecks(c *Context) error {
 	return b.apply()
 }
 
-// absorbNorms lets BatchNormalization and arithmetic per channel go into the weights before them, so that what is fitted
+// absorbNorms lets BatchNormalization and arithmetic per channel go into the weights upstream of them, so that what is fitted
 // is what the next layer sees.
 func absorbNorms(c *Context) error {
 	return affineIntoWeights(&Context{Ctx: c.Ctx, Graph: c.Graph})

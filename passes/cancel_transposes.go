@@ -7,7 +7,7 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// cancelTransposes finds a Transpose that undoes others behind elementwise operators and Concats: these can as well work
+// cancelTransposes finds a Transpose that undoes others upstream of it, with elementwise operators and Concats between: these can as well work
 // on what is not transposed. Where an operand comes without a Transpose, it gets one, as long as there are fewer in all.
 func cancelTransposes(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
@@ -98,7 +98,7 @@ func (r *region) undone(def *ir.Node) bool {
 	return true
 }
 
-// move is v with its dimensions permuted, computed before the node at: nodes of the region are made anew.
+// move is v with its dimensions permuted, computed upstream of the node at: nodes of the region are made anew.
 func (r *region) move(rw *ir.Rewriter, at *ir.Node, v *ir.Value) (*ir.Value, error) {
 	def := v.Def()
 	switch {

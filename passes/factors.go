@@ -23,7 +23,7 @@ type fitting struct {
 // fitted is the factors of a candidate and what they cost.
 type fitted struct {
 	factors
-	// err is the root of the mean square of the error of the layer's output, behind its activation, relative; without
+	// err is the root of the mean square of the error of the layer's output, downstream of its activation, relative; without
 	// images, of its weights.
 	err float64
 }
@@ -227,7 +227,7 @@ func (f *fitting) fitChannels(c *candidate, hold bool) (*fitted, error) {
 	}
 	r := &regression{prior: second, bias: l.bias, act: l.act}
 	if f.approx.Images != nil {
-		if err := f.sampleBehind(r, c, first); err != nil {
+		if err := f.sampleStage(r, c, first); err != nil {
 			return nil, err
 		}
 	}
@@ -248,8 +248,8 @@ func (f *fitting) fitChannels(c *candidate, hold bool) (*fitted, error) {
 	return f.result(c, e, m.bias, first, m.q), nil
 }
 
-// sampleBehind takes samples of what the first stage of a candidate gives.
-func (f *fitting) sampleBehind(r *regression, c *candidate, first matrix) error {
+// sampleStage takes samples of what the first stage of a candidate gives.
+func (f *fitting) sampleStage(r *regression, c *candidate, first matrix) error {
 	l := f.layer
 	g := f.graph.Clone()
 	s := l.stages(c)[0]

@@ -8,7 +8,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// fuseActivation lets a convolution or linear layer apply the activation that follows it, right behind it or after
+// fuseActivation lets a convolution or linear layer apply the activation that reads its result, directly or through
 // nodes that only move elements. A normalization of images by given statistics becomes a convolution for that.
 func fuseActivation(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {

@@ -40,7 +40,7 @@ func addResidual(c *Context, rw *ir.Rewriter, n *ir.Node, i int) (done bool, err
 		return false, nil
 	}
 	if isOp[*ops.Transpose](def) {
-		return addBehindTranspose(c, rw, n, def, residual)
+		return addThroughTranspose(c, rw, n, def, residual)
 	}
 	op, inputs := fusable(def)
 	if op == nil || !canAdd(c, op, inputs, n, n.In(i), residual) {
@@ -72,9 +72,9 @@ func canAdd(c *Context, op ir.Op, inputs []*ir.Value, n *ir.Node, v, residual *i
 	return false
 }
 
-// addBehindTranspose lets a linear layer whose channels become the second dimension before n adds residual to it add
-// that transposed back: in the blocked layout, where channels are second or last is a matter of name.
-func addBehindTranspose(c *Context, rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
+// addThroughTranspose is for a linear layer whose result is transposed, channels second, when n adds the residual: the
+// layer adds the residual, transposed the other way. In the blocked layout both Transposes cost nothing.
+func addThroughTranspose(c *Context, rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
 	linear := transpose.In(0).Def()
 	if linear == nil || !isOp[*ops.FusedLinear](linear) || !slices.Equal(transpose.Op.(*ops.Transpose).Perm, []int{0, 3, 1, 2}) {
 		return false, nil

@@ -5,7 +5,7 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// gemmFromMatMul makes one Gemm of a product of matrices and the sum behind it.
+// gemmFromMatMul makes one Gemm of a product of matrices and the sum downstream of it.
 func gemmFromMatMul(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.Add](n) {

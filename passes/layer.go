@@ -56,9 +56,9 @@ func layerOf(n *ir.Node) (l layer, why string) {
 	return l, ""
 }
 
-// layerBehind is layerOf for the node that gives x, or that gives x transposed, and the dimension of x where the
+// layerUpstream is layerOf for the node that gives x, or that gives x transposed, and the dimension of x where the
 // channels lie.
-func layerBehind(x *ir.Value) (l layer, axis int, why string) {
+func layerUpstream(x *ir.Value) (l layer, axis int, why string) {
 	n := x.Def()
 	if n == nil {
 		return l, 0, ""

@@ -110,7 +110,7 @@ func setPads(auto *string, pads *[]int, n, p *ir.Node, why *string) bool {
 	return false
 }
 
-// constPads is the pads before and behind each dimension, if they are constant.
+// constPads is the pads at the start and at the end of each dimension, if they are constant.
 func constPads(p *ir.Node) (before, behind []int, ok bool) {
 	rank := len(p.In(0).Type().Shape)
 	if p.In(1).Const() == nil || p.In(0).Type().Shape == nil {

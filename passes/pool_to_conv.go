@@ -18,7 +18,7 @@ const (
 )
 
 // poolToConv does away with poolings: averages become convolutions as in AverageToConv, and maxima either go, their
-// stride moving into the convolution before them, or become a strided convolution, which is fitted to the maxima on the
+// stride moving into the convolution upstream of them, or become a strided convolution, which is fitted to the maxima on the
 // images (Springenberg et al. 2015, "Striving for simplicity: the all convolutional net", have both, with training).
 // What normalizes a layer goes into its weights first.
 func poolToConv(c *Context) error {

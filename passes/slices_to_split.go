@@ -89,7 +89,7 @@ func partOf(n *ir.Node) (p part, ok bool) {
 	return part{n, axis, place(numbers[0]), place(numbers[1])}, true
 }
 
-// splitInto puts a Split before n, the first of the parts, in their place.
+// splitInto puts a Split in the place of the parts, of which n is the first.
 func splitInto(rw *ir.Rewriter, n *ir.Node, parts []part) error {
 	var sizes []int64
 	var names []string
