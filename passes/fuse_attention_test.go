@@ -264,29 +264,132 @@ func TestViewIsWhatMovesDo(t *testing.T) {
 		}
 		g.SetOutputs(v)
 		tried++
-		in := tensor.New(tensor.Float32, shape...)
-		for i := range tensor.Data[float32](in) {
-			tensor.Data[float32](in)[i] = float32(i)
-		}
+		in := counted(shape...)
 		w := viewOf(v)
 		if w.source != x {
 			return
 		}
 		followed++
-		at := []float32{float32(w.offset)}
-		for _, f := range w.flat() {
-			var next []float32
-			for _, a := range at {
-				for i := range f.size {
-					next = append(next, a+float32(i*f.stride))
-				}
-			}
-			at = next
-		}
-		require.Equal(t, tensor.Data[float32](run(t, g, []*tensor.Tensor{in})[0]), at)
+		require.Equal(t, tensor.Data[float32](run(t, g, []*tensor.Tensor{in})[0]), elementsOf(w))
 		for i, dim := range w.dims {
 			require.Equal(t, sizesOf(v)[i], length(dim))
 		}
 	})
 	require.Greater(t, followed, tried/2)
+}
+
+// counted is 0, 1, 2 ….
+func counted(shape ...int) *tensor.Tensor {
+	t := tensor.New(tensor.Float32, shape...)
+	for i := range tensor.Data[float32](t) {
+		tensor.Data[float32](t)[i] = float32(i)
+	}
+	return t
+}
+
+// elementsOf is what a view gives of counted.
+func elementsOf(w view) []float32 {
+	at := []float32{float32(w.offset)}
+	for _, f := range w.flat() {
+		var next []float32
+		for _, a := range at {
+			for i := range f.size {
+				next = append(next, a+float32(i*f.stride))
+			}
+		}
+		at = next
+	}
+	for i := range at {
+		at[i] *= float32(w.scale)
+	}
+	return at
+}
+
+// What can be told of a node is told, and no more.
+func TestViewOf(t *testing.T) {
+	const followed, stays = true, false
+	for nodes, want := range map[string]bool{
+		`%y = Identity(%x) "y"`:                                           followed,
+		`%y = Flatten(%x) "y"`:                                            followed,
+		`%y = Unsqueeze(%x, %one) "y"`:                                    followed,
+		`%y = Transpose{perm=[2, 0, 1]}(%x) "y"`:                          followed,
+		`%y = Slice(%x, %one, %two) "y"`:                                  followed, // no axes
+		`%y = Slice(%x, %ones, %twos) "y"`:                                followed,
+		`%y = Slice(%x, %ones, %twos, %last2) "y"`:                        followed,
+		`%y = Slice(%x, %minus, %far, %zero) "y"`:                         followed,
+		`%y = Slice(%x, %below, %two, %one, %one) "y"`:                    followed,
+		`%y = Slice(%x, %beyond, %far, %two) "y"`:                         stays, // nothing is left
+		`%y = Slice(%x, %zero, %far, %two, %two) "y"`:                     stays, // every second
+		`%y = Slice(%x, %minus, %below, %two, %minus) "y"`:                stays, // backwards
+		`%y, %b = Split{axis=2}(%x, %parts) "y"`:                          followed,
+		`%a, %y = Split{axis=-1}(%x, %parts) "y"`:                         followed,
+		`%a, %b, %y = Split{axis=1}(%x, %three) "y"`:                      followed,
+		`%y = Gather(%x, %second) "y"`:                                    followed,
+		`%y = Gather{axis=-1}(%x, %fromEnd) "y"`:                          followed,
+		`%y = Gather{axis=1}(%x, %one) "y"`:                               followed,
+		`%y = Gather{axis=1}(%x, %twos) "y"`:                              stays, // two places
+		`%y = Gather{axis=1}(%x, %i) "y"`:                                 stays, // any place
+		`%y = Mul(%x, %half) "y"`:                                         followed,
+		`%y = Mul(%half, %x) "y"`:                                         followed,
+		`%y = Div(%x, %half) "y"`:                                         followed,
+		`%m = Mul(%x, %half) "m"` + "\n" + `%y = Div(%m, %quarter) "y"`:   followed,
+		`%y = Div(%half, %x) "y"`:                                         stays,
+		`%y = Div(%x, %none) "y"`:                                         stays,
+		`%y = Mul(%x, %deep) "y"`:                                         stays, // of another rank
+		`%y = Mul(%x, %vector) "y"`:                                       stays,
+		`%y = Mul(%x, %x) "y"`:                                            stays,
+		`%y = Add(%x, %half) "y"`:                                         stays,
+		`%y = Relu(%x) "y"`:                                               stays,
+		`%t = Transpose(%x) "t"` + "\n" + `%y = Flatten(%t) "y"`:          followed,
+		`%t = Transpose(%x) "t"` + "\n" + `%y = Reshape(%t, %across) "y"`: stays, // a dimension across two
+	} {
+		t.Run(nodes, func(t *testing.T) {
+			g := parse(t, `graph "g" opset 21 (%x: float32[2,3,12], %i: int64[]) -> (%y) {
+  %zero: int64[1] = const [0]
+  %one: int64[1] = const [1]
+  %two: int64[1] = const [2]
+  %minus: int64[1] = const [-1]
+  %far: int64[1] = const [100]
+  %below: int64[1] = const [-100]
+  %beyond: int64[1] = const [50]
+  %ones: int64[2] = const [1, 1]
+  %twos: int64[2] = const [2, 2]
+  %last2: int64[2] = const [-1, 0]
+  %parts: int64[2] = const [5, 7]
+  %three: int64[3] = const [1, 1, 1]
+  %second: int64[] = const 1
+  %fromEnd: int64[] = const -2
+  %across: int64[2] = const [8, 9]
+  %half: float32[] = const 0.5
+  %quarter: float32[1] = const [0.25]
+  %none: float32[] = const 0
+  %deep: float32[1,1,1,1] = const [2.0]
+  %vector: float32[12] = const splat(2.0)
+`+nodes+"\n}")
+			x, y := g.Inputs()[0], g.Outputs()[0]
+			w := viewOf(y)
+			if want == stays {
+				require.Same(t, y, w.source)
+				return
+			}
+			require.Same(t, x, w.source)
+			require.Equal(t, tensor.Data[float32](run(t, g, []*tensor.Tensor{counted(2, 3, 12), tensor.Scalar[int64](0)})[0]), elementsOf(w))
+			sizes := make([]int, len(w.dims))
+			for i, dim := range w.dims {
+				sizes[i] = length(dim)
+			}
+			require.Equal(t, sizesOf(y), sizes)
+		})
+	}
+}
+
+// Of what has no known size nothing is told.
+func TestViewOfUnknownSizes(t *testing.T) {
+	g := parse(t, `graph "g" opset 21 (%x: float32[N,4], %z: float32[...]) -> (%y, %v) {
+  %half: float32[] = const 0.5
+  %y = Transpose(%x) "y"
+  %v = Mul(%z, %half) "v"
+}`)
+	require.Equal(t, view{source: g.Outputs()[0], scale: 1}, viewOf(g.Outputs()[0]))
+	require.Equal(t, view{source: g.Outputs()[1], scale: 1}, viewOf(g.Outputs()[1]))
 }
