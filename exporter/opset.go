@@ -34,8 +34,8 @@ func irVersion(opset int) int64 {
 	return 13
 }
 
-// newTypes is the opsets in which operators at large took in the element types that came late. An operator has taken
-// them in with the first change of its own from there on, or with the newest one.
+// newTypes is the opset in which ONNX began to use an element type, for types that came late. Most operators took a new
+// type the next time that they were changed, in that opset or later; the others took it in their newest form.
 var newTypes = map[tensor.DType]int{
 	tensor.BFloat16:     13,
 	tensor.Float8E4M3FN: 19, tensor.Float8E4M3FNUZ: 19, tensor.Float8E5M2: 19, tensor.Float8E5M2FNUZ: 19,

@@ -7,9 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Rewriter changes a graph; nothing else does once it is built. Edits may be made while ranging over the graph's Nodes,
-// which stay as they are until Done; so do the types of what depends on a replaced value. Between NewRewriter and Done
-// nodes may also be appended.
+// Rewriter changes a graph; nothing else does once it is built. Edits may be made while ranging over the graph's Nodes:
+// that list, and the types of what depends on a replaced value, stay as they are until Done. Between NewRewriter and
+// Done nodes may also be appended.
 type Rewriter struct {
 	g      *Graph
 	before map[*Node][]*Node // inserted nodes, by the node that they precede
@@ -185,8 +185,8 @@ func (r *Rewriter) swapNames(v, w *Value) {
 	r.g.names.set(w.name, w)
 }
 
-// Become is Replace for a value whose node has been changed to compute what old was: new has old's name, too, unless it
-// is a graph input.
+// Become is Replace for the case that the node of new was changed so that new is what old was: new takes old's name as
+// well, unless new is a graph input.
 func (r *Rewriter) Become(old, new *Value) error {
 	if err := r.Replace(old, new); err != nil {
 		return err

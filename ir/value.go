@@ -28,7 +28,8 @@ type Use struct {
 // Name is unique in the graph.
 func (v *Value) Name() string { return v.name }
 
-// Type is the inferred type. An absent value, nil, has the type that says nothing; nor has it a constant, known elements or a node.
+// Type is the inferred type. An absent value, nil, has the zero Type, of which nothing is known; it has no constant, no
+// known elements and no node.
 func (v *Value) Type() Type {
 	if v == nil {
 		return Type{}

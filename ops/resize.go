@@ -11,7 +11,7 @@ import (
 
 // Resize resamples X along Axes (all, when nil) by scales, or to sizes. The input roi matters to the mode
 // tf_crop_and_resize alone. Coordinates are computed in float32, as ONNX Runtime does, so that the nearest element is
-// the same one. Integers are computed with as floats and truncated.
+// the same one. Integers are resampled as floats and the result is truncated.
 type Resize struct {
 	Antialias                    bool    `attr:"antialias,since=18"`
 	Axes                         []int   `attr:"axes,since=18"`

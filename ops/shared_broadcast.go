@@ -52,8 +52,8 @@ func broadcastInts(shapes ...[]int) ([]int, error) {
 	return n, nil
 }
 
-// broadcastStrides is the row-major strides, in elements, by which a tensor of one shape is read as one of shape out:
-// 0 along stretched dimensions.
+// broadcastStrides is the strides, in elements, with which a tensor of the shape is read as if it were of the shape
+// out: row-major, 0 along stretched dimensions.
 func broadcastStrides(shape, out []int) []int {
 	s := make([]int, len(out))
 	n := 1

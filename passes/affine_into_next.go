@@ -8,8 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// affineIntoNext moves what maps each channel by a constant factor and summand into the weights of the layer that alone
-// reads it. A summand must reach every weight, so that a convolution that pads takes factors only.
+// affineIntoNext takes nodes that map each channel by a constant factor and summand, and moves both into the weights of
+// the layer that alone reads the result. A summand must reach every weight: so into a convolution that pads only
+// factors go.
 func affineIntoNext(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x := affineOperand(n)
@@ -59,8 +60,8 @@ func layerThatReads(v *ir.Value) (l layer, why string) {
 	return layer{}, ""
 }
 
-// intake is how a layer takes its input in: the dimension and number of its channels, and which of them weight i belongs
-// to. Everywhere, each output element sees all weights of its channel.
+// intake is how a layer reads its input: along which dimension its channels lie, how many there are, and to which of
+// them weight i belongs. everywhere means that each output element sees all weights of its channel.
 type intake struct {
 	layer
 	axis, channels int
@@ -91,8 +92,8 @@ func inputsOf(l layer) intake {
 	return intake{}
 }
 
-// absorb makes the layer read x and give for it what it gave for scale·x + shift. It does nothing where float32 would
-// over- or underflow.
+// absorb makes the layer read x and compute what it computed of scale·x + shift. It does nothing where a weight would
+// over- or underflow float32.
 func (l *intake) absorb(c *Context, rw *ir.Rewriter, x *ir.Value, scale, shift []float64) error {
 	n := l.node
 	w := slices.Clone(floats(n.In(1)))

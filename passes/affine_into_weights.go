@@ -61,8 +61,8 @@ func affineOperand(n *ir.Node) *ir.Value {
 	return nil
 }
 
-// affine is the factor and summand that n applies to each of the channels that its operand, of a rank, has at an axis;
-// nil if it does anything else.
+// affine is the factor and the summand that n applies to each channel of its operand, which has the given rank, and the
+// given number of channels along the axis; nil if n does anything else.
 func affine(n *ir.Node, rank, axis, channels int) (scale, shift []float64) {
 	if bn, ok := n.Op.(*ops.BatchNormalization); ok {
 		if axis != 1 {

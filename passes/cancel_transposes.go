@@ -7,8 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// cancelTransposes finds a Transpose that undoes others upstream of it, with elementwise operators and Concats between: these can as well work
-// on what is not transposed. Where an operand comes without a Transpose, it gets one, as long as there are fewer in all.
+// cancelTransposes finds a Transpose that undoes others upstream of it, where only elementwise operators and Concats
+// lie between. Those can work on values that are not transposed. An operand that comes without a Transpose gets one, as
+// long as there are fewer in all.
 func cancelTransposes(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		op, ok := n.Op.(*ops.Transpose)
@@ -46,7 +47,8 @@ type region struct {
 // maxRegion bounds the nodes of a region.
 const maxRegion = 64
 
-// collect counts the Transposes that go and come where v, which n reads, is wanted with its dimensions permuted.
+// collect counts the Transposes that would go and those that would come if v, which n reads, had its dimensions
+// permuted.
 func (r *region) collect(n *ir.Node, v *ir.Value) bool {
 	def := v.Def()
 	switch {

@@ -6,9 +6,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// constantShapes gives a Reshape whose shape is known but for symbols a constant one: -1 stands for what is open, and 0 for
-// a dimension that stays where it is. The arithmetic that computed the shape from that of other values goes, where nothing
-// else needs it.
+// constantShapes gives a Reshape a constant shape where the shape is known but for symbols: -1 stands for the one
+// unknown dimension, 0 for a dimension that stays where it is. The arithmetic that computed the shape is removed where
+// nothing else needs it.
 func constantShapes(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.Reshape](n) || n.In(1).Const() != nil {

@@ -13,8 +13,8 @@ import (
 // maxCompared bounds the bytes of constants that Deduplicate compares by content.
 const maxCompared = 1 << 12
 
-// deduplicate lets nodes that compute the same from the same operands be one: operators, attributes and operands are
-// compared whole, small constants by their content.
+// deduplicate merges nodes that compute the same from the same operands. Operators and attributes are compared whole,
+// operands by identity, small constants by their content.
 func deduplicate(c *Context) error {
 	type bucket struct { // what equal nodes have in common, and others may
 		def      *ir.Def

@@ -112,9 +112,9 @@ func (f *fitting) result(c *candidate, err float64, bias []float64, m ...matrix)
 	return out
 }
 
-// fitWide is fitOutputs for a layer of so many outputs that their covariance has no inverse in reasonable time. The
-// layer's weights are corrected for the error of its input, by ridge regression in as many dimensions as there are
-// samples, and projected onto the directions of the output that matter most.
+// fitWide is fitOutputs for a layer with so many outputs that inverting their covariance would take too long. First the
+// weights are corrected for the error of the layer's input, by ridge regression in as many dimensions as there are
+// samples; then they are projected onto the directions of the output that matter most.
 func (f *fitting) fitWide(rank int, hold bool) (*fitted, error) {
 	l, w, bias := f.layer, f.layer.weights, f.layer.bias
 	var s, held samples

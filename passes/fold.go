@@ -11,12 +11,12 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// maxFolded bounds the bytes of a constant that Fold makes beyond the size of what it was made from: an expansion is
-// better computed when it is needed than carried along.
+// maxFolded is how many bytes larger than its inputs a folded constant may be: an expansion is better computed when it
+// is needed than kept in memory and in files.
 const maxFolded = 1 << 20
 
-// What the evaluations of one node, and all of them, may take: a few seconds, and a multiple of the constants that there
-// are. What takes more is left to the run, which can be interrupted.
+// The limits of what folding may take, for one node and for all: a few seconds of work, and bytes in proportion to the
+// constants of the graph. A node that would take more is left to the run, which can be interrupted.
 const (
 	maxNodeWork  = 1 << 30
 	maxWork      = math.MaxInt32 * (1 + (math.MaxInt >> 62)) // 2^31 where int has 32 bits, else 2^32

@@ -50,8 +50,8 @@ func fuseActivation(c *Context) error {
 	})
 }
 
-// activation is the epilogue that computes what n does; without an activation where n is none, and not ok where it is one
-// in a form that no epilogue has.
+// activation is the epilogue that computes what n does. It has no Activation where n is no activation; ok is false
+// where n is one, but no epilogue can express it.
 func activation(n *ir.Node) (e ops.Epilogue, ok bool) {
 	switch op := n.Op.(type) {
 	case *ops.Relu:

@@ -8,11 +8,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// headBlock divides the channels of a head: the kernel's blocks.
+// headBlock: the number of channels of a head must be a multiple of it, because kernels work on blocks of so many.
 const headBlock = 16
 
-// fuseAttention finds softmax(scale·q·kᵀ)·v of several heads, where q, k and v are parts of one value and all else that
-// happens to them and to the result is that elements are moved: it becomes one node, which reads that value as it lies.
+// fuseAttention finds softmax(scale·q·kᵀ)·v of several heads, where q, k and v are parts of one value, and everything
+// else between that value and the result only moves elements. It becomes one node, which reads the value as it lies.
 func fuseAttention(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.MatMul](n) || n.In(0).Def() == nil || !isOp[*ops.Softmax](n.In(0).Def()) {

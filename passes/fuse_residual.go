@@ -32,8 +32,8 @@ func fuseResidual(c *Context) error {
 	})
 }
 
-// addResidual makes n, a sum, the layer that gives its summand i, with the other one as residual. n stands where that
-// has been computed.
+// addResidual turns the sum n into the layer that computes its summand i, with the other summand as residual. The layer
+// moves to the place of n, where both summands have been computed.
 func addResidual(c *Context, rw *ir.Rewriter, n *ir.Node, i int) (done bool, err error) {
 	def, residual := n.In(i).Def(), n.In(1-i)
 	if def == nil {

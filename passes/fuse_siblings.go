@@ -8,9 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// fuseSiblings computes 1×1 convolutions of the same input and with the same activation as one, whose result a Split
-// gives to their readers: in the blocked layout that costs nothing. What a Concat reads stays by itself, because it is
-// computed in its place there.
+// fuseSiblings computes 1×1 convolutions of the same input and with the same activation as one, and splits the result
+// for their readers; in the blocked layout the Split costs nothing. A convolution whose result a Concat reads stays as
+// it is, because the runtime computes it in its place in the Concat.
 func fuseSiblings(c *Context) error {
 	seen := map[*ir.Node]bool{}
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
@@ -46,8 +46,8 @@ func pointwise(n *ir.Node) *ops.FusedConv {
 	return conv
 }
 
-// blockSize is a multiple of which each sibling has in channels, so that runtimes that keep channels in blocks need not
-// move them.
+// blockSize: each sibling must have a multiple of so many channels, so that the Split falls between blocks, and a
+// runtime that keeps channels in blocks copies nothing.
 const blockSize = 16
 
 // joins reports whether m can be computed with n.

@@ -9,8 +9,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// padIntoWindow lets a convolution or pooling pad its input itself: zeros go into convolutions and average pooling that
-// counts the pads, and what cannot win into max pooling, -inf or zeros beside values that are not negative.
+// padIntoWindow lets a convolution or pooling pad its input itself. Zeros go into convolutions, and into average
+// poolings that count the pads. A max pooling takes pads that cannot be the maximum: -inf, or zeros where no element is
+// negative.
 func padIntoWindow(c *Context) error {
 	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		pad := n.In(0)
