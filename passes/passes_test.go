@@ -1,6 +1,8 @@
 package passes
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +78,7 @@ func TestDeduplicate(t *testing.T) {
 func TestCancelTransposes(t *testing.T) {
 	const down, up = "Transpose{perm=[0, 3, 1, 2]}", "Transpose{perm=[0, 2, 3, 1]}"
 	const stays = "not fewer Transposes, or what lies between is read elsewhere or cannot be moved"
-	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,4,5], %z: float32[2,5,3,4]) -> (%y) {
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,4,5], %z: float32[2,5,3,4], %short: float32[3,4]) -> (%y) {
   %two: float32[] = const 2
   %row: float32[4] = const splat(0.0)
   %channel: float32[5,1,1] = const splat(0.0)
@@ -90,15 +92,42 @@ func TestCancelTransposes(t *testing.T) {
 		"two and one": {"%a = " + down + "(%x) \"a\"\n%b = Add(%a, %z) \"b\"\n%y = " + up + "(%b) \"y\"",
 			[]string{"%z.transposed = Transpose{perm=[0, 2, 3, 1]}(%z)", "%y = Add(%x, %z.transposed)"}},
 
-		"another permutation": {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%y = Transpose{perm=[0, 3, 1, 2]}(%b) \"y\"", nil},
-		"read elsewhere":      {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%c = " + up + "(%b) \"c\"\n%d = Flatten(%b) \"d\"\n%e = Flatten(%c) \"e\"\n%y = Add(%d, %e) \"y\"", nil},
-		"as many":             {"%a = " + down + "(%x) \"a\"\n%b = Relu(%z) \"b\"\n%c = Add(%a, %b) \"c\"\n%d = Mul(%c, %z) \"d\"\n%y = " + up + "(%d) \"y\"", nil},
-		"reduction":           {"%a = " + down + "(%x) \"a\"\n%b = Softmax{axis=1}(%a) \"b\"\n%y = " + up + "(%b) \"y\"", nil},
-	}, map[string]string{"as many": stays})
+		"concat from the end": {"%a = " + down + "(%x) \"a\"\n%b = Neg(%a) \"b\"\n%c = Concat{axis=-3}(%a, %b) \"c\"\n%y = " + up + "(%c) \"y\"",
+			[]string{"%b_1 = Neg(%x)", "%y = Concat{axis=3}(%x, %b_1)"}},
+		"an absent operand": {"%a = " + down + "(%x) \"a\"\n%b = Clip(%a, _, %two) \"b\"\n%y = " + up + "(%b) \"y\"", []string{"%y = Clip(%x, _, %two)"}},
+
+		"another rank":            {"%a = " + down + "(%x) \"a\"\n%b = Add(%a, %short) \"b\"\n%y = " + up + "(%b) \"y\"", nil},
+		"read elsewhere, and one": {"%a = " + down + "(%x) \"a\"\n%b = Add(%a, %z) \"b\"\n%c = " + up + "(%b) \"c\"\n%d = Flatten(%a) \"d\"\n%e = Flatten(%c) \"e\"\n%y = Add(%d, %e) \"y\"", nil},
+		"reduction further up":    {"%a = " + down + "(%x) \"a\"\n%s = Softmax{axis=1}(%a) \"s\"\n%b = Relu(%s) \"b\"\n%y = " + up + "(%b) \"y\"", nil},
+		"another permutation":     {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%y = Transpose{perm=[0, 3, 1, 2]}(%b) \"y\"", nil},
+		"read elsewhere":          {"%a = " + down + "(%x) \"a\"\n%b = Relu(%a) \"b\"\n%c = " + up + "(%b) \"c\"\n%d = Flatten(%b) \"d\"\n%e = Flatten(%c) \"e\"\n%y = Add(%d, %e) \"y\"", nil},
+		"as many":                 {"%a = " + down + "(%x) \"a\"\n%b = Relu(%z) \"b\"\n%c = Add(%a, %b) \"c\"\n%d = Mul(%c, %z) \"d\"\n%y = " + up + "(%d) \"y\"", nil},
+		"reduction":               {"%a = " + down + "(%x) \"a\"\n%b = Softmax{axis=1}(%a) \"b\"\n%y = " + up + "(%b) \"y\"", nil},
+	}, map[string]string{"as many": stays, "another rank": stays, "read elsewhere, and one": stays})
+}
+
+// A region has a bounded number of nodes, and its rank must be known.
+func TestCancelTransposesBounds(t *testing.T) {
+	for _, c := range []struct {
+		shape   string
+		between int
+		left    int
+	}{{"2,3", maxRegion, maxRegion}, {"2,3", maxRegion + 1, maxRegion + 3}, {"...", 1, 3}} {
+		var text strings.Builder
+		text.WriteString("graph \"g\" opset 21 (%x: float32[" + c.shape + "]) -> (%y) {\n%v0 = Transpose{perm=[1, 0]}(%x) \"t\"\n")
+		for i := range c.between {
+			fmt.Fprintf(&text, "%%v%d = Neg(%%v%d) \"v%d\"\n", i+1, i, i+1)
+		}
+		fmt.Fprintf(&text, "%%y = Transpose{perm=[1, 0]}(%%v%d) \"y\"\n}", c.between)
+		g := parse(t, text.String())
+		require.NoError(t, cancelTransposes(&Context{Graph: g}))
+		require.NoError(t, ir.Verify(g))
+		require.Len(t, g.Nodes(), c.left, "%+v", c)
+	}
 }
 
 func TestPadIntoWindow(t *testing.T) {
-	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,6,6], %v: float32[]) -> (%y) {
+	checkRewrites(t, `graph "g" opset 21 (%x: float32[2,3,6,6], %v: float32[], %k: float32[4,3,1,1]) -> (%y) {
   %w: float32[4,3,3,3] = const splat(0.0)
   %pads: int64[8] = const [0, 0, 1, 0, 0, 0, 1, 2]
   %batch: int64[8] = const [1, 0, 1, 0, 0, 0, 1, 2]
@@ -109,6 +138,7 @@ func TestPadIntoWindow(t *testing.T) {
   %zero: float32[] = const 0
   %one: float32[] = const 1
   %least: float32[] = const -inf
+  %minus: float32[] = const -1
 `, padIntoWindow, map[string]rewrite{
 		"convolution": {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{pads=[1, 1, 1, 1]}(%a, %w) \"y\"", []string{"%y = Conv{pads=[2, 1, 2, 3]}(%x, %w)"}},
 		"of axes":     {"%a = Pad(%x, %some, %zero, %axes) \"a\"\n%y = Conv{auto_pad=\"VALID\"}(%a, %w) \"y\"", []string{"%y = Conv{pads=[0, 1, 0, 2]}(%x, %w)"}},
@@ -120,17 +150,35 @@ func TestPadIntoWindow(t *testing.T) {
 		"read elsewhere": {"%a = Pad(%x, %pads) \"a\"\n%b = Conv(%a, %w) \"b\"\n%c = Conv(%a, %w) \"c\"\n%y = Add(%b, %c) \"y\"",
 			[]string{"%b = Conv{pads=[1, 0, 1, 2]}(%x, %w)", "%c = Conv{pads=[1, 0, 1, 2]}(%x, %w)", "%y = Add(%b, %c)"}},
 
-		"ones":                      {"%a = Pad(%x, %pads, %one) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"a value that is not known": {"%a = Pad(%x, %pads, %v) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"the edge":                  {"%a = Pad{mode=\"edge\"}(%x, %pads) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"the batch":                 {"%a = Pad(%x, %batch) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"pads that cut off":         {"%a = Pad(%x, %cut) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
-		"auto_pad":                  {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{auto_pad=\"SAME_UPPER\"}(%a, %w) \"y\"", nil},
-		"average of other pads":     {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%a) \"y\"", nil},
-		"average, rounded up":       {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3], ceil_mode=1}(%a) \"y\"", nil},
-		"maximum of pads alone":     {"%a = Pad(%x, %wide, %least) \"a\"\n%b = MaxPool{kernel_shape=[3, 3]}(%a) \"b\"\n%y = Clip(%b, %zero) \"y\"", nil},
-		"maximum of zeros":          {"%a = Pad(%x, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
-		"maximum, with a dilation":  {"%a = Pad(%x, %pads, %least) \"a\"\n%y = MaxPool{kernel_shape=[3, 3], dilations=[2, 2]}(%a) \"y\"", nil},
+		"average of counted pads": {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{count_include_pad=1, kernel_shape=[4, 4], pads=[1, 1, 1, 1]}(%a) \"y\"",
+			[]string{"%y = AveragePool{count_include_pad=true, kernel_shape=[4, 4], pads=[2, 1, 2, 3]}(%x)"}},
+		"maximum of what is clipped": {"%r = Clip(%x, %zero, %one) \"r\"\n%a = Pad(%r, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"",
+			[]string{"%r = Clip(%x, %zero, %one)", "%y = MaxPool{kernel_shape=[3, 3], pads=[1, 0, 1, 2]}(%r)"}},
+		"maximum of what has a lower bound": {"%r = Clip(%x, %one) \"r\"\n%i = Identity(%r) \"i\"\n%a = Pad(%i, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"",
+			[]string{"%r = Clip(%x, %one)", "%i = Identity(%r)", "%y = MaxPool{kernel_shape=[3, 3], pads=[1, 0, 1, 2]}(%i)"}},
+
+		"average of ones":            {"%a = Pad(%x, %pads, %one) \"a\"\n%y = AveragePool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"average of pads alone":      {"%a = Pad(%x, %wide) \"a\"\n%y = AveragePool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum, rounded up":        {"%a = Pad(%x, %pads, %least) \"a\"\n%y = MaxPool{kernel_shape=[3, 3], ceil_mode=1}(%a) \"y\"", nil},
+		"maximum and where it is":    {"%a = Pad(%x, %pads, %least) \"a\"\n%y, %i = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum of a lower bound":   {"%r = Clip(%x, %minus) \"r\"\n%a = Pad(%r, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum of no lower bound":  {"%r = Clip(%x, _, %one) \"r\"\n%a = Pad(%r, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum of an upper bound":  {"%r = Clip(%x, %zero, %minus) \"r\"\n%a = Pad(%r, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum of a varying bound": {"%r = Clip(%x, %zero, %v) \"r\"\n%a = Pad(%r, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum of a negation":      {"%r = Relu(%x) \"r\"\n%m = Neg(%r) \"m\"\n%a = Pad(%m, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"no window":                  {"%a = Pad(%x, %pads) \"a\"\n%y = Relu(%a) \"y\"", nil},
+		"weights that are padded":    {"%a = Pad(%k, %pads) \"a\"\n%y = Conv(%x, %a) \"y\"", nil},
+		"ones":                       {"%a = Pad(%x, %pads, %one) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"a value that is not known":  {"%a = Pad(%x, %pads, %v) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"the edge":                   {"%a = Pad{mode=\"edge\"}(%x, %pads) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"the batch":                  {"%a = Pad(%x, %batch) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"pads that cut off":          {"%a = Pad(%x, %cut) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"auto_pad":                   {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{auto_pad=\"SAME_UPPER\"}(%a, %w) \"y\"", nil},
+		"average of other pads":      {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%a) \"y\"", nil},
+		"average, rounded up":        {"%a = Pad(%x, %pads) \"a\"\n%y = AveragePool{kernel_shape=[3, 3], ceil_mode=1}(%a) \"y\"", nil},
+		"maximum of pads alone":      {"%a = Pad(%x, %wide, %least) \"a\"\n%b = MaxPool{kernel_shape=[3, 3]}(%a) \"b\"\n%y = Clip(%b, %zero) \"y\"", nil},
+		"maximum of zeros":           {"%a = Pad(%x, %pads) \"a\"\n%y = MaxPool{kernel_shape=[3, 3]}(%a) \"y\"", nil},
+		"maximum, with a dilation":   {"%a = Pad(%x, %pads, %least) \"a\"\n%y = MaxPool{kernel_shape=[3, 3], dilations=[2, 2]}(%a) \"y\"", nil},
 	}, map[string]string{
 		"ones": "a convolution pads with zeros only", "the edge": "a convolution pads with zeros only", "a value that is not known": "a convolution pads with zeros only",
 		"the batch": "images or channels are padded", "pads that cut off": "the pads cut off", "auto_pad": "the window has auto_pad",
@@ -138,6 +186,11 @@ func TestPadIntoWindow(t *testing.T) {
 		"average, rounded up":      "the pooling rounds up or has pads of its own, which do not count",
 		"maximum of pads alone":    "a window may see pads alone",
 		"maximum of zeros":         "the pads may be the maximum",
+		"maximum of a lower bound": "the pads may be the maximum", "maximum of no lower bound": "the pads may be the maximum",
+		"maximum of an upper bound": "the pads may be the maximum", "maximum of a varying bound": "the pads may be the maximum",
+		"maximum of a negation": "the pads may be the maximum", "maximum, rounded up": "the pooling rounds up or gives indices",
+		"maximum and where it is": "the pooling rounds up or gives indices", "average of ones": "average pooling pads with zeros only",
+		"average of pads alone":    "a window may see pads alone",
 		"maximum, with a dilation": "a window may see pads alone",
 	})
 }
