@@ -308,40 +308,50 @@ func elementsOf(w view) []float32 {
 // What can be told of a node is told, and no more.
 func TestViewOf(t *testing.T) {
 	const followed, stays = true, false
+	// A dimension of three times two places, the two of them 36 apart.
+	const merged = `%t = Transpose{perm=[1, 0, 2]}(%x) "t"` + "\n" + `%m = Reshape(%t, %sixes) "m"` + "\n"
 	for nodes, want := range map[string]bool{
-		`%y = Identity(%x) "y"`:                                           followed,
-		`%y = Flatten(%x) "y"`:                                            followed,
-		`%y = Unsqueeze(%x, %one) "y"`:                                    followed,
-		`%y = Transpose{perm=[2, 0, 1]}(%x) "y"`:                          followed,
-		`%y = Slice(%x, %one, %two) "y"`:                                  followed, // no axes
-		`%y = Slice(%x, %ones, %twos) "y"`:                                followed,
-		`%y = Slice(%x, %ones, %twos, %last2) "y"`:                        followed,
-		`%y = Slice(%x, %minus, %far, %zero) "y"`:                         followed,
-		`%y = Slice(%x, %below, %two, %one, %one) "y"`:                    followed,
-		`%y = Slice(%x, %beyond, %far, %two) "y"`:                         stays, // nothing is left
-		`%y = Slice(%x, %zero, %far, %two, %two) "y"`:                     stays, // every second
-		`%y = Slice(%x, %minus, %below, %two, %minus) "y"`:                stays, // backwards
-		`%y, %b = Split{axis=2}(%x, %parts) "y"`:                          followed,
-		`%a, %y = Split{axis=-1}(%x, %parts) "y"`:                         followed,
-		`%a, %b, %y = Split{axis=1}(%x, %three) "y"`:                      followed,
-		`%y = Gather(%x, %second) "y"`:                                    followed,
-		`%y = Gather{axis=-1}(%x, %fromEnd) "y"`:                          followed,
-		`%y = Gather{axis=1}(%x, %one) "y"`:                               followed,
-		`%y = Gather{axis=1}(%x, %twos) "y"`:                              stays, // two places
-		`%y = Gather{axis=1}(%x, %i) "y"`:                                 stays, // any place
-		`%y = Mul(%x, %half) "y"`:                                         followed,
-		`%y = Mul(%half, %x) "y"`:                                         followed,
-		`%y = Div(%x, %half) "y"`:                                         followed,
-		`%m = Mul(%x, %half) "m"` + "\n" + `%y = Div(%m, %quarter) "y"`:   followed,
-		`%y = Div(%half, %x) "y"`:                                         stays,
-		`%y = Div(%x, %none) "y"`:                                         stays,
-		`%y = Mul(%x, %deep) "y"`:                                         stays, // of another rank
-		`%y = Mul(%x, %vector) "y"`:                                       stays,
-		`%y = Mul(%x, %x) "y"`:                                            stays,
-		`%y = Add(%x, %half) "y"`:                                         stays,
-		`%y = Relu(%x) "y"`:                                               stays,
-		`%t = Transpose(%x) "t"` + "\n" + `%y = Flatten(%t) "y"`:          followed,
-		`%t = Transpose(%x) "t"` + "\n" + `%y = Reshape(%t, %across) "y"`: stays, // a dimension across two
+		`%y = Identity(%x) "y"`:                                                          followed,
+		`%y = Flatten(%x) "y"`:                                                           followed,
+		`%y = Unsqueeze(%x, %one) "y"`:                                                   followed,
+		`%y = Transpose{perm=[2, 0, 1]}(%x) "y"`:                                         followed,
+		`%y = Slice(%x, %one, %two) "y"`:                                                 followed, // no axes
+		`%y = Slice(%x, %ones, %twos) "y"`:                                               followed,
+		`%y = Slice(%x, %ones, %twos, %last2) "y"`:                                       followed,
+		`%y = Slice(%x, %minus, %far, %zero) "y"`:                                        followed,
+		`%y = Slice(%x, %below, %two, %one, %one) "y"`:                                   followed,
+		`%y = Slice(%x, %beyond, %far, %two) "y"`:                                        stays, // nothing is left
+		`%y = Slice(%x, %zero, %far, %two, %two) "y"`:                                    stays, // every second
+		`%y = Slice(%x, %minus, %below, %two, %minus) "y"`:                               stays, // backwards
+		`%y, %b = Split{axis=2}(%x, %parts) "y"`:                                         followed,
+		`%a, %y = Split{axis=-1}(%x, %parts) "y"`:                                        followed,
+		`%a, %b, %y = Split{axis=1}(%x, %three) "y"`:                                     followed,
+		`%y = Gather(%x, %second) "y"`:                                                   followed,
+		`%y = Gather{axis=-1}(%x, %fromEnd) "y"`:                                         followed,
+		`%y = Gather{axis=1}(%x, %one) "y"`:                                              followed,
+		`%y = Gather{axis=1}(%x, %twos) "y"`:                                             stays, // two places
+		`%y = Gather{axis=1}(%x, %i) "y"`:                                                stays, // any place
+		`%y = Mul(%x, %half) "y"`:                                                        followed,
+		`%y = Mul(%half, %x) "y"`:                                                        followed,
+		`%y = Div(%x, %half) "y"`:                                                        followed,
+		`%m = Mul(%x, %half) "m"` + "\n" + `%y = Div(%m, %quarter) "y"`:                  followed,
+		`%y = Div(%half, %x) "y"`:                                                        stays,
+		`%y = Div(%x, %none) "y"`:                                                        stays,
+		`%y = Mul(%x, %deep) "y"`:                                                        stays, // of another rank
+		`%y = Mul(%x, %vector) "y"`:                                                      stays,
+		`%y = Mul(%x, %x) "y"`:                                                           stays,
+		`%y = Add(%x, %half) "y"`:                                                        stays,
+		`%y = Relu(%x) "y"`:                                                              stays,
+		`%t = Transpose(%x) "t"` + "\n" + `%y = Flatten(%t) "y"`:                         followed,
+		`%t = Transpose(%x) "t"` + "\n" + `%y = Reshape(%t, %across) "y"`:                stays,    // a dimension across two
+		merged + `%y = Slice(%m, %two, %four, %zero) "y"`:                                followed, // the second half
+		merged + `%y = Slice(%m, %one, %two, %zero) "y"`:                                 followed, // within a half
+		merged + `%y = Slice(%m, %two, %three1, %zero) "y"`:                              followed,
+		merged + `%y = Slice(%m, %one, %three1, %zero) "y"`:                              stays, // of two halves
+		merged + `%y = Gather(%m, %fromEnd) "y"`:                                         followed,
+		`%f = Flatten{axis=2}(%x) "f"` + "\n" + `%y = Slice(%f, %two, %four, %zero) "y"`: followed,
+		`%f = Flatten{axis=2}(%x) "f"` + "\n" + `%y = Slice(%f, %one, %four, %zero) "y"`: followed,
+		`%t = Transpose(%x) "t"` + "\n" + `%f = Flatten{axis=1}(%t) "f"` + "\n" + `%y = Slice(%f, %one, %two, %one) "y"`: followed,
 	} {
 		t.Run(nodes, func(t *testing.T) {
 			g := parse(t, `graph "g" opset 21 (%x: float32[2,3,12], %i: int64[]) -> (%y) {
@@ -357,6 +367,9 @@ func TestViewOf(t *testing.T) {
   %last2: int64[2] = const [-1, 0]
   %parts: int64[2] = const [5, 7]
   %three: int64[3] = const [1, 1, 1]
+  %sixes: int64[2] = const [6, 12]
+  %three1: int64[1] = const [3]
+  %four: int64[1] = const [4]
   %second: int64[] = const 1
   %fromEnd: int64[] = const -2
   %across: int64[2] = const [8, 9]

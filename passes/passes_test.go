@@ -52,6 +52,8 @@ func TestDeduplicate(t *testing.T) {
   %v: float32[3,3,1,1] = const splat(0.0)
   %two: float32[] = const 2
   %deux: float32[] = const 2
+  %twos: float32[1] = const [2.0]
+  %bits: int32[] = const 1073741824
   %three: float32[] = const 3
   %split: int64[2] = const [1, 2]
 `, deduplicate, map[string]rewrite{
@@ -64,11 +66,17 @@ func TestDeduplicate(t *testing.T) {
 			[]string{"%a, %b = Split{axis=1}(%x, %split)", "%y = Concat{axis=1}(%a, %b)"}},
 		"a graph output": {"%a = Relu(%x) \"a\"\n%y = Relu(%x) \"b\"\n%c = Tanh(%a) \"c\"", []string{"%y = Relu(%x)", "%c = Tanh(%y)"}},
 
-		"another operator":  {"%a = Relu(%x) \"a\"\n%b = Tanh(%x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
-		"another attribute": {"%a = LeakyRelu{alpha=0.1}(%x) \"a\"\n%b = LeakyRelu{alpha=0.2}(%x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
-		"another constant":  {"%a = Mul(%x, %two) \"a\"\n%b = Mul(%x, %three) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
-		"other weights":     {"%a = Conv(%x, %w) \"a\"\n%b = Conv(%x, %v) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
-		"another order":     {"%a = Sub(%x, %two) \"a\"\n%b = Sub(%two, %x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"fewer outputs": {"%a, %i = MaxPool{kernel_shape=[2, 2]}(%x) \"a\"\n%b = MaxPool{kernel_shape=[2, 2]}(%x) \"b\"\n%c = Cast{to=float32}(%i) \"c\"\n%d = Mul(%a, %b) \"d\"\n%y = Add(%d, %c) \"y\"",
+			[]string{"%a, %i = MaxPool{kernel_shape=[2, 2]}(%x)", "%c = Cast{to=float32}(%i)", "%d = Mul(%a, %a)", "%y = Add(%d, %c)"}},
+
+		"more outputs":               {"%b = MaxPool{kernel_shape=[2, 2]}(%x) \"b\"\n%a, %i = MaxPool{kernel_shape=[2, 2]}(%x) \"a\"\n%c = Cast{to=float32}(%i) \"c\"\n%d = Mul(%a, %b) \"d\"\n%y = Add(%d, %c) \"y\"", nil},
+		"constants of another shape": {"%a = Mul(%x, %two) \"a\"\n%b = Mul(%x, %twos) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"constants of another type":  {"%a = Cast{to=float32}(%bits) \"a\"\n%b = Cast{to=float32}(%two) \"b\"\n%c = Add(%a, %b) \"c\"\n%y = Add(%x, %c) \"y\"", nil},
+		"another operator":           {"%a = Relu(%x) \"a\"\n%b = Tanh(%x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"another attribute":          {"%a = LeakyRelu{alpha=0.1}(%x) \"a\"\n%b = LeakyRelu{alpha=0.2}(%x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"another constant":           {"%a = Mul(%x, %two) \"a\"\n%b = Mul(%x, %three) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"other weights":              {"%a = Conv(%x, %w) \"a\"\n%b = Conv(%x, %v) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
+		"another order":              {"%a = Sub(%x, %two) \"a\"\n%b = Sub(%two, %x) \"b\"\n%y = Add(%a, %b) \"y\"", nil},
 	}, nil)
 	checkRewrites(t, `graph "g" opset 21 (%x: float32[2]) -> (%y, %z) {
 `, deduplicate, map[string]rewrite{"two graph outputs": {"%y = Relu(%x) \"y\"\n%z = Relu(%x) \"z\"", nil}},
@@ -131,7 +139,12 @@ func TestPadIntoWindow(t *testing.T) {
   %w: float32[4,3,3,3] = const splat(0.0)
   %pads: int64[8] = const [0, 0, 1, 0, 0, 0, 1, 2]
   %batch: int64[8] = const [1, 0, 1, 0, 0, 0, 1, 2]
+  %batch2: int64[8] = const [0, 0, 1, 0, 1, 0, 1, 2]
+  %channels: int64[8] = const [0, 0, 1, 0, 0, 1, 1, 2]
+  %channels2: int64[8] = const [0, 1, 1, 0, 0, 0, 1, 2]
+  %deep: float32[4,4,3,3] = const splat(0.0)
   %cut: int64[8] = const [0, 0, -1, 0, 0, 0, 1, 2]
+  %cut2: int64[8] = const [0, 0, 1, 0, 0, 0, 1, -2]
   %wide: int64[8] = const [0, 0, 3, 0, 0, 0, 1, 2]
   %some: int64[2] = const [1, 2]
   %axes: int64[1] = const [-1]
@@ -171,6 +184,10 @@ func TestPadIntoWindow(t *testing.T) {
 		"ones":                       {"%a = Pad(%x, %pads, %one) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
 		"a value that is not known":  {"%a = Pad(%x, %pads, %v) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
 		"the edge":                   {"%a = Pad{mode=\"edge\"}(%x, %pads) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"the last channels":          {"%a = Pad(%x, %channels) \"a\"\n%y = Conv(%a, %deep) \"y\"", nil},
+		"the first channels":         {"%a = Pad(%x, %channels2) \"a\"\n%y = Conv(%a, %deep) \"y\"", nil},
+		"the end of the batch":       {"%a = Pad(%x, %batch2) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
+		"the end that is cut off":    {"%a = Pad(%x, %cut2) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
 		"the batch":                  {"%a = Pad(%x, %batch) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
 		"pads that cut off":          {"%a = Pad(%x, %cut) \"a\"\n%y = Conv(%a, %w) \"y\"", nil},
 		"auto_pad":                   {"%a = Pad(%x, %pads) \"a\"\n%y = Conv{auto_pad=\"SAME_UPPER\"}(%a, %w) \"y\"", nil},
@@ -181,7 +198,9 @@ func TestPadIntoWindow(t *testing.T) {
 		"maximum, with a dilation":   {"%a = Pad(%x, %pads, %least) \"a\"\n%y = MaxPool{kernel_shape=[3, 3], dilations=[2, 2]}(%a) \"y\"", nil},
 	}, map[string]string{
 		"ones": "a convolution pads with zeros only", "the edge": "a convolution pads with zeros only", "a value that is not known": "a convolution pads with zeros only",
-		"the batch": "images or channels are padded", "pads that cut off": "the pads cut off", "auto_pad": "the window has auto_pad",
+		"the last channels": "images or channels are padded", "the first channels": "images or channels are padded", "the end of the batch": "images or channels are padded",
+		"the end that is cut off": "the pads cut off",
+		"the batch":               "images or channels are padded", "pads that cut off": "the pads cut off", "auto_pad": "the window has auto_pad",
 		"average of other pads":    "the pooling rounds up or has pads of its own, which do not count",
 		"average, rounded up":      "the pooling rounds up or has pads of its own, which do not count",
 		"maximum of pads alone":    "a window may see pads alone",
@@ -193,6 +212,38 @@ func TestPadIntoWindow(t *testing.T) {
 		"average of pads alone":    "a window may see pads alone",
 		"maximum, with a dilation": "a window may see pads alone",
 	})
+}
+
+// Pads stay where they, or what they are added to, are not known.
+func TestPadsThatAreNotKnown(t *testing.T) {
+	for name, c := range map[string]struct {
+		x, pads string
+		why     string
+	}{
+		"known":     {"2,3,6,6", "%pads", ""},
+		"a batch":   {"N,3,6,6", "%pads", ""},
+		"pads":      {"2,3,6,6", "%p", "the pads, or the rank of what is padded, are not known"},
+		"a height":  {"2,3,H,6", "%pads", "a dimension of the image is 0 or not known"},
+		"a width":   {"2,3,6,W", "%pads", "a dimension of the image is 0 or not known"},
+		"no pixels": {"2,3,0,6", "%pads", "a dimension of the image is 0 or not known"},
+		"a rank":    {"...", "%pads", "the pads, or the rank of what is padded, are not known"},
+	} {
+		g := parse(t, `graph "g" opset 21 (%x: float32[`+c.x+`], %p: int64[8]) -> (%y) {
+  %w: float32[4,3,1,1] = const splat(0.5)
+  %pads: int64[8] = const [0, 0, 1, 0, 0, 0, 1, 2]
+  %a = Pad(%x, `+c.pads+`) "a"
+  %y = Conv(%a, %w) "y"
+}`)
+		ctx := &Context{Graph: g}
+		require.NoError(t, padIntoWindow(ctx))
+		require.NoError(t, ir.Verify(g))
+		if c.why == "" {
+			require.Len(t, g.Nodes(), 1, name)
+			continue
+		}
+		require.Len(t, g.Nodes(), 2, name)
+		require.Equal(t, map[string]int{c.why: 1}, ctx.misses, name)
+	}
 }
 
 func TestSlicesToSplit(t *testing.T) {

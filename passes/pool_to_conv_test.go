@@ -60,6 +60,10 @@ func TestAverageToConv(t *testing.T) {
 				require.Len(t, ctx.misses, map[string]int{"": 1, "none": 0}[c.left])
 			default:
 				require.Equal(t, []string{c.left}, nodesOf(t, g))
+				require.Len(t, ctx.rewrites, 1)
+				if name == "plain" {
+					require.Equal(t, Rewrite{Node: "pool", Form: FormAverage, MACsAfter: 3 * 4 * 3 * 2 * 2}, ctx.rewrites[0])
+				}
 				require.InDeltaSlice(t, tensor.Data[float32](want), tensor.Data[float32](run(t, g, in)[0]), 1e-5)
 			}
 		})

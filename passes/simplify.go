@@ -140,7 +140,7 @@ func keepsAll(from, to tensor.DType) bool {
 	case f.kind == floats:
 		return t.kind == floats && f.reach <= t.reach
 	case t.kind == floats:
-		return to != tensor.Float16 || f.exact < 16 // 65504 is the greatest
+		return true // beyond what is exact, no integer type reaches
 	}
 	return f.kind == unsigned || t.kind == signed
 }
