@@ -3,6 +3,7 @@ package passes
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,35 @@ func TestExtraPasses(t *testing.T) {
 	_, err = Selected(Options{Level: O1, Extra: extra[1:], Without: []string{"one"}})
 	require.ErrorContains(t, err, `passes: pass "one": is both asked for and excluded`)
 	require.Equal(t, Table()[0].Name, "fold", "the table is not changed")
+}
+
+// A group is repeated until none of its passes changes anything, but not for ever; other passes run once.
+func TestGroupsAreRepeated(t *testing.T) {
+	for _, c := range []struct{ hits, group, rounds int }{{0, 9, 1}, {3, 9, 4}, {1000, 9, maxRounds}, {3, 0, 1}} {
+		var calls []string
+		left := c.hits
+		extra := []Pass{
+			{Name: "first", Kind: Exact, Group: c.group, Run: func(*Context) error { calls = append(calls, "first"); return nil }},
+			{Name: "hits", Kind: Exact, Group: c.group, Run: func(ctx *Context) error {
+				if calls = append(calls, "hits"); left > 0 {
+					left--
+					ctx.Hit()
+				}
+				return nil
+			}},
+			{Name: "alone", Kind: Exact, Run: func(*Context) error { calls = append(calls, "alone"); return nil }},
+		}
+		stats, err := Optimize(t.Context(), parse(t, `graph "g" opset 21 (%x: float32[1]) -> (%y) {
+  %y = Relu(%x) "y"
+}`), Options{Level: O1, Extra: extra})
+		require.NoError(t, err)
+		require.Equal(t, append(slices.Repeat([]string{"first", "hits"}, c.rounds), "alone"), calls)
+		for _, s := range stats {
+			if s.Pass == "hits" {
+				require.Equal(t, min(c.hits, c.rounds), s.Hits)
+			}
+		}
+	}
 }
 
 // runOne runs a pass that need not be in the table.

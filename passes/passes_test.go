@@ -83,6 +83,31 @@ func TestDeduplicate(t *testing.T) {
 		map[string]string{"two graph outputs": "both results are graph outputs"})
 }
 
+// Constants are compared by content up to a size, and strings as well.
+func TestDeduplicateByContent(t *testing.T) {
+	const n = maxCompared / 4
+	for name, c := range map[string]struct {
+		v, w string
+		left int
+	}{
+		"large":         {fmt.Sprintf("float32[%d] = const splat(2.0)", n), fmt.Sprintf("float32[%d] = const splat(2.0)", n), 2},
+		"too large":     {fmt.Sprintf("float32[%d] = const splat(2.0)", n+1), fmt.Sprintf("float32[%d] = const splat(2.0)", n+1), 3},
+		"strings":       {`string[2] = const ["a", "b"]`, `string[2] = const ["a", "b"]`, 2},
+		"other strings": {`string[2] = const ["a", "b"]`, `string[2] = const ["a", "c"]`, 3},
+	} {
+		g := parse(t, `graph "g" opset 21 (%i: int64[1]) -> (%y) {
+  %v: `+c.v+`
+  %w: `+c.w+`
+  %a = Gather(%v, %i) "a"
+  %b = Gather(%w, %i) "b"
+  %y = Equal(%a, %b) "y"
+}`)
+		require.NoError(t, deduplicate(&Context{Graph: g}))
+		require.NoError(t, ir.Verify(g))
+		require.Len(t, g.Nodes(), c.left, name)
+	}
+}
+
 func TestCancelTransposes(t *testing.T) {
 	const down, up = "Transpose{perm=[0, 3, 1, 2]}", "Transpose{perm=[0, 2, 3, 1]}"
 	const stays = "not fewer Transposes, or what lies between is read elsewhere or cannot be moved"
