@@ -443,6 +443,37 @@ func TestFuseSiblings(t *testing.T) {
 	}, map[string]string{"another activation": "the activations differ", "read by a concat": "a Concat has it computed in place", "a graph output": "a graph output"})
 }
 
+// The numbers of a constant shape: -1 for what is open, where as many elements go in as come out, 0 for what stays.
+func TestOpenShape(t *testing.T) {
+	n, k, two, six, none := ir.Symbol("N"), ir.Symbol("K"), ir.Known(2), ir.Known(6), ir.Known(0)
+	for _, c := range []struct {
+		in, out ir.Shape
+		want    []int // nil where it stays
+		why     string
+	}{
+		{ir.Shape{two, six}, ir.Shape{six, two}, []int{6, 2}, ""},
+		{ir.Shape{n, six}, ir.Shape{n, two, ir.Known(3)}, []int{-1, 2, 3}, ""},
+		{ir.Shape{n, six}, ir.Shape{n.Mul(two), ir.Known(3)}, []int{-1, 3}, ""},
+		{ir.Shape{two, n}, ir.Shape{two, n}, []int{2, -1}, ""},
+		{ir.Shape{n, k, six}, ir.Shape{n, k, two, ir.Known(3)}, []int{0, 0, 2, 3}, ""},
+		{ir.Shape{n, six}, ir.Shape{n, two}, []int{0, 2}, ""}, // which fails when it runs
+		{ir.Shape{six, n}, ir.Shape{two, n}, []int{2, 0}, ""},
+		{ir.Shape{six, n}, ir.Shape{n, two}, nil, "several dimensions are open, or the number of elements may differ"},
+		{ir.Shape{n}, ir.Shape{n, k}, nil, "several dimensions are open, or the number of elements may differ"},
+		{ir.Shape{n, k}, ir.Shape{k, n}, nil, "several dimensions are open, or the number of elements may differ"},
+		{ir.Shape{n, two}, ir.Shape{none, n}, nil, "a dimension is 0"},
+		{ir.Shape{n, two}, ir.Shape{ir.UnknownDim, two}, nil, "a dimension of the shape is not known"},
+		{nil, ir.Shape{n}, nil, "the shape, or that of the input, is not known"},
+		{ir.Shape{n}, nil, nil, "the shape, or that of the input, is not known"},
+	} {
+		shape, why := openShape(c.in, c.out, c.out)
+		require.Equal(t, c.why, why, "%v to %v", c.in, c.out)
+		require.Equal(t, c.want, shape, "%v to %v", c.in, c.out)
+	}
+	_, why := openShape(ir.Shape{n}, nil, ir.Shape{n})
+	require.Equal(t, "the shape, or that of the input, is not known", why)
+}
+
 // What the arithmetic of exporters makes of a symbolic batch is constant as far as can be.
 func TestConstantShapes(t *testing.T) {
 	for name, c := range map[string]struct {
