@@ -93,7 +93,8 @@ func (e *encoder) downgraded(p *onnxpb.GraphProto, n *ir.Node, names *names) err
 	return e.plain(p, n, l, names)
 }
 
-// part encodes a node that a downgrade made. What the opset lacks for it is lacking for the node that it is part of.
+// part encodes a node that a downgrade made. If the opset lacks something for it, the error names the node that was
+// downgraded.
 func (e *encoder) part(p *onnxpb.GraphProto, m *ir.Node, names *names) error {
 	err := e.downgraded(p, m, names)
 	var need *ir.OpsetError
@@ -103,7 +104,7 @@ func (e *encoder) part(p *onnxpb.GraphProto, m *ir.Node, names *names) error {
 	return err
 }
 
-// passed writes an Identity for each output for which a value stands that no node has made for it.
+// passed writes an Identity for each output of n in whose place the downgrade gave a value that goes by another name.
 func (e *encoder) passed(p *onnxpb.GraphProto, n *ir.Node, values []*ir.Value, names *names) {
 	for i, v := range n.Outputs() {
 		if v == nil || names.of(v) == names.of(values[i]) {

@@ -24,7 +24,7 @@ const producer = "onnxrun"
 // OldestOpset is the oldest opset that is written; the newest is ops.Opset.
 const OldestOpset = 7
 
-// DataSuffix is what the file of a model's weights has behind the model's name.
+// DataSuffix is what the name of a model's file of weights adds to the model's name.
 const DataSuffix = ".data"
 
 // defaultOpset is that of graphs that come from no file.
@@ -35,7 +35,7 @@ type Options struct {
 	// Opset is the opset to write, from OldestOpset to ops.Opset; a node that it cannot express is an *ir.OpsetError.
 	// 0 stands for the graph's own, or a newer one where a node needs it.
 	Opset int
-	// ExternalData has WriteFile write the weights into a file of their own, the model's path with ".data" behind it. It
+	// ExternalData has WriteFile write the weights into a file of their own, the model's path and ".data". It
 	// does so without being told where the model would not fit into one file of 2 GB.
 	ExternalData bool
 }

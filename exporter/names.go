@@ -19,8 +19,8 @@ type names struct {
 	all     map[string]bool // names of the whole file, which new values must not have
 }
 
-// newNames names g's values. captured has the names of those that a body captures, around those that are visible in it.
-// With hoist its constants will stand in the main graph, and have names that are nowhere else.
+// newNames names g's values. captured has the names of the values that a body captures, and around the names visible in
+// the body. With hoist, the constants of the body go to the main graph, and get names that appear nowhere else.
 func newNames(g *ir.Graph, captured map[*ir.Value]string, around *names, hoist bool) *names {
 	n := &names{
 		byValue: map[*ir.Value]string{}, consts: map[*tensor.Tensor]string{}, outer: map[*ir.Value]bool{}, taken: map[string]bool{},
@@ -95,7 +95,7 @@ func (n *names) replace(old, new []*ir.Value) {
 	}
 }
 
-// fresh is base, or base with a number behind it.
+// fresh is base, or base and a number.
 func (n *names) fresh(base string) string {
 	return n.unused(base, func(s string) bool { return n.taken[s] })
 }

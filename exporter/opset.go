@@ -34,15 +34,15 @@ func irVersion(opset int) int64 {
 	return 13
 }
 
-// newTypes is the opsets in which operators at large took in the element types that came late. An operator has taken
-// them in with the first change of its own from there on, or with the newest one.
+// newTypes is the opset in which ONNX began to use an element type, for types that came late. Most operators took a new
+// type the next time that they were changed, in that opset or later; the others took it in their newest form.
 var newTypes = map[tensor.DType]int{
 	tensor.BFloat16:     13,
 	tensor.Float8E4M3FN: 19, tensor.Float8E4M3FNUZ: 19, tensor.Float8E5M2: 19, tensor.Float8E5M2FNUZ: 19,
 	tensor.Int4: 21, tensor.Uint4: 21, tensor.Float4E2M1: 23, tensor.Float8E8M0: 24, tensor.Uint2: 25, tensor.Int2: 25,
 }
 
-// lastBFloat16 is the opset in which the operators took in bfloat16 that had not before.
+// lastBFloat16 is the opset from which on all operators of floating point take bfloat16.
 const lastBFloat16 = 22
 
 // lacking is an *ir.OpsetError if the opset does not have n's operator, an attribute or an element type.

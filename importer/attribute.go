@@ -14,8 +14,8 @@ import (
 // errInBody says that a node failed for faults that were recorded inside of its body or function.
 var errInBody = errors.New("a fault inside")
 
-// attributes decodes a node's attributes. Bodies among them are built; captured is what they take from s, in the order
-// of their last inputs.
+// attributes decodes a node's attributes and builds the bodies among them. captured is what the bodies take from s, in
+// the order of the bodies' last inputs.
 func (im *importer) attributes(s *scope, p *onnxpb.NodeProto, inputs []*ir.Value) (attrs []ir.Attr, captured []*ir.Value, err error) {
 	free := freeNames(p)
 	var names []string

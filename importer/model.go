@@ -91,7 +91,8 @@ func (s *scope) value(name string) *ir.Value {
 	return s.values[name]
 }
 
-// rename gives v, which has been bound to name, that name, unless it goes by another one or comes from elsewhere.
+// rename gives v the name in the file that it was bound to. It does nothing where several names of the file stand for
+// v, where v has a name of its own already, or was made outside of this scope.
 func (s *scope) rename(v *ir.Value, name string) error {
 	b := s.binding(v)
 	if b == nil || b.names > 1 || b.own || v.Def() == nil && v.Const() == nil {
@@ -278,8 +279,8 @@ func (im *importer) outputs(s *scope, outputs []*onnxpb.ValueInfoProto) {
 	s.g.SetOutputs(values...)
 }
 
-// output is v as a graph output. A model's outputs are asked for by name: one that goes by another name, since an operator
-// passes its input on, gets its own through an Identity.
+// output is v as a graph output. Callers ask for a model's outputs by name. Where v has another name, because an
+// operator passed its input on, an Identity gives it the right one.
 func (im *importer) output(s *scope, name string, v *ir.Value) (*ir.Value, error) {
 	if s.depth > 0 || v.Name() == name || s.g.Value(name) != nil {
 		return v, nil

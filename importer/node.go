@@ -60,6 +60,7 @@ func (im *importer) poison(s *scope, p *onnxpb.NodeProto) {
 	}
 }
 
+// build makes a node of p, or what its Upgrade builds in its place.
 func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	opset, ok := s.opsets[def.Domain]
 	if !ok {
@@ -101,16 +102,7 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 	if err := ir.DecodeAttrs(op, attrs, true); err != nil {
 		return err
 	}
-	names := make([]string, len(p.Output))
-	for i, out := range p.Output {
-		if out != "" {
-			names[i] = s.g.FreshName(s.prefix + out)
-		}
-	}
-	for len(names) > 0 && names[len(names)-1] == "" && ir.ParamAt(def.Outs, len(names)-1).Kind <= ir.Optional { // else they count
-		names = names[:len(names)-1]
-	}
-	n, err := s.g.Append(name, op, inputs, names)
+	n, err := s.g.Append(name, op, inputs, outputNames(s, p, def))
 	if err != nil {
 		return err
 	}
@@ -121,6 +113,20 @@ func (im *importer) build(s *scope, p *onnxpb.NodeProto, def *ir.Def) error {
 		}
 	}
 	return nil
+}
+
+// outputNames is the names that a node's outputs get in the graph, "" for those that are left out.
+func outputNames(s *scope, p *onnxpb.NodeProto, def *ir.Def) []string {
+	names := make([]string, len(p.Output))
+	for i, out := range p.Output {
+		if out != "" {
+			names[i] = s.g.FreshName(s.prefix + out)
+		}
+	}
+	for len(names) > 0 && names[len(names)-1] == "" && ir.ParamAt(def.Outs, len(names)-1).Kind <= ir.Optional { // else they count
+		names = names[:len(names)-1]
+	}
+	return names
 }
 
 // adopt gives the values that an Upgrade built the names of the node's outputs.
@@ -170,18 +176,9 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 		return fmt.Errorf("the function has %d inputs and %d outputs, the node %d and %d", len(f.Input), len(f.Output), len(p.Input), len(p.Output))
 	}
 	inner := newScope(s.g, opsets)
-	inner.depth, inner.prefix, inner.attrs = s.depth+1, prefix, map[string]*onnxpb.AttributeProto{}
-	for _, a := range f.AttributeProto { // defaults
-		inner.attrs[a.Name] = a
-	}
-	for _, a := range p.Attribute {
-		resolved, err := resolveAttr(s, a)
-		if err != nil {
-			return err
-		}
-		if resolved != nil {
-			inner.attrs[a.Name] = resolved
-		}
+	inner.depth, inner.prefix = s.depth+1, prefix
+	if inner.attrs, err = callAttrs(s, p, f); err != nil {
+		return err
 	}
 	inputs, err := lookupInputs(s, p.Input)
 	if err != nil {
@@ -196,6 +193,29 @@ func (im *importer) call(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto)
 		}
 	}
 	im.nodes(inner, given(withoutAbsent(f.Node, absent)))
+	return bindResults(s, p, inner, f)
+}
+
+// callAttrs is the attributes of a call by name: the node's, and the function's defaults for others.
+func callAttrs(s *scope, p *onnxpb.NodeProto, f *onnxpb.FunctionProto) (map[string]*onnxpb.AttributeProto, error) {
+	attrs := map[string]*onnxpb.AttributeProto{}
+	for _, a := range f.AttributeProto {
+		attrs[a.Name] = a
+	}
+	for _, a := range p.Attribute {
+		resolved, err := resolveAttr(s, a)
+		if err != nil {
+			return nil, err
+		}
+		if resolved != nil {
+			attrs[a.Name] = resolved
+		}
+	}
+	return attrs, nil
+}
+
+// bindResults makes what a function computed the outputs of the node that calls it.
+func bindResults(s *scope, p *onnxpb.NodeProto, inner *scope, f *onnxpb.FunctionProto) error {
 	for i, out := range p.Output {
 		if out == "" {
 			continue

@@ -32,18 +32,20 @@ func (im *importer) nodes(s *scope, nodes iter.Seq2[*onnxpb.NodeProto, error]) {
 	}
 }
 
-// inOrder says whether all that a node reads stands before it.
+// inOrder reports whether all that a node reads comes earlier in the file.
 func inOrder(s *scope, p *onnxpb.NodeProto) bool {
 	return !slices.ContainsFunc(readNames(p), func(name string) bool { return !s.known(name) })
 }
 
-// known says whether a name is absent, or made by what was built, or by what should have been.
+// known reports whether a name needs no more waiting for: it is empty, or has a value, or belongs to a node that
+// failed.
 func (s *scope) known(name string) bool {
 	return name == "" || s.value(name) != nil || s.poisoned[name]
 }
 
-// sortNodes returns the nodes in an order in which each stands behind those it reads from, keeping the file's order
-// where that is one, and the nodes for which there is none: on a cycle, behind one, or with an input that nobody makes.
+// sortNodes returns the nodes in topological order, keeping the order of the file where it is one, and apart from them
+// the nodes that have no place in such an order: those on a cycle, downstream of one, or with an input that no node
+// makes.
 func sortNodes(s *scope, nodes []*onnxpb.NodeProto) (order, rest []*onnxpb.NodeProto) {
 	made := make(map[string]bool, len(nodes))
 	known := func(name string) bool { return made[name] || s.known(name) }
@@ -97,8 +99,8 @@ type need struct {
 	from *onnxpb.NodeProto
 }
 
-// unordered records why the nodes of rest stand in no order: inputs that nobody makes, and cycles. Following from each
-// node one input that it waits for ends at a node with a missing input or on a cycle.
+// unordered records why the nodes of rest cannot be ordered: an input that no node makes, or a cycle. From each node it
+// follows one input that the node waits for, until it comes to a missing input or to a node for the second time.
 func (im *importer) unordered(s *scope, rest []*onnxpb.NodeProto) {
 	makers := map[string]*onnxpb.NodeProto{}
 	for _, p := range rest {

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Decoding a protobuf message copies its byte fields, so a model would take its size twice. Instead, skeletons are
-// decoded: the message without the elements of its tensors, each of which carries in their place the number of a cut,
-// a slice of the file.
+// Decoding a protobuf message copies its byte fields, so a model would take twice its size. Therefore only its skeleton
+// is decoded: the message without the elements of its tensors. Each tensor has the number of a cut, a slice of the
+// file, in their place.
 
 // cut is the elements that were taken out of a tensor: little-endian, of the width of the tensor's field.
 type cut struct {
@@ -50,8 +50,8 @@ var (
 
 var errWire = errors.New("not a protobuf message")
 
-// A message in a message takes two bytes in a file and some hundred in memory. Files have at most this many, and one for
-// so many bytes of theirs.
+// A nested message can be two bytes in a file and takes some hundred in memory. So a file may have at most maxMessages
+// of them, and at most one for each bytesPerMessage of its bytes.
 const (
 	maxMessages     = 1 << 20
 	bytesPerMessage = 16

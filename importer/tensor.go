@@ -50,8 +50,8 @@ type decoder struct {
 	spent    int
 }
 
-// What a file makes of few bytes, dense tensors of sparse ones and the nodes of functions, takes at most a fixed size and
-// a multiple of the file's own.
+// Dense tensors made from sparse ones, and nodes made from functions, may be much larger than the file: all together
+// they take at most a fixed size and a multiple of the size of the file.
 const (
 	maxExpansion  = 64 << 20
 	expansionRate = 16

@@ -14,8 +14,9 @@ type Budget struct {
 // spendStep is how much work is done between two looks at the context: some milliseconds.
 const spendStep = 1 << 16
 
-// Spend counts work, about as many operations on elements. Once the context has ended, or the budget is spent, it ends the
-// evaluation by a panic, which Evaluate makes an error of. References call it in every loop that may be long, before the work.
+// Spend counts work, in operations on elements, roughly. Once the context has ended or the budget is spent it ends the
+// evaluation, by a panic from which Evaluate makes an error. References call it in every loop that may be long, ahead
+// of the work.
 func (c *EvalCtx) Spend(work int) {
 	if c.spent += work; c.spent >= spendStep || c.spent < 0 {
 		c.settle()
@@ -69,8 +70,8 @@ func (c *EvalCtx) Evaluate() (err error) {
 	return c.evaluate()
 }
 
-// Hold counts bytes that the evaluation keeps beside its outputs; fewer, where negative. Where the Host does not count, they
-// are held against DefaultMemory.
+// Hold counts bytes that the evaluation keeps beside its outputs; a negative number gives some back. Where the Host
+// does not count, the limit is DefaultMemory.
 func (c *EvalCtx) Hold(bytes int) error {
 	if c.Host.Hold != nil {
 		return c.Host.Hold(bytes)

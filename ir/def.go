@@ -21,8 +21,8 @@ type Def struct {
 	Outs  []Param
 	Types map[string]TypeSet // the type variables that Ins and Outs name
 
-	// Widened is the element types that type variables took in after opset 7, the types at large aside that came later
-	// than most operators.
+	// Widened lists element types that the operator itself took only from some opset after 7 on. Element types that
+	// came to ONNX as a whole after opset 7 are not listed: for those the exporter knows the opset.
 	Widened []Widening
 
 	// Upgrade turns a node of an older opset into the newest form; nil where attributes and inputs never changed.
@@ -30,8 +30,9 @@ type Def struct {
 	// Downgrade turns a node into the form of an older opset, at least 7, or into other nodes; nil where attributes and
 	// inputs never changed. Of an operator that no file has it makes the nodes that it stands for.
 	Downgrade func(*Legacy) error
-	// Infer sets the outputs' shapes, and those of their element types that no type variable gives. It also refuses
-	// attribute values and shapes that Eval could not handle. Inputs that are not known give outputs that are not.
+	// Infer sets the outputs' shapes, and the element types of those outputs whose parameter names no type variable. It
+	// also refuses attribute values and shapes that Eval could not handle. Where inputs are not known, so are the
+	// outputs that depend on them.
 	Infer func(*InferCtx) error
 	// Eval is the clear reference: it computes the outputs from the inputs.
 	Eval func(*EvalCtx) error

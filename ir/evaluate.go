@@ -19,9 +19,9 @@ func (e *MemoryError) Error() string {
 	return fmt.Sprintf("intermediate results need %d bytes, more than the limit of %d (Options.MaxMemory)", e.Need, e.Limit)
 }
 
-// evaluate computes c.Out by the operator's reference. What has no elements is not computed, however large the other
-// dimensions: so no loop goes over the outer dimensions of nothing. Outputs whose sizes follow from the inputs alone are held
-// against the memory before anything is computed.
+// evaluate computes c.Out by the operator's reference. A node whose outputs have no elements is not computed, so that
+// no reference loops over large dimensions of an empty tensor. Outputs whose sizes follow from the inputs alone are
+// checked against the memory limit before anything is computed.
 func (c *EvalCtx) evaluate() error {
 	if c.Node == nil {
 		return c.Op.Def().Eval(c)
@@ -71,8 +71,8 @@ func (c *EvalCtx) evaluate() error {
 	return nil
 }
 
-// outputTypes is the types of the node's outputs, inferred anew from the inputs where the graph does not tell all of them;
-// bodies are left to say it themselves.
+// outputTypes is the types of the node's outputs, inferred again from the actual inputs where the graph does not tell
+// all of them. Nodes with bodies are left out: their outputs have the types that the bodies compute.
 func (c *EvalCtx) outputTypes() ([]Type, error) {
 	types := make([]Type, len(c.Node.outputs))
 	known := true

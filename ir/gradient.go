@@ -6,8 +6,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Gradient is a node on the way back from a scalar: a Grad reads the gradients of the node's outputs and gives those of
-// its inputs, which it lets nodes compute that it appends to the graph. A gradient has the type of its value.
+// Gradient is what the Grad of an operator works with: a node, and the gradients of its outputs. The Grad appends nodes
+// that compute the gradients of the inputs, and hands these to Give. A gradient has the type of its value.
 type Gradient struct {
 	Node *Node
 
@@ -15,8 +15,8 @@ type Gradient struct {
 	wants     []bool
 }
 
-// NewGradient begins the way back through n. outs are the gradients of its outputs, nil where there is none; wants says of
-// which inputs gradients are asked for.
+// NewGradient prepares the Grad of n. outs are the gradients of its outputs, nil where there is none; wants says for
+// which inputs a gradient is asked for.
 func NewGradient(n *Node, outs []*Value, wants []bool) *Gradient {
 	return &Gradient{Node: n, outs: outs, ins: make([]*Value, len(n.inputs)), wants: wants}
 }

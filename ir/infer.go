@@ -162,9 +162,10 @@ func missing(p Param, i int) error {
 	return nil
 }
 
-// Missing finds an input of a node, in whatever form its opset has, that is left out and cannot be. Inputs at the end are
-// not looked at beyond the first: older forms may have fewer. Those of any kind are left to the newest form: a Scan of
-// opset 8 began with one that may be absent.
+// Missing is the error of a node that leaves out an input which it must have; nil if there is none. The node may have
+// the form of an older opset, which may have fewer inputs: so inputs missing at the end are no error, but for the
+// first. Inputs of a VariadicAny parameter are not checked here, because a Scan of opset 8 began with one that may be
+// absent.
 func Missing(def *Def, inputs []*Value) error {
 	inputs = withoutLastAbsent(inputs)
 	if least, _ := Arity(def.Ins); len(inputs) == 0 && least > 0 {

@@ -7,9 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Legacy is a node as a file of some opset has it, on its way to the newest form or from it. An Upgrade changes Attrs
-// and Inputs to that form, or builds other nodes and calls Replace; so does a Downgrade to the form of Opset, whose other
-// nodes are of the newest form again.
+// Legacy is a node in the form of some opset, on its way to the newest form or back. An Upgrade changes Attrs and
+// Inputs to the newest form, or builds other nodes and calls Replace. A Downgrade changes them to the form of Opset, or
+// builds other nodes, which are in the newest form and are downgraded in turn.
 type Legacy struct {
 	Opset   int // of the node's domain
 	Name    string

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// nameTable is what goes by a name. Graphs of a million nodes ask several times for each name, mostly to learn that it is
-// free, which here takes one look at a slot of eight bytes; a map of strings and pointers would miss the caches at each.
+// nameTable finds things by name. A graph of a million nodes asks several times for each name, mostly to learn that it
+// is free. Here that reads one slot of eight bytes; a map of strings to pointers would miss the caches each time.
 type nameTable[T any] struct {
 	seed    maphash.Seed
 	slots   []nameSlot // open addressing, linear probing; a power of two
@@ -39,7 +39,7 @@ func (t *nameTable[T]) len() int { return t.live }
 
 func (t *nameTable[T]) hash(name string) uint32 { return uint32(maphash.String(t.seed, name)) }
 
-// find returns the slot of a name, else the free one where looking for it ends.
+// find returns the slot of a name, or the free slot where it would go.
 func (t *nameTable[T]) find(name string, hash uint32) (*nameSlot, bool) {
 	mask := uint32(len(t.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
@@ -117,7 +117,7 @@ func (t *nameTable[T]) resize(n int) {
 	}
 }
 
-// Repeated is the index of the first name that stands before it as well, -1 if there is none. Empty names are none.
+// Repeated is the index of the first name that equals an earlier one, -1 if there is none. Empty names do not count.
 func Repeated(names []string) int {
 	const few = 16
 	if len(names) <= few {

@@ -7,9 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Rewriter changes a graph; nothing else does once it is built. Edits may be made while ranging over the graph's Nodes,
-// which stay as they are until Done; so do the types of what depends on a replaced value. Between NewRewriter and Done
-// nodes may also be appended.
+// Rewriter changes a graph; nothing else does once it is built. Edits may be made while ranging over the graph's Nodes:
+// that list, and the types of what depends on a replaced value, stay as they are until Done. Between NewRewriter and
+// Done nodes may also be appended.
 type Rewriter struct {
 	g      *Graph
 	before map[*Node][]*Node // inserted nodes, by the node that they precede
@@ -29,7 +29,7 @@ func NewRewriter(g *Graph) *Rewriter {
 
 // NewRetyper is NewRewriter for a change after which values may have other types: replacements need not be of a
 // compatible type, and SetNode gives a node's outputs the types that follow from its inputs. It is for the caller to make
-// what stands behind fit, before Done infers all types.
+// what reads the values fit, before Done infers all types.
 func NewRetyper(g *Graph) *Rewriter {
 	r := NewRewriter(g)
 	r.retype = true
@@ -55,7 +55,7 @@ func (r *Rewriter) Const(base string, t *tensor.Tensor) *Value {
 	return c
 }
 
-// Free makes a graph input of a constant, behind the others, and returns what it held.
+// Free makes a constant the last graph input and returns what it held.
 func (r *Rewriter) Free(v *Value) (*tensor.Tensor, error) {
 	if !r.g.owns(v) || v.konst == nil {
 		return nil, fmt.Errorf("ir: value %q: is not a constant of the graph", v.name)
@@ -82,7 +82,7 @@ func (r *Rewriter) SetConst(v *Value, t *tensor.Tensor) error {
 }
 
 // Insert adds a node of one output before another one, at the end if that is nil, and returns the output, which is
-// named as the node is. Names that are taken get a number behind them.
+// named as the node is. Names that are taken get a number added.
 func (r *Rewriter) Insert(before *Node, name string, op Op, inputs ...*Value) (*Value, error) {
 	n, err := r.InsertN(before, name, op, inputs, r.g.FreshName(name))
 	if err != nil {
@@ -133,7 +133,7 @@ func (r *Rewriter) CanReplace(old, new *Value) error {
 }
 
 // Replace lets new take old's place: its uses, and its name where it is a graph output. Uses by the nodes inserted by
-// this Rewriter that compute new stay, so that a node can be put behind a value. What computed old goes with Done
+// this Rewriter that compute new stay, so that a node can be put between a value and its readers. What computed old goes with Done
 // unless it has other uses.
 func (r *Rewriter) Replace(old, new *Value) error {
 	if old == new {
@@ -185,8 +185,8 @@ func (r *Rewriter) swapNames(v, w *Value) {
 	r.g.names.set(w.name, w)
 }
 
-// Become is Replace for a value whose node has been changed to compute what old was: new has old's name, too, unless it
-// is a graph input.
+// Become is Replace for the case that the node of new was changed so that new is what old was: new takes old's name as
+// well, unless new is a graph input.
 func (r *Rewriter) Become(old, new *Value) error {
 	if err := r.Replace(old, new); err != nil {
 		return err

@@ -5,9 +5,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// AveragePool is the mean under each position of a window over X, N×C×spatial: of the elements inside of X, or, with
-// CountIncludePad, of those and the pads as zeros; what ceil_mode makes hang over the pads never counts. A window that
-// sees nothing gives 0.
+// AveragePool is the mean of the elements under each position of a window over X, N×C×spatial. Pads are not counted,
+// or, with CountIncludePad, counted as zeros; positions beyond the pads, which ceil_mode lets a window reach, never
+// are. A window that sees nothing gives 0.
 type AveragePool struct {
 	AutoPad         string `attr:"auto_pad,default=NOTSET,oneof=NOTSET|SAME_UPPER|SAME_LOWER|VALID"`
 	CeilMode        bool   `attr:"ceil_mode"`

@@ -5,8 +5,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// AveragePoolGrad is the gradient of the input, of a shape, of an AveragePool with these attributes, of the gradient dY of
-// its output.
+// AveragePoolGrad is the gradient of an AveragePool with these attributes by its input: computed from dY, the gradient
+// of its output, and the shape of the input.
 type AveragePoolGrad struct{ AveragePool }
 
 func (*AveragePoolGrad) Def() *ir.Def { return averagePoolGrad }

@@ -189,8 +189,8 @@ func upgradeBatchNormalization(l *ir.Legacy) error {
 	return err
 }
 
-// emitOldBatchNorm emits op with the outputs of before opset 14. Outputs 3 and 4 were the batch's own mean and
-// variance: what the running ones are for a momentum of 0.
+// emitOldBatchNorm emits op with the outputs that it had in opsets below 14. There, outputs 3 and 4 were the mean and
+// variance of the batch itself, which is what the running ones are with a momentum of 0.
 func emitOldBatchNorm(l *ir.Legacy, op *BatchNormalization, in []*ir.Value) ([]*ir.Value, error) {
 	outs, err := l.EmitN(op, min(l.NumOuts, 3), in...)
 	if err != nil || l.NumOuts <= 3 {

@@ -6,8 +6,8 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// BatchNormalizationGrad is the gradients of the inputs X, scale and B of a BatchNormalization in training mode, of the
-// gradient dY of its output (Ioffe and Szegedy 2015, section 3).
+// BatchNormalizationGrad is the gradients of a BatchNormalization in training mode by its inputs X, scale and B:
+// computed from dY, the gradient of its output (Ioffe and Szegedy 2015, section 3).
 type BatchNormalizationGrad struct {
 	Epsilon float32 `attr:"epsilon,default=1e-5"`
 }

@@ -21,7 +21,8 @@ func (a *Celu) function() func(float64) float64 {
 	return func(x float64) float64 { return max(x, 0) + min(0, alpha*math.Expm1(x/alpha)) }
 }
 
-// Before opset 12 it is made of Elu: of x/alpha, or only of where that is to be below zero, lest it overflow or alpha is negative.
+// Below opset 12 it is made of Elu(x/alpha). Where that may overflow, or alpha is negative, Elu is only applied to
+// elements that are to be below zero.
 func downgradeCelu(l *ir.Legacy) error {
 	if l.Opset >= 12 {
 		return nil

@@ -6,8 +6,8 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// ClassLossGrad is the gradient of the logarithms of probabilities, of a shape, of a NegativeLogLikelihoodLoss with these
-// attributes and other inputs, of the gradient dL of the loss.
+// ClassLossGrad is the gradient of a NegativeLogLikelihoodLoss with these attributes by its first input, the logarithms
+// of probabilities: computed from dL, the gradient of the loss, the shape of that input, and the other inputs.
 type ClassLossGrad struct {
 	IgnoreIndex *int   `attr:"ignore_index"`
 	Reduction   string `attr:"reduction,default=mean,oneof=none|sum|mean"`

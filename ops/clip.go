@@ -134,8 +134,9 @@ func downgradeClip(l *ir.Legacy) error {
 	return s.end(x)
 }
 
-// gradClip lets through what is inside of the bounds, which for numbers follows from the result; a bound that is computed has
-// the rest, and what lies on it goes through.
+// gradClip passes the gradient on where the input lies within the bounds, which with constant bounds can be told from
+// the output alone. Where a bound is computed, an input that lies on it passes the gradient on, too, and the bound gets
+// the gradient of the elements that it replaced.
 func gradClip(g *gradient) {
 	x, dy := g.In(0), g.Of(0)
 	if op, ok := clipBounds(g.Node); ok {

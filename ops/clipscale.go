@@ -8,9 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ClipScale is what an update multiplies gradients by: NaN where the loss, or with a Limit a gradient, is not finite, so that
-// the update changes nothing; else the greatest number up to 1 that brings the norm of all gradients together down to Limit
-// (Pascanu, Mikolov and Bengio 2013), 1 where Limit is 0.
+// ClipScale is the factor by which an update multiplies all gradients. It is the greatest number up to 1 that brings
+// the norm of all gradients together down to Limit (Pascanu, Mikolov and Bengio 2013), and 1 where Limit is 0. Where
+// the loss is not finite, or with a Limit a gradient is not, it is NaN, which makes the update change nothing.
 type ClipScale struct {
 	Limit float32 `attr:"limit"`
 }

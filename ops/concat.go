@@ -7,7 +7,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Concat puts tensors one behind the other along Axis; their other dimensions are the same.
+// Concat puts tensors one after the other along Axis; their other dimensions are the same.
 type Concat struct {
 	Axis int `attr:"axis,required"`
 }
@@ -15,7 +15,7 @@ type Concat struct {
 func (*Concat) Def() *ir.Def { return concat }
 
 var concat = &ir.Def{
-	Name: "Concat", Family: ir.Shaping, Doc: "tensors one behind the other along an axis", Since: []int{1, 4, 11, 13},
+	Name: "Concat", Family: ir.Shaping, Doc: "tensors one after the other along an axis", Since: []int{1, 4, 11, 13},
 	New:       func() ir.Op { return ir.New[Concat]() },
 	Ins:       []ir.Param{{Name: "inputs", Type: "T", Kind: ir.Variadic}},
 	Outs:      []ir.Param{{Name: "concat_result", Type: "T"}},
@@ -58,7 +58,7 @@ func inferConcat(c *ir.InferCtx) error {
 	return nil
 }
 
-// concatenated is the shape of shapes put one behind the other.
+// concatenated is the shape of shapes put one after the other.
 func concatenated(shapes []ir.Shape, axis int) (ir.Shape, error) {
 	at, err := axisOf(axis, len(shapes[0]))
 	if err != nil {

@@ -17,18 +17,15 @@ func made[T any](set func(*T)) *T {
 }
 
 func TestConvHalf(t *testing.T) {
-	ones := func(shape ...int) *tensor.Tensor {
-		x := tensor.New(tensor.Float32, shape...)
-		for i := range tensor.Data[float32](x) {
-			tensor.Data[float32](x)[i] = 1
-		}
-		return x
-	}
-	x, w := ones(1, 2, 3, 3), ones(1, 2, 2, 2)
+	x := tensor.FromSlice([]float32{-4, 3, -2, 1, 0, 5, 2, -3, 4, 7, -6, 8, -1, 9, -7, 6, -5, -8}, 1, 2, 3, 3)
+	w := tensor.FromSlice([]float32{1, -2, 3, 4, -1, 2, -3, 5}, 1, 2, 2, 2)
+	b := tensor.FromSlice([]float32{-2}, 1)
+	// The first is -4·1 - 3·2 + 1·3 + 0·4 of one channel, -7·1 - 6·2 + 1·3 + 9·5 of the other, and the bias.
+	want := []float32{20, -15, -31, -53}
 	for _, dt := range []tensor.DType{tensor.Float16, tensor.BFloat16, tensor.Float64} {
-		y := eval(t, ir.New[Conv](), 1, tensor.FromFloat32(x, dt), tensor.FromFloat32(w, dt), tensor.FromFloat32(ones(1), dt))[0]
+		y := eval(t, ir.New[Conv](), 1, tensor.FromFloat32(x, dt), tensor.FromFloat32(w, dt), tensor.FromFloat32(b, dt))[0]
 		require.Equal(t, dt, y.DType())
-		require.Equal(t, []float32{9, 9, 9, 9}, tensor.Data[float32](y.ToFloat32()))
+		require.Equal(t, want, tensor.Data[float32](y.ToFloat32()))
 	}
 }
 

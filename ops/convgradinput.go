@@ -5,8 +5,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ConvGradInput is the gradient of the input of a Conv with these attributes: of the gradient dY of its output, N×M×…, its
-// filters W, M×C/Group×kernel, and the shape of its input, N×C×spatial.
+// ConvGradInput is the gradient of a Conv with these attributes by its input: computed from dY, the gradient of its
+// output, N×M×…, the filters W, M×C/Group×kernel, and the shape of the input, N×C×spatial.
 type ConvGradInput struct{ Conv }
 
 func (*ConvGradInput) Def() *ir.Def { return convGradInput }
@@ -33,8 +33,8 @@ var convGradInput = &ir.Def{
 	MACs: func(n *ir.Node) int64 { return convMACs(n.In(0), n.In(1)) },
 }
 
-// convGradInputOf adds, for each position, what its gradient is times the filters to where the window lies. Sums are of
-// float64.
+// convGradInputOf adds to the input, at each position of the window, the filters times the gradient of that position.
+// Sums are of float64.
 func convGradInputOf[T tensor.Float](c *ir.EvalCtx) error {
 	a := c.Op.(*ConvGradInput)
 	out, err := statedOutput(c, 2)

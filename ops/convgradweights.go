@@ -5,8 +5,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ConvGradWeights is the gradient of the filters of a Conv with these attributes: of the gradient dY of its output, N×M×…,
-// its input X, N×C×spatial, and the shape of the filters, M×C/Group×kernel.
+// ConvGradWeights is the gradient of a Conv with these attributes by its filters: computed from dY, the gradient of its
+// output, N×M×…, the input X, N×C×spatial, and the shape of the filters, M×C/Group×kernel.
 type ConvGradWeights struct{ Conv }
 
 func (*ConvGradWeights) Def() *ir.Def { return convGradWeights }
@@ -33,7 +33,8 @@ var convGradWeights = &ir.Def{
 	MACs: func(n *ir.Node) int64 { return convMACs(n.In(0), n.Out(0)) },
 }
 
-// convGradWeightsOf adds, for each position, what its gradient is times what the window sees. Sums are of float64.
+// convGradWeightsOf adds to the filters, for each position of the window, what the window sees there times the gradient
+// of that position. Sums are of float64.
 func convGradWeightsOf[T tensor.Float](c *ir.EvalCtx) error {
 	a := c.Op.(*ConvGradWeights)
 	out, err := statedOutput(c, 2)

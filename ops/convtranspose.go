@@ -8,9 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ConvTranspose is a transposed convolution: what Conv's gradient does with respect to its input. Each element of X,
-// N×C×spatial, adds its multiple of the filters W, C×M/Group×kernel, to the output, N×M×…, at Strides apart; Pads are
-// cut off from the result. OutputShape, the spatial sizes, and AutoPad give the pads instead.
+// ConvTranspose is a transposed convolution: the gradient of a Conv by its input. Each element of X, N×C×spatial, adds
+// its multiple of the filters W, C×M/Group×kernel, to the output, N×M×…; neighbouring elements are Strides apart there,
+// and Pads are cut off from the result. OutputShape, the spatial sizes, and AutoPad tell the pads instead.
 type ConvTranspose struct {
 	AutoPad       string `attr:"auto_pad,default=NOTSET,oneof=NOTSET|SAME_UPPER|SAME_LOWER|VALID"`
 	Dilations     []int  `attr:"dilations"`
@@ -242,7 +242,7 @@ func gradConvTranspose(g *gradient) {
 	}
 }
 
-// plain reports whether the convolution that goes back has the same pads, whatever the sizes.
+// plain reports whether the convolution that undoes it has the same pads whatever the sizes.
 func (a *ConvTranspose) plain() bool {
 	strides := orOnes(a.Strides, len(a.OutputPadding))
 	for d, p := range a.OutputPadding {
@@ -253,7 +253,8 @@ func (a *ConvTranspose) plain() bool {
 	return !a.sliding().same() && a.OutputShape == nil
 }
 
-// unpadded is dy without what no window covers, for which conv has the pads; the spatial sizes must be known.
+// unpadded is dy without the elements that no window covers; conv has the pads that make up for it. The spatial sizes
+// must be known.
 func (g *gradient) unpadded(a *ConvTranspose, dy *ir.Value, conv *Conv) *ir.Value {
 	x, known := g.In(0).Type().Shape, g.In(1).Type().Shape
 	if x == nil || known == nil {

@@ -153,7 +153,8 @@ func complexAt(data []float64, i, parts int) complex128 {
 	return complex(data[2*i], data[2*i+1])
 }
 
-// transform is the Fourier transform of lines of n numbers, of which those in line may differ from 0, by its definition.
+// transform is the Fourier transform of lines of n numbers, by its definition. Only the numbers in line are given; the
+// others are 0.
 type transform struct {
 	c                *ir.EvalCtx
 	line, roots, out []complex128

@@ -42,7 +42,7 @@ var gemm = &ir.Def{
 	MACs: gemmMACs,
 }
 
-// Before opset 7 an attribute allowed what is now always so: that C is broadcast.
+// Before opset 7 C was broadcast only where an attribute said so.
 func upgradeGemm(l *ir.Legacy) error {
 	if l.Opset < 7 {
 		l.Take("broadcast")

@@ -7,7 +7,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// If runs one of two bodies. The inputs behind the condition are what the bodies capture, the same for both.
+// If runs one of two bodies. The inputs after the condition are what the bodies capture, the same for both.
 type If struct {
 	Then *ir.Graph `attr:"then_branch,required"`
 	Else *ir.Graph `attr:"else_branch,required"`

@@ -164,7 +164,7 @@ func gradLayerNormalization(g *gradient) {
 	}
 }
 
-// standardize is the gradient of x, and x standardized over axes, of the gradient dh of the latter.
+// standardize emits x standardized over axes, and the gradient of x; dh is the gradient of the former.
 func (g *gradient) standardize(dh, x *ir.Value, axes []int, epsilon float32) (dx, h *ir.Value) {
 	outs := g.several(&StandardizeGrad{Axes: axes, Epsilon: epsilon}, 2, dh, x)
 	return outs[0], outs[1]

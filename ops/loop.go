@@ -123,8 +123,8 @@ func loopStart(c *ir.EvalCtx) (limit int64, first bool, err error) {
 	return limit, first, nil
 }
 
-// holdIteration counts what an iteration leaves behind: values that are stacked, and those that are carried on, of which
-// there are n, in place of the ones before, which took carried bytes.
+// holdIteration counts the bytes that an iteration keeps: those of the values that are stacked, and those of the n
+// values that are carried on, which replace the carried bytes of the iteration before.
 func holdIteration(c *ir.EvalCtx, out []*tensor.Tensor, n int, carried *int) error {
 	const overhead = 256 // of a tensor, about, beside its elements
 	sum := func(list []*tensor.Tensor) (bytes int) {

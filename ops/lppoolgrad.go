@@ -7,8 +7,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// LpPoolGrad is the gradient of the input X of an LpPool with these attributes, of the gradient dY of its output: 0 where
-// the norm is.
+// LpPoolGrad is the gradient of an LpPool with these attributes by its input X: computed from dY, the gradient of its
+// output. It is 0 where the norm is 0.
 type LpPoolGrad struct{ LpPool }
 
 func (*LpPoolGrad) Def() *ir.Def { return lpPoolGrad }

@@ -7,7 +7,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// LRNGrad is the gradient of the input X of an LRN with these attributes, of the gradient dY of its output.
+// LRNGrad is the gradient of an LRN with these attributes by its input X: computed from dY, the gradient of its output.
 type LRNGrad struct{ LRN }
 
 func (*LRNGrad) Def() *ir.Def { return lrnGrad }
@@ -32,8 +32,8 @@ var lrnGrad = &ir.Def{
 	Eval: floatEval(lrnGradOf[float32], lrnGradOf[float64]),
 }
 
-// lrnGradOf computes, with d the sum that an element is divided by a power of, dy·d^-β - 2·α/size·β·x·Σ dy·x·d^(-β-1), the
-// sum over the channels that the element's own takes part in.
+// lrnGradOf computes dy·d^-β - 2·α/size·β·x·Σ dy·x·d^(-β-1), where d is the sum whose power an element is divided by,
+// and Σ goes over the channels whose d the element is part of.
 func lrnGradOf[T tensor.Float](c *ir.EvalCtx) error {
 	a := c.Op.(*LRNGrad)
 	shape := c.In[1].Shape()

@@ -5,8 +5,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// MaxPoolGrad is the gradient of the input X of a MaxPool with these attributes, of the gradient dY of its output: each
-// element goes to the one that won under its window.
+// MaxPoolGrad is the gradient of a MaxPool with these attributes by its input X: computed from dY, the gradient of its
+// output, each element of which goes to the element of X that won under its window.
 type MaxPoolGrad struct{ MaxPool }
 
 func (*MaxPoolGrad) Def() *ir.Def { return maxPoolGrad }

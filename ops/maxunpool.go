@@ -8,9 +8,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// MaxUnpool undoes MaxPool in part: the elements of X go where the indices I, into the whole unpooled tensor, say; the
-// rest is 0. Where output_shape is larger than what the window gives, the result stands at its beginning and the
-// indices are still those of the smaller tensor (so ONNX's own cases have it).
+// MaxUnpool undoes MaxPool in part: each element of X goes to where its index in I says, and the rest is 0. Indices
+// count through the whole unpooled tensor, of the size that the window gives. Where output_shape is larger, the
+// unpooled tensor stands at its beginning, as in ONNX's own test cases.
 type MaxUnpool struct {
 	KernelShape []int `attr:"kernel_shape,required"`
 	Pads        []int `attr:"pads"`

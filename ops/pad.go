@@ -8,7 +8,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Pad adds places before and behind the axes, filled with a constant or from the tensor itself; negative pads cut off.
+// Pad adds places at both ends of the axes, filled with a constant or from the tensor itself; negative pads cut off.
 type Pad struct {
 	Mode string `attr:"mode,default=constant,oneof=constant|reflect|edge|wrap"`
 }
@@ -60,7 +60,7 @@ func upgradePad(l *ir.Legacy) error {
 	return l.IntsInput("pads", 1)
 }
 
-// padsOf is the pads before and behind each of rank dimensions; axes is nil for all of them.
+// padsOf is the pads at the start and at the end of each of rank dimensions; axes is nil for all of them.
 func padsOf(pads, axes []int, rank int) (before, behind []int, err error) {
 	if axes == nil {
 		for d := range rank {

@@ -6,9 +6,9 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// PointwiseGrad is dY·f'(X), where f is the operator Of with those of the attributes that it has. With Result, X is not
-// what f was applied to but what it gave, where the derivative follows from that: then the former need not be kept, and
-// the layer before can apply f itself.
+// PointwiseGrad is dY·f'(X), where f is the operator Of with its attributes. With Result, X is the result of f in place
+// of its operand, for functions whose derivative follows from the result: then the operand need not be kept, and the
+// layer upstream can apply f itself.
 type PointwiseGrad struct {
 	Of          string   `attr:"of,required"`
 	Alpha       *float32 `attr:"alpha"`
@@ -60,7 +60,8 @@ type resulting interface {
 	derivativeAt(y float64) float64
 }
 
-// Bounds is those of a Clip, which for this operator are Alpha and Beta, infinite where absent. ok is false for others.
+// Bounds is the bounds of a Clip, which this operator has as Alpha and Beta; an absent one is infinite. ok is false for
+// other operators.
 func (a *PointwiseGrad) Bounds() (low, high float32, ok bool) {
 	low, high = float32(math.Inf(-1)), float32(math.Inf(1))
 	if a.Alpha != nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ResizeGrad is the gradient of the input, of a shape, of a Resize with these attributes and other inputs, of the gradient
-// dY of its output.
+// ResizeGrad is the gradient of a Resize with these attributes by its input: computed from dY, the gradient of its
+// output, the shape of the input, and the other inputs.
 type ResizeGrad struct{ Resize }
 
 func (*ResizeGrad) Def() *ir.Def { return resizeGrad }

@@ -6,7 +6,8 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// ReverseSequence turns the first places along TimeAxis around, as many as a length says for each place of BatchAxis.
+// ReverseSequence reverses the order of the first places along TimeAxis; how many, an input says for each place along
+// BatchAxis.
 type ReverseSequence struct {
 	BatchAxis int `attr:"batch_axis,default=1"`
 	TimeAxis  int `attr:"time_axis,default=0"`

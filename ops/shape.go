@@ -1,126 +1,82 @@
 package ops
 
 import (
-	"fmt"
-	"slices"
+	"math"
 
 	"github.com/onnxrun/onnxrun/ir"
+	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// broadcast is the shape of an elementwise operation on the shapes (ONNX, "Broadcasting in ONNX"): aligned at the last
-// dimension, 1 stretches. nil where a rank is unknown.
-func broadcast(shapes ...ir.Shape) (ir.Shape, error) {
-	rank := 0
-	for _, s := range shapes {
-		if s == nil {
-			return nil, nil
-		}
-		rank = max(rank, len(s))
-	}
-	out := slices.Repeat(ir.Shape{ir.Known(1)}, rank)
-	for _, s := range shapes {
-		for i, d := range s {
-			o := &out[rank-len(s)+i]
-			switch {
-			case d == ir.Known(1) || d.Same(*o):
-			case *o == ir.Known(1):
-				*o = d
-			case d.IsKnown() && o.IsKnown():
-				return nil, fmt.Errorf("shapes %v cannot be broadcast: %v and %v differ", shapes, *o, d)
-			case d.IsKnown(): // the other is symbolic: it is d or 1
-				*o = d
-			case o.IsKnown():
-			default:
-				*o = ir.UnknownDim
-			}
-		}
-	}
-	return out, nil
+// Shape is the dimensions of its input from Start up to End, both counted from the end when negative, and limited to
+// the dimensions that there are.
+type Shape struct {
+	Start int  `attr:"start,default=0"`
+	End   *int `attr:"end"` // nil: all
 }
 
-// broadcastInts is broadcast for shapes that are wholly known.
-func broadcastInts(shapes ...[]int) ([]int, error) {
-	s := make([]ir.Shape, len(shapes))
-	for i, n := range shapes {
-		s[i] = ir.Dims(n...)
-	}
-	out, err := broadcast(s...)
-	if err != nil {
-		return nil, err
-	}
-	n, _ := out.Ints()
-	return n, nil
+func (*Shape) Def() *ir.Def { return shapeOp }
+
+var shapeOp = &ir.Def{
+	Name: "Shape", Family: ir.Shaping, Doc: "the dimensions of its input", Since: []int{1, 13, 15, 19, 21, 23, 24},
+	New:       func() ir.Op { return ir.New[Shape]() },
+	Ins:       []ir.Param{{Name: "data", Type: "T"}},
+	Outs:      []ir.Param{{Name: "shape", Type: "int64"}},
+	Types:     map[string]ir.TypeSet{"T": anyType},
+	Downgrade: downgradeShape,
+	Infer:     inferShape,
+	Eval:      evalShape,
 }
 
-// broadcastStrides is the row-major strides, in elements, by which a tensor of one shape is read as one of shape out:
-// 0 along stretched dimensions.
-func broadcastStrides(shape, out []int) []int {
-	s := make([]int, len(out))
-	n := 1
-	for i := len(shape) - 1; i >= 0; i-- {
-		if shape[i] != 1 {
-			s[len(out)-len(shape)+i] = n
+// span is the first dimension, and the one after the last, of a tensor of a number of dimensions.
+func (a *Shape) span(rank int) (start, end int) {
+	clamp := func(i int) int {
+		if i < 0 {
+			i += rank
 		}
-		n *= shape[i]
+		return min(max(i, 0), rank)
 	}
-	return s
+	start, end = clamp(a.Start), rank
+	if a.End != nil {
+		end = clamp(*a.End)
+	}
+	return start, max(start, end)
 }
 
-// eachOffset calls f once for every element of shape in row-major order with its offsets by each of the strides.
-func eachOffset(shape []int, strides [][]int, f func(i int, offs []int)) {
-	n := product(shape)
-	offs := make([]int, len(strides))
-	index := make([]int, len(shape))
-	for i := range n {
-		f(i, offs)
-		for d := len(shape) - 1; d >= 0; d-- {
-			index[d]++
-			for k := range strides {
-				offs[k] += strides[k][d]
-			}
-			if index[d] < shape[d] {
-				break
-			}
-			for k := range strides {
-				offs[k] -= strides[k][d] * shape[d]
-			}
-			index[d] = 0
-		}
+func inferShape(c *ir.InferCtx) error {
+	in := c.Shape(0)
+	if in == nil {
+		c.SetShape(0, ir.UnknownShape(1))
+		return nil
 	}
-}
-
-// axisOf is axis as a number from 0 to rank-1; negative axes count from the end.
-func axisOf(axis, rank int) (int, error) {
-	if axis < -rank || axis >= rank {
-		return 0, fmt.Errorf("axis %d is outside of a tensor of %d dimensions", axis, rank)
-	}
-	if axis < 0 {
-		axis += rank
-	}
-	return axis, nil
-}
-
-// axesOf is axes as distinct numbers from 0 to rank-1, in the order given.
-func axesOf(axes []int, rank int) ([]int, error) {
-	out := make([]int, len(axes))
-	for i, a := range axes {
-		n, err := axisOf(a, rank)
-		if err != nil {
-			return nil, err
-		}
-		if slices.Contains(out[:i], n) {
-			return nil, fmt.Errorf("axes %v: %d occurs twice", axes, a)
-		}
-		out[i] = n
-	}
-	return out, nil
-}
-
-// always is the Shares of an operator that never does anything else.
-func always(*ir.Node) bool { return true }
-
-// sameShape is the Infer of operators whose first output has the first input's shape.
-func sameShape(c *ir.InferCtx) error {
-	c.SetShape(0, c.Shape(0))
+	start, end := c.Node.Op.(*Shape).span(len(in))
+	c.SetShape(0, ir.Dims(end-start))
+	c.SetDims(0, in[start:end])
 	return nil
+}
+
+func evalShape(c *ir.EvalCtx) error {
+	dims := c.In[0].Shape()
+	start, end := c.Op.(*Shape).span(len(dims))
+	out, err := c.Output(0, tensor.Int64, end-start)
+	if err != nil {
+		return err
+	}
+	for i, n := range dims[start:end] {
+		tensor.Data[int64](out)[i] = int64(n)
+	}
+	return nil
+}
+
+// Before opset 15 it gave all dimensions.
+func downgradeShape(l *ir.Legacy) error {
+	a := l.Node.Op.(*Shape)
+	if l.Opset >= 15 || a.Start == 0 && a.End == nil {
+		return nil
+	}
+	end := math.MaxInt
+	if a.End != nil {
+		end = *a.End
+	}
+	s := steps{l: l}
+	return s.end(s.do(&Slice{}, s.main(ir.New[Shape](), l.In(0)), l.Ints(a.Start), l.Ints(end)))
 }

@@ -2,6 +2,7 @@ package ops
 
 import (
 	"math"
+	"math/cmplx"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,12 +37,21 @@ func TestDFT(t *testing.T) {
 
 func TestSTFT(t *testing.T) {
 	x := tensor.New(tensor.Float32, 1, 8, 1)
-	for i := range 8 {
-		tensor.Data[float32](x)[i] = 1
-	}
-	y := eval(t, &STFT{OneSided: true}, 1, x, tensor.Scalar[int64](2), tensor.Vector[float32](1, 2, 2, 1))[0]
+	signal, window := tensor.Data[float32](x), []float32{1, -2, 3, 0.5}
+	copy(signal, []float32{2, -1, 4, 0.5, -3, 7, -6, 1.5})
+	y := eval(t, &STFT{OneSided: true}, 1, x, tensor.Scalar[int64](2), tensor.Vector(window...))[0]
 	require.Equal(t, []int{1, 3, 3, 2}, y.Shape())
-	require.InDelta(t, 6, tensor.Data[float32](y)[0], 1e-6)
+	for frame := range 3 {
+		for k := range 3 {
+			var sum complex128
+			for i, w := range window {
+				sum += complex(float64(signal[2*frame+i]*w), 0) * cmplx.Exp(complex(0, -2*math.Pi*float64(k*i)/4))
+			}
+			at := tensor.Data[float32](y)[(frame*3+k)*2:]
+			require.InDelta(t, real(sum), at[0], 1e-5)
+			require.InDelta(t, imag(sum), at[1], 1e-5)
+		}
+	}
 	require.ErrorContains(t, evalErr(t, &STFT{}, 1, x, tensor.Scalar[int64](0), tensor.Vector[float32](1)), "do not fit")
 }
 

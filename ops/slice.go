@@ -167,8 +167,9 @@ func evalSlice(c *ir.EvalCtx) error {
 	return nil
 }
 
-// Strided is where the elements that a Slice takes lie in its input, whose shape is known: from which on, and how far
-// apart along each dimension, in elements; ok is false where the other inputs are not constant.
+// Strided is where the elements that a Slice takes lie in its input, whose shape must be known: the index of the first,
+// and the distance between neighbours along each dimension, in elements. ok is false where the other inputs are not
+// constant.
 func (*Slice) Strided(n *ir.Node) (offset int, strides []int, ok bool) {
 	shape, known := n.In(0).Type().Shape.Ints()
 	var lists [4][]int

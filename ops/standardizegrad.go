@@ -7,8 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// StandardizeGrad is the gradient of X where H = (X - mean)/sqrt(variance + Epsilon), mean and variance over Axes, and dH
-// the gradient of H; H itself is the second output. Normalizations of layers, instances and groups are made of it.
+// StandardizeGrad is the gradient of H = (X - mean)/sqrt(variance + Epsilon) by X, with mean and variance over Axes:
+// computed from dH, the gradient of H. H itself is the second output. Normalizations of layers, instances and groups
+// are made of it.
 type StandardizeGrad struct {
 	Axes    []int   `attr:"axes,required"`
 	Epsilon float32 `attr:"epsilon,default=1e-5"`

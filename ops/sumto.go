@@ -8,8 +8,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// SumTo is the gradient of broadcasting: the sum of X over what broadcasting a tensor of that shape to X's stretched, in
-// that shape.
+// SumTo is the gradient of broadcasting: it brings X to a shape that broadcasts to that of X, by summing along the
+// dimensions that broadcasting would stretch.
 type SumTo struct{}
 
 func (*SumTo) Def() *ir.Def { return sumToOp }

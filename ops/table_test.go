@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -31,4 +32,17 @@ func TestTableIsSortedAndComplete(t *testing.T) {
 	}
 	require.Nil(t, Lookup("com.example", "Relu"))
 	require.Nil(t, Lookup("", "NoSuchOperator"))
+}
+
+// A file without an underscore in its name is an operator's, but for the table.
+func TestOneFileForEachOperator(t *testing.T) {
+	want := []string{"table.go"}
+	for _, d := range slices.Concat(All(), Made()) {
+		want = append(want, strings.ToLower(d.Name)+".go")
+	}
+	slices.Sort(want)
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	files = slices.DeleteFunc(files, func(name string) bool { return strings.Contains(name, "_") })
+	require.Equal(t, want, files)
 }

@@ -8,10 +8,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// AffineIntoNext moves what maps each channel by a constant factor and summand into the weights of the layer that alone
-// reads it. A summand must reach every weight, so that a convolution that pads takes factors only.
-func AffineIntoNext(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// affineIntoNext takes nodes that map each channel by a constant factor and summand, and moves both into the weights of
+// the layer that alone reads the result. A summand must reach every weight: so into a convolution that pads only
+// factors go.
+func affineIntoNext(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x := affineOperand(n)
 		if x == nil {
 			return nil
@@ -21,7 +22,7 @@ func AffineIntoNext(c *Context) error {
 			return nil
 		}
 		if why != "" {
-			c.miss(why)
+			c.Miss(why)
 			return nil
 		}
 		into, next := inputsOf(l), l.node
@@ -30,19 +31,19 @@ func AffineIntoNext(c *Context) error {
 		case into.channels == 0:
 			return nil
 		case !x.Type().Shape.Same(n.Out(0).Type().Shape):
-			c.miss("its operand is broadcast, or a shape is not known")
+			c.Miss("its operand is broadcast, or a shape is not known")
 			return nil
 		case scale == nil:
-			c.miss(notPerChannel)
+			c.Miss(notPerChannel)
 			return nil
 		case !into.everywhere && slices.ContainsFunc(shift, func(s float64) bool { return s != 0 }):
-			c.miss("the layer pads, or is transposed, and a summand would be missing there")
+			c.Miss("the layer pads, or is transposed, and a summand would be missing there")
 			return nil
 		case len(next.In(1).Uses()) > 1:
-			c.miss("the layer's weights are shared")
+			c.Miss("the layer's weights are shared")
 			return nil
 		}
-		if !c.alone(next, n.Out(0)) {
+		if !c.Alone(next, n.Out(0)) {
 			return nil
 		}
 		return into.absorb(c, rw, x, scale, shift)
@@ -59,8 +60,8 @@ func layerThatReads(v *ir.Value) (l layer, why string) {
 	return layer{}, ""
 }
 
-// intake is how a layer takes its input in: the dimension and number of its channels, and which of them weight i belongs
-// to. Everywhere, each output element sees all weights of its channel.
+// intake is how a layer reads its input: along which dimension its channels lie, how many there are, and to which of
+// them weight i belongs. everywhere means that each output element sees all weights of its channel.
 type intake struct {
 	layer
 	axis, channels int
@@ -91,8 +92,8 @@ func inputsOf(l layer) intake {
 	return intake{}
 }
 
-// absorb makes the layer read x and give for it what it gave for scale·x + shift. It does nothing where float32 would
-// over- or underflow.
+// absorb makes the layer read x and compute what it computed of scale·x + shift. It does nothing where a weight would
+// over- or underflow float32.
 func (l *intake) absorb(c *Context, rw *ir.Rewriter, x *ir.Value, scale, shift []float64) error {
 	n := l.node
 	w := slices.Clone(floats(n.In(1)))
@@ -110,7 +111,7 @@ func (l *intake) absorb(c *Context, rw *ir.Rewriter, x *ir.Value, scale, shift [
 		b[i] = float32(sum[i])
 	}
 	if vanish || !finite(w) || !finite(b) {
-		c.miss(overflows)
+		c.Miss(overflows)
 		return nil
 	}
 	inputs := []*ir.Value{x, rw.Const(n.In(1).Name(), tensor.FromSlice(w, n.In(1).Const().Shape()...)), n.In(2)}

@@ -7,29 +7,29 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// AffineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer before
-// it, a Transpose between them notwithstanding: BatchNormalization with given statistics, arithmetic with a constant
+// affineIntoWeights moves what maps each channel by a constant factor and summand into the weights of the layer
+// upstream of it, even where a Transpose stands between them: BatchNormalization with given statistics, arithmetic with a constant
 // vector along the channels or a number.
-func AffineIntoWeights(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func affineIntoWeights(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x := affineOperand(n)
 		if x == nil {
 			return nil
 		}
-		l, axis, why := layerBehind(x)
+		l, axis, why := layerUpstream(x)
 		if l.node == nil {
 			return nil
 		}
 		if why != "" {
-			c.miss(why)
+			c.Miss(why)
 			return nil
 		}
 		scale, shift := affine(n, len(x.Type().Shape), axis, l.channels)
 		if scale == nil {
-			c.miss(notPerChannel)
+			c.Miss(notPerChannel)
 			return nil
 		}
-		if !c.alone(n, x) || x.Def() != l.node && !c.alone(x.Def(), x.Def().In(0)) {
+		if !c.Alone(n, x) || x.Def() != l.node && !c.Alone(x.Def(), x.Def().In(0)) {
 			return nil
 		}
 		done, err := l.scale(c, rw, scale, shift)
@@ -61,8 +61,8 @@ func affineOperand(n *ir.Node) *ir.Value {
 	return nil
 }
 
-// affine is the factor and summand that n applies to each of the channels that its operand, of a rank, has at an axis;
-// nil if it does anything else.
+// affine is the factor and the summand that n applies to each channel of its operand, which has the given rank, and the
+// given number of channels along the axis; nil if n does anything else.
 func affine(n *ir.Node, rank, axis, channels int) (scale, shift []float64) {
 	if bn, ok := n.Op.(*ops.BatchNormalization); ok {
 		if axis != 1 {

@@ -22,10 +22,10 @@ type Approximation struct {
 	// multiplications stand for time.
 	Time func(g *ir.Graph) (time.Duration, error)
 
-	Pool    string  // how max pooling is replaced: stride, conv or best (also ""); without images "" is stride
-	Form    string  // of bottlenecks: reduce, tucker2, project, separable or best (also "")
-	Rank    int     // of bottlenecks; 0: by Energy or Choose
-	Energy  float64 // share of the squared singular values to keep, of 0 to 1
+	Pool   string  // how max pooling is replaced: stride, conv or best (also ""); without images "" is stride
+	Form   string  // of bottlenecks: reduce, tucker2, project, separable or best (also "")
+	Rank   int     // of bottlenecks; 0: by Energy or Choose
+	Energy float64 // share of the squared singular values to keep, of 0 to 1
 	// Choose decides, where neither Rank nor Energy is given, what becomes of each layer.
 	Choose func(*Choices) error
 }
@@ -35,7 +35,7 @@ type Rewrite struct {
 	Node  string `json:"node"`
 	Form  string `json:"form,omitempty"`
 	Ranks []int  `json:"ranks,omitempty"`
-	// Error is of the layer's output, behind its activation, on the images: root of the mean square, relative, with all
+	// Error is of the layer's output, downstream of its activation, on the images: root of the mean square, relative, with all
 	// that earlier layers add to it; without images, of its weights.
 	Error       float64 `json:"error"`
 	MACsBefore  int64   `json:"macs_before"`

@@ -9,11 +9,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// AverageToConv turns average poolings, global ones too, into convolutions channel by channel with equal weights, where
-// every window has as many elements as the kernel, so that the function stays the same up to rounding. That is not
-// faster, but it is a form that can be trained, and that any convolution engine runs.
-func AverageToConv(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// averageToConv turns average poolings, global ones too, into convolutions channel by channel with equal weights. It
+// does so where every window has as many elements as the kernel, so that the result is the same up to rounding. The
+// convolution is no faster, but it can be trained, and any convolution engine runs it.
+func averageToConv(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		switch n.Op.(type) {
 		case *ops.AveragePool, *ops.GlobalAveragePool:
 		default:

@@ -15,7 +15,7 @@ const formBest = "best"
 // bottleneckPass is the name in the table.
 const bottleneckPass = "bottleneck"
 
-// Bottleneck replaces convolutions and linear layers by chains of smaller ones, of a bounded rank. What normalizes a
+// toBottlenecks replaces convolutions and linear layers by chains of smaller ones, of a bounded rank. What normalizes a
 // layer's output goes into its weights first. Ranks come from Approximation: one number for all, the share of the power
 // that stays, or what Choose takes.
 //
@@ -25,7 +25,7 @@ const bottleneckPass = "bottleneck"
 // fitted to the layer's output (see regression).
 //
 // A layer that would become slower, or cannot be factorized, stays as it is, with the reason in its Rewrite.
-func Bottleneck(c *Context) error {
+func toBottlenecks(c *Context) error {
 	a := c.Approximation
 	if a == nil {
 		return &OptionError{"rank, energy and choice", "(none of them)", "one of the three"}
@@ -50,10 +50,10 @@ func Bottleneck(c *Context) error {
 	return b.apply()
 }
 
-// absorbNorms lets BatchNormalization and arithmetic per channel go into the weights before them, so that what is fitted
+// absorbNorms lets BatchNormalization and arithmetic per channel go into the weights upstream of them, so that what is fitted
 // is what the next layer sees.
 func absorbNorms(c *Context) error {
-	return AffineIntoWeights(&Context{Ctx: c.Ctx, Graph: c.Graph})
+	return affineIntoWeights(&Context{Ctx: c.Ctx, Graph: c.Graph})
 }
 
 // bottleneck is one run of the pass.
@@ -120,7 +120,7 @@ func (b *bottleneck) apply() error {
 		}
 		if bl.chosen == nil {
 			b.rewrites = append(b.rewrites, bl.left())
-			b.miss(bl.skipped)
+			b.Miss(bl.skipped)
 			continue
 		}
 		row, err := b.replace(uint64(i), bl)
@@ -128,7 +128,7 @@ func (b *bottleneck) apply() error {
 			return &ir.Error{Node: bl.node.Name, Op: bl.node.OpName(), Err: err}
 		}
 		b.rewrites = append(b.rewrites, row)
-		b.hit()
+		b.Hit()
 	}
 	return nil
 }

@@ -104,7 +104,7 @@ func factorizedText(t *testing.T, text string, a Approximation) []string {
 	require.NoError(t, err)
 	in := []*tensor.Tensor{noise(1, sizesOf(g.Inputs()[0])...)}
 	want := run(t, g, in)[0]
-	require.NoError(t, Bottleneck(&Context{Graph: g, Approximation: &a}))
+	require.NoError(t, toBottlenecks(&Context{Graph: g, Approximation: &a}))
 	require.NoError(t, ir.Verify(g))
 	require.Less(t, relativeError(want, run(t, g, in)[0]), 1e-5)
 	return nodesOf(t, g)
@@ -167,7 +167,7 @@ func TestBottleneckLeaves(t *testing.T) {
 			}
 			before := print(t, g)
 			ctx := &Context{Graph: g, Approximation: &Approximation{Form: formReduce, Rank: rank}}
-			require.NoError(t, Bottleneck(ctx))
+			require.NoError(t, toBottlenecks(ctx))
 			require.Equal(t, before, print(t, g))
 			require.Len(t, ctx.rewrites, 1)
 			require.Equal(t, "layer", ctx.rewrites[0].Node)
@@ -181,7 +181,7 @@ func TestBottleneckLeaves(t *testing.T) {
 func TestTextbookBottleneck(t *testing.T) {
 	g := oneLayer(t, []int{1, 192, 28, 28}, noise(1, 32, 192, 5, 5), func(c *ops.Conv) { c.Pads = []int{2, 2, 2, 2} }, nil)
 	c := &Context{Graph: g, Approximation: &Approximation{Form: formReduce, Rank: 16}}
-	require.NoError(t, Bottleneck(c))
+	require.NoError(t, toBottlenecks(c))
 	require.EqualValues(t, 120_422_400, c.rewrites[0].MACsBefore)
 	require.EqualValues(t, 12_443_648, c.rewrites[0].MACsAfter)
 	macs := int64(0)
@@ -257,7 +257,7 @@ func TestImagesBeatWeights(t *testing.T) {
 						a.Form = ""
 					}
 					c := &Context{Graph: h, Approximation: a}
-					require.NoError(t, Bottleneck(c))
+					require.NoError(t, toBottlenecks(c))
 					require.NoError(t, ir.Verify(h))
 					require.Empty(t, c.rewrites[0].Skipped)
 					e := relativeError(want, run(t, h, []*tensor.Tensor{fresh})[0])
@@ -287,7 +287,7 @@ func TestReducedRankIsOptimal(t *testing.T) {
 	values, err := eigenvalues(cov)
 	require.NoError(t, err)
 	c := &Context{Graph: g, Approximation: approximation(t, Approximation{Form: formProject, Rank: 4}, images)}
-	require.NoError(t, Bottleneck(c))
+	require.NoError(t, toBottlenecks(c))
 	bound := math.Sqrt(sum(values[4:]) / power)
 	require.InEpsilon(t, bound, c.rewrites[0].Error, 0.01)
 	require.GreaterOrEqual(t, c.rewrites[0].Error, bound*(1-1e-4))
@@ -316,7 +316,7 @@ func TestFitFollowsEarlierErrors(t *testing.T) {
 	want := run(t, g, []*tensor.Tensor{fresh})[0]
 	follow := g.Clone()
 	a := approximation(t, Approximation{Form: formProject, Rank: 4}, images)
-	require.NoError(t, Bottleneck(&Context{Graph: follow, Approximation: a}))
+	require.NoError(t, toBottlenecks(&Context{Graph: follow, Approximation: a}))
 
 	// Each layer fitted on the original's activations.
 	apart := g.Clone()
@@ -348,7 +348,7 @@ func TestBottleneckOfNormalizedLayer(t *testing.T) {
 	require.NoError(t, err)
 	in := []*tensor.Tensor{noise(1, 1, 8, 6, 6)}
 	want := run(t, g, in)[0]
-	require.NoError(t, Bottleneck(&Context{Graph: g, Approximation: &Approximation{Form: formProject, Rank: 1}}))
+	require.NoError(t, toBottlenecks(&Context{Graph: g, Approximation: &Approximation{Form: formProject, Rank: 1}}))
 	require.Len(t, g.Nodes(), 2)
 	require.Less(t, relativeError(want, run(t, g, in)[0]), 1e-5)
 }
@@ -360,7 +360,7 @@ func TestEnergy(t *testing.T) {
 	}
 	g := oneLayer(t, []int{1, 16}, w, nil, nil)
 	c := &Context{Graph: g, Approximation: &Approximation{Energy: 0.95}}
-	require.NoError(t, Bottleneck(c))
+	require.NoError(t, toBottlenecks(c))
 	require.Equal(t, []int{3}, c.rewrites[0].Ranks) // 0.75·(1 + ¼ + 1/16) = 0.98, of two 0.94
 	require.InDelta(t, math.Sqrt(1./64), c.rewrites[0].Error, 1e-4)
 }
@@ -386,7 +386,7 @@ func TestWholeMustBeFaster(t *testing.T) {
 		return time.Duration(len(g.Nodes())) * time.Millisecond, nil
 	}}
 	c := &Context{Graph: g, Approximation: whole}
-	require.NoError(t, Bottleneck(c))
+	require.NoError(t, toBottlenecks(c))
 	require.Equal(t, before, print(t, g))
 	require.Equal(t, "the whole network would take 4ms in place of 2ms", c.rewrites[0].Skipped)
 }
@@ -395,13 +395,13 @@ func TestBottleneckErrors(t *testing.T) {
 	g := oneLayer(t, []int{1, 64}, noise(1, 64, 64), nil, nil)
 	var images *ImagesError
 	c := &Context{Graph: g, Approximation: approximation(t, Approximation{Rank: 16}, noise(1, 10, 64))}
-	require.ErrorAs(t, Bottleneck(c), &images)
+	require.ErrorAs(t, toBottlenecks(c), &images)
 	require.Equal(t, ImagesError{"bottleneck", "layer", "Gemm", 10, 16}, *images)
 	require.EqualError(t, images, `passes: node "layer" (Gemm): bottleneck is fitted to images: it has 10 and needs at least 16; give calibration images`)
 
 	for _, a := range []*Approximation{nil, {}, {Rank: -1}, {Rank: 2, Energy: 0.5}, {Energy: 1}, {Energy: math.NaN()}, {Rank: 2, Choose: func(*Choices) error { return nil }}, {Rank: 2, Form: "thin"}} {
 		var option *OptionError
-		require.ErrorAs(t, Bottleneck(&Context{Graph: g, Approximation: a}), &option)
+		require.ErrorAs(t, toBottlenecks(&Context{Graph: g, Approximation: a}), &option)
 	}
 }
 

@@ -28,7 +28,7 @@ func TestFoldHasABudget(t *testing.T) {
 		{ir.Budget{Work: 1 << 25, Bytes: 1 << 18}, 2},
 	} {
 		g := parse(t, product)
-		require.NoError(t, Fold(&Context{Ctx: t.Context(), Graph: g, Budget: &c.budget}))
+		require.NoError(t, fold(&Context{Ctx: t.Context(), Graph: g, Budget: &c.budget}))
 		require.Len(t, g.Nodes(), c.nodes, "%+v", c.budget)
 		require.NoError(t, ir.Verify(g))
 	}

@@ -7,10 +7,11 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// CancelTransposes finds a Transpose that undoes others behind elementwise operators and Concats: these can as well work
-// on what is not transposed. Where an operand comes without a Transpose, it gets one, as long as there are fewer in all.
-func CancelTransposes(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// cancelTransposes finds a Transpose that undoes others upstream of it, where only elementwise operators and Concats
+// lie between. Those can work on values that are not transposed. An operand that comes without a Transpose gets one, as
+// long as there are fewer in all.
+func cancelTransposes(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		op, ok := n.Op.(*ops.Transpose)
 		if !ok || n.In(0).Def() == nil || !movable(n.In(0).Def()) {
 			return nil
@@ -22,7 +23,7 @@ func CancelTransposes(c *Context) error {
 		r := &region{c: c, perm: perm, removed: 1}
 		if !r.collect(n, n.In(0)) || r.removed <= r.inserted {
 			if r.meets {
-				c.miss("not fewer Transposes, or what lies between is read elsewhere or cannot be moved")
+				c.Miss("not fewer Transposes, or what lies between is read elsewhere or cannot be moved")
 			}
 			return nil
 		}
@@ -46,7 +47,8 @@ type region struct {
 // maxRegion bounds the nodes of a region.
 const maxRegion = 64
 
-// collect counts the Transposes that go and come where v, which n reads, is wanted with its dimensions permuted.
+// collect counts the Transposes that would go and those that would come if v, which n reads, had its dimensions
+// permuted.
 func (r *region) collect(n *ir.Node, v *ir.Value) bool {
 	def := v.Def()
 	switch {
@@ -77,7 +79,7 @@ func (r *region) collect(n *ir.Node, v *ir.Value) bool {
 
 // borders reports whether v is not computed in the region.
 func (r *region) borders(v *ir.Value) bool {
-	return v.Def() == nil || !movable(v.Def()) || onlyUse(r.c.Graph, v) == nil
+	return v.Def() == nil || !movable(v.Def()) || onlyUse(v) == nil
 }
 
 // undone reports whether def is a Transpose that perm takes back.
@@ -98,7 +100,7 @@ func (r *region) undone(def *ir.Node) bool {
 	return true
 }
 
-// move is v with its dimensions permuted, computed before the node at: nodes of the region are made anew.
+// move is v with its dimensions permuted, computed upstream of the node at: nodes of the region are made anew.
 func (r *region) move(rw *ir.Rewriter, at *ir.Node, v *ir.Value) (*ir.Value, error) {
 	def := v.Def()
 	switch {

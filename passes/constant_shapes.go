@@ -6,17 +6,17 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ConstantShapes gives a Reshape whose shape is known but for symbols a constant one: -1 stands for what is open, and 0 for
-// a dimension that stays where it is. The arithmetic that computed the shape from that of other values goes, where nothing
-// else needs it.
-func ConstantShapes(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// constantShapes gives a Reshape a constant shape where the shape is known but for symbols: -1 stands for the one
+// unknown dimension, 0 for a dimension that stays where it is. The arithmetic that computed the shape is removed where
+// nothing else needs it.
+func constantShapes(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.Reshape](n) || n.In(1).Const() != nil {
 			return nil
 		}
 		shape, why := openShape(n.In(0).Type().Shape, n.In(1).Dims(), n.Out(0).Type().Shape)
 		if why != "" {
-			c.miss(why)
+			c.Miss(why)
 			return nil
 		}
 		return rw.SetNode(n, ir.New[ops.Reshape](), n.In(0), rw.Const(n.In(1).Name(), tensor.FromSlice(castInts[int64](shape), len(shape))))

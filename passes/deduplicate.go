@@ -13,15 +13,15 @@ import (
 // maxCompared bounds the bytes of constants that Deduplicate compares by content.
 const maxCompared = 1 << 12
 
-// Deduplicate lets nodes that compute the same from the same operands be one: operators, attributes and operands are
-// compared whole, small constants by their content.
-func Deduplicate(c *Context) error {
+// deduplicate merges nodes that compute the same from the same operands. Operators and attributes are compared whole,
+// operands by identity, small constants by their content.
+func deduplicate(c *Context) error {
 	type bucket struct { // what equal nodes have in common, and others may
 		def      *ir.Def
 		operands uint64
 	}
 	first, seed := map[bucket][]*ir.Node{}, maphash.MakeSeed()
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		for range ir.Bodies(n.Op) { // they would have to be compared as graphs
 			return nil
 		}
@@ -74,13 +74,13 @@ func byContent(v *ir.Value) bool {
 // mergeInto lets m's outputs take the place of n's, which are the same.
 func mergeInto(c *Context, rw *ir.Rewriter, m, n *ir.Node) error {
 	for i, v := range n.Outputs() {
-		if v != nil && needed(n, v) && rw.CanReplace(v, m.Out(i)) != nil {
-			c.miss("both results are graph outputs")
+		if v != nil && needed(v) && rw.CanReplace(v, m.Out(i)) != nil {
+			c.Miss("both results are graph outputs")
 			return nil
 		}
 	}
 	for i, v := range n.Outputs() {
-		if v != nil && needed(n, v) {
+		if v != nil && needed(v) {
 			if err := rw.Replace(v, m.Out(i)); err != nil {
 				return err
 			}

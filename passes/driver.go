@@ -41,6 +41,9 @@ type Options struct {
 	// With and Without are names of passes to run beyond the level's, which are approximate or exchanging ones, and not to run.
 	// Whatever their order, that of the table holds.
 	With, Without []string
+	// Extra are passes that are not in the table; they run as if With named them. Those for inference come last, others
+	// before the first pass for inference, while operators are still the standard ones.
+	Extra []Pass
 	// Approximation is what approximate passes need; nil where none is asked for.
 	Approximation *Approximation
 	// StopAfter is how many passes of those that would run do run; 0 stands for all, -1 for none.
@@ -160,18 +163,18 @@ func protect(p Pass, c *Context) (err error) {
 
 // Selected is the passes that Optimize would run, in order.
 func Selected(opts Options) ([]Pass, error) {
-	table := Table()
-	names := make([]string, len(table))
-	for i, p := range table {
-		names[i] = p.Name
+	table := withExtra(Table(), opts.Extra)
+	if err := checkTable(table, nil); err != nil {
+		return nil, err
 	}
-	without := slices.Concat(opts.Without, opts.Debug.Off())
-	for _, name := range slices.Concat(opts.With, without) {
+	names := namesOf(table)
+	with, without := slices.Concat(opts.With, namesOf(opts.Extra)), slices.Concat(opts.Without, opts.Debug.Off())
+	for _, name := range slices.Concat(with, without) {
 		i := slices.Index(names, name)
 		switch {
 		case i < 0:
 			return nil, &PassError{Pass: name, Msg: "unknown" + suggest.Nearest(name, names)}
-		case !slices.Contains(opts.With, name):
+		case !slices.Contains(with, name):
 		case slices.Contains(without, name):
 			return nil, &PassError{Pass: name, Msg: "is both asked for and excluded"}
 		case !table[i].Kind.byName() && !opts.Level.has(table[i].Kind):
@@ -179,7 +182,7 @@ func Selected(opts Options) ([]Pass, error) {
 		}
 	}
 	list := slices.DeleteFunc(table, func(p Pass) bool {
-		return !opts.Level.has(p.Kind) && !slices.Contains(opts.With, p.Name) || slices.Contains(without, p.Name)
+		return !opts.Level.has(p.Kind) && !slices.Contains(with, p.Name) || slices.Contains(without, p.Name)
 	})
 	switch {
 	case opts.StopAfter < 0:
@@ -190,12 +193,34 @@ func Selected(opts Options) ([]Pass, error) {
 	return list, nil
 }
 
+// withExtra is the table with passes in the places that Options.Extra tells.
+func withExtra(table, extra []Pass) []Pass {
+	first := slices.IndexFunc(table, func(p Pass) bool { return p.Kind == Inference })
+	for _, p := range extra {
+		if p.Kind == Inference {
+			table = append(table, p)
+			continue
+		}
+		table = slices.Insert(table, first, p)
+		first++
+	}
+	return table
+}
+
+func namesOf(list []Pass) []string {
+	names := make([]string, len(list))
+	for i, p := range list {
+		names[i] = p.Name
+	}
+	return names
+}
+
 // checkTable says which constraint the table does not keep, or which pass it has twice.
 func checkTable(table []Pass, constraints []constraint) error {
 	place := map[string]int{}
 	for i, p := range table {
 		if _, twice := place[p.Name]; twice {
-			return fmt.Errorf("pass %q stands in the table twice", p.Name)
+			return &PassError{Pass: p.Name, Msg: "stands in the table twice"}
 		}
 		place[p.Name] = i
 	}

@@ -3,6 +3,7 @@ package passes
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -23,7 +24,7 @@ func TestTable(t *testing.T) {
 	table := []Pass{{Name: "a"}, {Name: "b"}}
 	require.ErrorContains(t, checkTable(table, []constraint{{"b", "a", "so it is"}}), `"b" must come before "a": so it is`)
 	require.ErrorContains(t, checkTable(table, []constraint{{"a", "c", ""}}), `"a" and "c"`)
-	require.ErrorContains(t, checkTable(append(table, table[0]), nil), `"a" stands in the table twice`)
+	require.ErrorContains(t, checkTable(append(table, table[0]), nil), `pass "a": stands in the table twice`)
 }
 
 func TestSelected(t *testing.T) {
@@ -65,6 +66,57 @@ func TestSelected(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		var pass *PassError
 		require.ErrorAs(t, err, &pass)
+	}
+}
+
+func TestExtraPasses(t *testing.T) {
+	extra := []Pass{{Name: "late", Kind: Inference}, {Name: "one", Kind: Exact}, {Name: "two", Kind: Approximate}}
+	for level, want := range map[Level]string{
+		O1: "recognize-layernorm gemm one two slices-to-split", // of which "late" is left out
+		O2: "recognize-layernorm gemm one two linear affine-into-weights affine-into-next fuse-attention fuse-residual simplify-residual fuse-activation slices-to-split fold-again late",
+	} {
+		list, err := Selected(Options{Level: level, Extra: extra[O2-level:]})
+		require.NoError(t, err)
+		require.True(t, strings.HasSuffix(strings.Join(namesOf(list), " "), want), namesOf(list))
+	}
+	list, err := Selected(Options{Extra: extra[2:]})
+	require.NoError(t, err)
+	require.Equal(t, []string{"two"}, namesOf(list))
+	_, err = Selected(Options{Level: O1, Extra: extra})
+	require.ErrorContains(t, err, `passes: pass "late": is of kind inference, which -O1 excludes; use -O2`)
+	_, err = Selected(Options{Level: O1, Extra: []Pass{{Name: "fold"}}})
+	require.ErrorContains(t, err, `passes: pass "fold": stands in the table twice`)
+	_, err = Selected(Options{Level: O1, Extra: extra[1:], Without: []string{"one"}})
+	require.ErrorContains(t, err, `passes: pass "one": is both asked for and excluded`)
+	require.Equal(t, Table()[0].Name, "fold", "the table is not changed")
+}
+
+// A group is repeated until none of its passes changes anything, but not for ever; other passes run once.
+func TestGroupsAreRepeated(t *testing.T) {
+	for _, c := range []struct{ hits, group, rounds int }{{0, 9, 1}, {3, 9, 4}, {1000, 9, maxRounds}, {3, 0, 1}} {
+		var calls []string
+		left := c.hits
+		extra := []Pass{
+			{Name: "first", Kind: Exact, Group: c.group, Run: func(*Context) error { calls = append(calls, "first"); return nil }},
+			{Name: "hits", Kind: Exact, Group: c.group, Run: func(ctx *Context) error {
+				if calls = append(calls, "hits"); left > 0 {
+					left--
+					ctx.Hit()
+				}
+				return nil
+			}},
+			{Name: "alone", Kind: Exact, Run: func(*Context) error { calls = append(calls, "alone"); return nil }},
+		}
+		stats, err := Optimize(t.Context(), parse(t, `graph "g" opset 21 (%x: float32[1]) -> (%y) {
+  %y = Relu(%x) "y"
+}`), Options{Level: O1, Extra: extra})
+		require.NoError(t, err)
+		require.Equal(t, append(slices.Repeat([]string{"first", "hits"}, c.rounds), "alone"), calls)
+		for _, s := range stats {
+			if s.Pass == "hits" {
+				require.Equal(t, min(c.hits, c.rounds), s.Hits)
+			}
+		}
 	}
 }
 

@@ -50,7 +50,7 @@ func factorizedOf(n *ir.Node) (l *factorized, why string) {
 	if why != "" {
 		return nil, why
 	}
-	l.act = activationOf(onlyUse(n.Graph(), n.Out(0)))
+	l.act = activationOf(onlyUse(n.Out(0)))
 	return l, ""
 }
 

@@ -23,7 +23,7 @@ type fitting struct {
 // fitted is the factors of a candidate and what they cost.
 type fitted struct {
 	factors
-	// err is the root of the mean square of the error of the layer's output, behind its activation, relative; without
+	// err is the root of the mean square of the error of the layer's output, downstream of its activation, relative; without
 	// images, of its weights.
 	err float64
 }
@@ -112,46 +112,24 @@ func (f *fitting) result(c *candidate, err float64, bias []float64, m ...matrix)
 	return out
 }
 
-// fitWide is fitOutputs for a layer of so many outputs that their covariance has no inverse in reasonable time. The
-// layer's weights are corrected for the error of its input, by ridge regression in as many dimensions as there are
-// samples, and projected onto the directions of the output that matter most.
+// fitWide is fitOutputs for a layer with so many outputs that inverting their covariance would take too long. First the
+// weights are corrected for the error of the layer's input, by ridge regression in as many dimensions as there are
+// samples; then they are projected onto the directions of the output that matter most.
 func (f *fitting) fitWide(rank int, hold bool) (*fitted, error) {
 	l, w, bias := f.layer, f.layer.weights, f.layer.bias
 	var s, held samples
 	if f.approx.Images != nil {
-		var win *ops.Window
-		if l.conv != nil {
-			win = &l.window
-		}
-		sampled := newSampling(f.seed, int(l.position), f.approx.images(), max(w.cols, maxSampled/1024))
 		var err error
-		if s, err = f.approx.sample(sampled, f.graph, l.node.In(0), win, f.original, f.target()); err != nil {
+		if s, held, err = f.sampleInput(hold); err != nil {
 			return nil, err
-		}
-		held = samples{x: matrix{s.x.rows, s.x.cols, append([]float32(nil), s.x.data...)}, y: s.y, per: s.per}
-		if hold {
-			s, held = s.split()
 		}
 		if w, bias, err = correct(w, &s); err != nil {
 			return nil, err
 		}
 	}
-	power, err := multiply(w, w, false, true)
+	total, err := outputPower(w, s.x)
 	if err != nil {
 		return nil, err
-	}
-	total := power.dense()
-	if s.x.rows > 0 { // features are centered by now
-		out, err := multiply(s.x, w, false, true)
-		if err != nil {
-			return nil, err
-		}
-		seen, err := gram(out)
-		if err != nil {
-			return nil, err
-		}
-		total.Scale(ridge*mat.Trace(seen)/max(mat.Trace(total), math.SmallestNonzeroFloat64), total)
-		total.Add(total, seen)
 	}
 	values, p, err := eigen(total, rank)
 	if err != nil {
@@ -163,20 +141,70 @@ func (f *fitting) fitWide(rank int, hold bool) (*fitted, error) {
 	}
 	e := math.Sqrt(max(1-sum(values)/mat.Trace(total), 0))
 	if s.x.rows > 0 {
-		means := append([]float64(nil), s.means...)
-		shift, err := m.times(single(mat.NewDense(1, len(means), means)))
-		if err != nil {
+		if m.bias, err = uncentered(m, s.means); err != nil {
 			return nil, err
-		}
-		m.bias = append([]float64(nil), bias...)
-		for i, v := range shift.data {
-			m.bias[i] -= float64(v)
 		}
 		if e, err = (&regression{act: l.act}).errorOn(held, m); err != nil {
 			return nil, err
 		}
 	}
 	return f.result(&candidate{formProject, []int{rank}}, e, m.bias, m.q, m.p), nil
+}
+
+// sampleInput takes samples of what the layer reads, and what err is measured on: with hold, a part that is kept out of
+// the others.
+func (f *fitting) sampleInput(hold bool) (s, held samples, err error) {
+	l := f.layer
+	var win *ops.Window
+	if l.conv != nil {
+		win = &l.window
+	}
+	sampled := newSampling(f.seed, int(l.position), f.approx.images(), max(l.weights.cols, maxSampled/1024))
+	if s, err = f.approx.sample(sampled, f.graph, l.node.In(0), win, f.original, f.target()); err != nil {
+		return s, held, err
+	}
+	held = samples{x: matrix{s.x.rows, s.x.cols, append([]float32(nil), s.x.data...)}, y: s.y, per: s.per}
+	if hold {
+		s, held = s.split()
+	}
+	return s, held, nil
+}
+
+// outputPower is the covariance of the outputs that weights w give for centered features x, with a little of what they
+// give for features that are not correlated, and that alone where there is no x.
+func outputPower(w, x matrix) (*mat.Dense, error) {
+	power, err := multiply(w, w, false, true)
+	if err != nil {
+		return nil, err
+	}
+	total := power.dense()
+	if x.rows == 0 {
+		return total, nil
+	}
+	out, err := multiply(x, w, false, true)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := gram(out)
+	if err != nil {
+		return nil, err
+	}
+	total.Scale(ridge*mat.Trace(seen)/max(mat.Trace(total), math.SmallestNonzeroFloat64), total)
+	total.Add(total, seen)
+	return total, nil
+}
+
+// uncentered is the bias of a map of centered features for features as they are.
+func uncentered(m *linearMap, means []float64) ([]float64, error) {
+	shift, err := m.times(single(mat.NewDense(1, len(means), append([]float64(nil), means...))))
+	if err != nil {
+		return nil, err
+	}
+	bias := append([]float64(nil), m.bias...)
+	for i, v := range shift.data {
+		bias[i] -= float64(v)
+	}
+	return bias, nil
 }
 
 func sum(v []float64) float64 {
@@ -199,7 +227,7 @@ func (f *fitting) fitChannels(c *candidate, hold bool) (*fitted, error) {
 	}
 	r := &regression{prior: second, bias: l.bias, act: l.act}
 	if f.approx.Images != nil {
-		if err := f.sampleBehind(r, c, first); err != nil {
+		if err := f.sampleStage(r, c, first); err != nil {
 			return nil, err
 		}
 	}
@@ -220,8 +248,8 @@ func (f *fitting) fitChannels(c *candidate, hold bool) (*fitted, error) {
 	return f.result(c, e, m.bias, first, m.q), nil
 }
 
-// sampleBehind takes samples of what the first stage of a candidate gives.
-func (f *fitting) sampleBehind(r *regression, c *candidate, first matrix) error {
+// sampleStage takes samples of what the first stage of a candidate gives.
+func (f *fitting) sampleStage(r *regression, c *candidate, first matrix) error {
 	l := f.layer
 	g := f.graph.Clone()
 	s := l.stages(c)[0]

@@ -11,12 +11,12 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// maxFolded bounds the bytes of a constant that Fold makes beyond the size of what it was made from: an expansion is
-// better computed when it is needed than carried along.
+// maxFolded is how many bytes larger than its inputs a folded constant may be: an expansion is better computed when it
+// is needed than kept in memory and in files.
 const maxFolded = 1 << 20
 
-// What the evaluations of one node, and all of them, may take: a few seconds, and a multiple of the constants that there
-// are. What takes more is left to the run, which can be interrupted.
+// The limits of what folding may take, for one node and for all: a few seconds of work, and bytes in proportion to the
+// constants of the graph. A node that would take more is left to the run, which can be interrupted.
 const (
 	maxNodeWork  = 1 << 30
 	maxWork      = math.MaxInt32 * (1 + (math.MaxInt >> 62)) // 2^31 where int has 32 bits, else 2^32
@@ -35,9 +35,9 @@ func foldBudget(g *ir.Graph) *ir.Budget {
 	return b
 }
 
-// Fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
+// fold replaces by constants what does not depend on the graph's inputs, and shape-like values whose elements are known
 // numbers, and removes what is no longer needed.
-func Fold(c *Context) error {
+func fold(c *Context) error {
 	g := c.Graph
 	for range maxRounds { // a constant may let inference know more
 		rw := ir.NewRewriter(g)
@@ -66,9 +66,30 @@ func (c *Context) foldNode(rw *ir.Rewriter, n *ir.Node) (hits int, err error) {
 	if err := c.stopped(); err != nil {
 		return 0, err
 	}
-	missing := 0
+	hits, missing, err := foldKnown(rw, n)
+	if err != nil || missing == 0 {
+		return hits, err
+	}
+	out, limit, err := c.outputsOf(n)
+	if err != nil {
+		return hits, err
+	}
+	for i, t := range out {
+		if v := n.Out(i); v != nil && needed(v) && len(t.Bytes()) <= limit {
+			if err := rw.Replace(v, rw.Const(v.Name(), t)); err != nil {
+				return hits, err
+			}
+			hits++
+		}
+	}
+	return hits, nil
+}
+
+// foldKnown folds the outputs whose elements inference knows, and returns how many those are and how many others are
+// needed.
+func foldKnown(rw *ir.Rewriter, n *ir.Node) (hits, missing int, err error) {
 	for _, v := range n.Outputs() {
-		if v == nil || !needed(n, v) {
+		if v == nil || !needed(v) {
 			continue
 		}
 		t := knownElements(v)
@@ -80,49 +101,41 @@ func (c *Context) foldNode(rw *ir.Rewriter, n *ir.Node) (hits int, err error) {
 			continue
 		}
 		if err := rw.Replace(v, rw.Const(v.Name(), t)); err != nil {
-			return hits, err
+			return hits, missing, err
 		}
 		hits++
 	}
-	if missing == 0 {
-		return hits, nil
-	}
+	return hits, missing, nil
+}
+
+// outputsOf evaluates a node of constant inputs, and says how large a constant may be that takes an output's place. It
+// gives none where an input is not constant, or where outputs or the work would be beyond bounds.
+func (c *Context) outputsOf(n *ir.Node) (out []*tensor.Tensor, limit int, err error) {
 	for range ir.Bodies(n.Op) { // control flow may take for ever, and only a Run can be interrupted
-		return hits, nil
+		return nil, 0, nil
 	}
 	in := make([]*tensor.Tensor, len(n.Inputs()))
-	size := 0
 	for i, v := range n.Inputs() {
 		if v == nil {
 			continue
 		}
 		if in[i] = v.Const(); in[i] == nil {
-			return hits, nil
+			return nil, 0, nil
 		}
-		size += len(in[i].Bytes())
+		limit += len(in[i].Bytes())
 	}
+	limit += maxFolded
 	for _, v := range n.Outputs() {
-		if v != nil && !fits(v.Type(), size+maxFolded) {
-			return hits, nil
+		if v != nil && !fits(v.Type(), limit) {
+			return nil, 0, nil
 		}
 	}
-	out, err := c.evaluate(n, in, 4*(size+maxFolded)) // halves are widened meanwhile
-	var limit *ir.MemoryError
-	if errors.Is(err, ir.ErrBudget) || errors.As(err, &limit) {
-		return hits, nil
+	out, err = c.evaluate(n, in, 4*limit) // halves are widened meanwhile
+	var large *ir.MemoryError
+	if errors.Is(err, ir.ErrBudget) || errors.As(err, &large) {
+		return nil, 0, nil
 	}
-	if err != nil {
-		return hits, err
-	}
-	for i, v := range n.Outputs() {
-		if v != nil && needed(n, v) && len(out[i].Bytes()) <= size+maxFolded {
-			if err := rw.Replace(v, rw.Const(v.Name(), out[i])); err != nil {
-				return hits, err
-			}
-			hits++
-		}
-	}
-	return hits, nil
+	return out, limit, err
 }
 
 // evaluate runs a node's reference on constants, within what is set aside for one node and for all of them.
@@ -143,7 +156,7 @@ func (c *Context) evaluate(n *ir.Node, in []*tensor.Tensor, bytes int) ([]*tenso
 }
 
 // needed reports whether anything reads v; a graph output always is.
-func needed(n *ir.Node, v *ir.Value) bool {
+func needed(v *ir.Value) bool {
 	return len(v.Uses()) > 0 || v.IsOutput()
 }
 

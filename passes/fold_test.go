@@ -10,11 +10,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// fold parses a graph, folds it and returns the names of the operators that are left.
-func fold(t *testing.T, text string) (*ir.Graph, []string) {
+// folded parses a graph, folds it and returns the names of the operators that are left.
+func folded(t *testing.T, text string) (*ir.Graph, []string) {
 	g, err := ir.Parse(text, ops.Lookup)
 	require.NoError(t, err)
-	require.NoError(t, Fold(&Context{Graph: g}))
+	require.NoError(t, fold(&Context{Graph: g}))
 	require.NoError(t, ir.Verify(g))
 	names := []string{}
 	for _, n := range g.Nodes() {
@@ -62,15 +62,59 @@ func TestFold(t *testing.T) {
 }`, []string{"Loop", "Add"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, left := fold(t, c.text)
+			_, left := folded(t, c.text)
 			require.Equal(t, c.left, left)
 		})
 	}
 }
 
+// What Equal gives of dimensions is constant where it holds for all sizes: exporters compare shapes with -1.
+func TestFoldedEquality(t *testing.T) {
+	for _, c := range []struct {
+		shape, with string
+		want        []bool // nil where that depends on the size
+	}{
+		{"N,3", "int64[2] = const [-1, 3]", []bool{false, true}},
+		{"N,3", "int64[2] = const [-1, 4]", []bool{false, false}},
+		{"N,3", "int64[1] = const [-1]", []bool{false, false}},
+		{"N,3", "int64[2] = const [2, 3]", nil},
+		{"N,3", "int64[2] = const [0, 3]", nil},
+		{"?,3", "int64[2] = const [-1, 3]", nil},
+		{"N", "int64[3] = const [-1, -2, -1]", []bool{false, false, false}},
+		{"N", "int64[3] = const [-1, 0, -1]", nil},
+	} {
+		for _, node := range []string{"Equal(%s, %c)", "Equal(%c, %s)"} {
+			g, left := folded(t, `graph "g" opset 21 (%x: float32[`+c.shape+`]) -> (%e) {
+  %c: `+c.with+`
+  %s = Shape(%x) "s"
+  %e = `+node+` "e"
+}`)
+			if c.want == nil {
+				require.Equal(t, []string{"Shape", "Equal"}, left, "%+v", c)
+				continue
+			}
+			require.Empty(t, left, "%+v", c)
+			require.Equal(t, c.want, tensor.Data[bool](g.Outputs()[0].Const()), "%+v", c)
+		}
+	}
+	g, left := folded(t, `graph "g" opset 21 (%x: float32[N,M], %z: float32[N,M]) -> (%e) {
+  %s = Shape(%x) "s"
+  %t = Shape(%z) "t"
+  %e = Equal(%s, %t) "e"
+}`)
+	require.Empty(t, left)
+	require.Equal(t, []bool{true, true}, tensor.Data[bool](g.Outputs()[0].Const()))
+	_, left = folded(t, `graph "g" opset 21 (%x: float32[N,M], %z: float32[M,N]) -> (%e) {
+  %s = Shape(%x) "s"
+  %t = Shape(%z) "t"
+  %e = Equal(%s, %t) "e"
+}`)
+	require.Equal(t, []string{"Shape", "Shape", "Equal"}, left)
+}
+
 // A folded output keeps its name and place.
 func TestFoldedOutput(t *testing.T) {
-	g, left := fold(t, `graph "g" opset 21 (%x: float32[2,3]) -> (%s) {
+	g, left := folded(t, `graph "g" opset 21 (%x: float32[2,3]) -> (%s) {
   %s = Shape(%x) "s"
 }`)
 	require.Empty(t, left)
@@ -87,6 +131,6 @@ func TestFoldReportsTheNode(t *testing.T) {
 }`, ops.Lookup)
 	require.NoError(t, err)
 	var at *ir.Error
-	require.ErrorAs(t, Fold(&Context{Graph: g}), &at)
+	require.ErrorAs(t, fold(&Context{Graph: g}), &at)
 	require.Equal(t, "quotient", at.Node)
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// FuseActivation lets a convolution or linear layer apply the activation that follows it, right behind it or after
+// fuseActivation lets a convolution or linear layer apply the activation that reads its result, directly or through
 // nodes that only move elements. A normalization of images by given statistics becomes a convolution for that.
-func FuseActivation(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func fuseActivation(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		e, ok := activation(n)
 		if e.Activation == "" || n.In(0).Def() == nil {
 			return nil
@@ -31,14 +31,14 @@ func FuseActivation(c *Context) error {
 		case op == nil:
 			return nil
 		case !ok:
-			c.miss("the activation's parameters are not constant numbers, or not those of a fused one")
+			c.Miss("the activation's parameters are not constant numbers, or not those of a fused one")
 			return nil
 		case epilogueOf(op).Activation != "none":
-			c.miss("the layer has an activation already")
+			c.Miss("the layer has an activation already")
 			return nil
 		}
 		for at := n; at != layer; at = at.In(0).Def() {
-			if !c.alone(at, at.In(0)) {
+			if !c.Alone(at, at.In(0)) {
 				return nil
 			}
 		}
@@ -50,8 +50,8 @@ func FuseActivation(c *Context) error {
 	})
 }
 
-// activation is the epilogue that computes what n does; without an activation where n is none, and not ok where it is one
-// in a form that no epilogue has.
+// activation is the epilogue that computes what n does. It has no Activation where n is no activation; ok is false
+// where n is one, but no epilogue can express it.
 func activation(n *ir.Node) (e ops.Epilogue, ok bool) {
 	switch op := n.Op.(type) {
 	case *ops.Relu:

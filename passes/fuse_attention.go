@@ -8,19 +8,19 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// headBlock divides the channels of a head: the kernel's blocks.
+// headBlock: the number of channels of a head must be a multiple of it, because kernels work on blocks of so many.
 const headBlock = 16
 
-// FuseAttention finds softmax(scale·q·kᵀ)·v of several heads, where q, k and v are parts of one value and all else that
-// happens to them and to the result is that elements are moved: it becomes one node, which reads that value as it lies.
-func FuseAttention(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// fuseAttention finds softmax(scale·q·kᵀ)·v of several heads, where q, k and v are parts of one value, and everything
+// else between that value and the result only moves elements. It becomes one node, which reads the value as it lies.
+func fuseAttention(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.MatMul](n) || n.In(0).Def() == nil || !isOp[*ops.Softmax](n.In(0).Def()) {
 			return nil
 		}
 		a, reason := attentionOf(n)
 		if reason != "" {
-			c.miss(reason)
+			c.Miss(reason)
 			return nil
 		}
 		return a.fuse(rw)
@@ -139,7 +139,7 @@ func (a *attention) resultOf(n *ir.Node) (result *ir.Value) {
 		if w.is(0, order...) {
 			result = v
 		}
-		next := onlyUse(n.Graph(), v)
+		next := onlyUse(v)
 		if next == nil || !moves(next) || next.In(0) != v || !w.through(next, 0) {
 			break
 		}

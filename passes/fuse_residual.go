@@ -7,14 +7,14 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// FuseResidual lets a convolution or linear layer add what its result is added to. Where both summands are such layers,
+// fuseResidual lets a convolution or linear layer add what its result is added to. Where both summands are such layers,
 // it is the later one.
-func FuseResidual(c *Context) error {
+func fuseResidual(c *Context) error {
 	place := map[*ir.Node]int{}
 	for i, n := range c.Graph.Nodes() {
 		place[n] = i
 	}
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.Add](n) && !(isOp[*ops.Sum](n) && len(n.Inputs()) == 2) {
 			return nil
 		}
@@ -32,22 +32,22 @@ func FuseResidual(c *Context) error {
 	})
 }
 
-// addResidual makes n, a sum, the layer that gives its summand i, with the other one as residual. n stands where that
-// has been computed.
+// addResidual turns the sum n into the layer that computes its summand i, with the other summand as residual. The layer
+// moves to the place of n, where both summands have been computed.
 func addResidual(c *Context, rw *ir.Rewriter, n *ir.Node, i int) (done bool, err error) {
 	def, residual := n.In(i).Def(), n.In(1-i)
 	if def == nil {
 		return false, nil
 	}
 	if isOp[*ops.Transpose](def) {
-		return addBehindTranspose(c, rw, n, def, residual)
+		return addThroughTranspose(c, rw, n, def, residual)
 	}
 	op, inputs := fusable(def)
 	if op == nil || !canAdd(c, op, inputs, n, n.In(i), residual) {
 		return false, nil
 	}
 	if isDepthwise(def) {
-		c.miss("a depthwise convolution adds no residual")
+		c.Miss("a depthwise convolution adds no residual")
 		return false, nil
 	}
 	inputs[3] = residual
@@ -59,28 +59,28 @@ func addResidual(c *Context, rw *ir.Rewriter, n *ir.Node, i int) (done bool, err
 func canAdd(c *Context, op ir.Op, inputs []*ir.Value, n *ir.Node, v, residual *ir.Value) bool {
 	switch {
 	case residual.Const() != nil:
-		c.miss("the residual is constant")
+		c.Miss("the residual is constant")
 	case !v.Type().Shape.Same(residual.Type().Shape):
-		c.miss("the residual is broadcast, or a shape is not known")
+		c.Miss("the residual is broadcast, or a shape is not known")
 	case inputs[3] != nil:
-		c.miss("the layer has a residual already")
+		c.Miss("the layer has a residual already")
 	case epilogueOf(op).Activation != "none":
-		c.miss("an activation stands between the layer and the sum")
+		c.Miss("an activation stands between the layer and the sum")
 	default:
-		return c.alone(n, v)
+		return c.Alone(n, v)
 	}
 	return false
 }
 
-// addBehindTranspose lets a linear layer whose channels become the second dimension before n adds residual to it add
-// that transposed back: in the blocked layout, where channels are second or last is a matter of name.
-func addBehindTranspose(c *Context, rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
+// addThroughTranspose is for a linear layer whose result is transposed, channels second, when n adds the residual: the
+// layer adds the residual, transposed the other way. In the blocked layout both Transposes cost nothing.
+func addThroughTranspose(c *Context, rw *ir.Rewriter, n, transpose *ir.Node, residual *ir.Value) (done bool, err error) {
 	linear := transpose.In(0).Def()
 	if linear == nil || !isOp[*ops.FusedLinear](linear) || !slices.Equal(transpose.Op.(*ops.Transpose).Perm, []int{0, 3, 1, 2}) {
 		return false, nil
 	}
 	op, inputs := fusable(linear)
-	if !canAdd(c, op, inputs, n, transpose.Out(0), residual) || !c.alone(transpose, linear.Out(0)) {
+	if !canAdd(c, op, inputs, n, transpose.Out(0), residual) || !c.Alone(transpose, linear.Out(0)) {
 		return false, nil
 	}
 	inputs[3], err = rw.Insert(n, n.Name+".residual", &ops.Transpose{Perm: []int{0, 2, 3, 1}}, residual)

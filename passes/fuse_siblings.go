@@ -8,12 +8,12 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// FuseSiblings computes 1×1 convolutions of the same input and with the same activation as one, whose result a Split
-// gives to their readers: in the blocked layout that costs nothing. What a Concat reads stays by itself, because it is
-// computed in its place there.
-func FuseSiblings(c *Context) error {
+// fuseSiblings computes 1×1 convolutions of the same input and with the same activation as one, and splits the result
+// for their readers; in the blocked layout the Split costs nothing. A convolution whose result a Concat reads stays as
+// it is, because the runtime computes it in its place in the Concat.
+func fuseSiblings(c *Context) error {
 	seen := map[*ir.Node]bool{}
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if seen[n] || pointwise(n) == nil {
 			return nil
 		}
@@ -27,7 +27,7 @@ func FuseSiblings(c *Context) error {
 		if len(siblings) < 2 {
 			return nil
 		}
-		return fuseSiblings(rw, siblings)
+		return joinSiblings(rw, siblings)
 	})
 }
 
@@ -46,8 +46,8 @@ func pointwise(n *ir.Node) *ops.FusedConv {
 	return conv
 }
 
-// blockSize is a multiple of which each sibling has in channels, so that runtimes that keep channels in blocks need not
-// move them.
+// blockSize: each sibling must have a multiple of so many channels, so that the Split falls between blocks, and a
+// runtime that keeps channels in blocks copies nothing.
 const blockSize = 16
 
 // joins reports whether m can be computed with n.
@@ -57,18 +57,18 @@ func joins(c *Context, n, m *ir.Node) bool {
 	case b == nil:
 		return false
 	case a.Epilogue != b.Epilogue:
-		c.miss("the activations differ")
+		c.Miss("the activations differ")
 	case m.Out(0).IsOutput():
-		c.miss("a graph output")
+		c.Miss("a graph output")
 	case slices.ContainsFunc(m.Out(0).Uses(), func(u ir.Use) bool { return isOp[*ops.Concat](u.Node) }):
-		c.miss("a Concat has it computed in place")
+		c.Miss("a Concat has it computed in place")
 	default:
 		return true
 	}
 	return false
 }
 
-func fuseSiblings(rw *ir.Rewriter, siblings []*ir.Node) error {
+func joinSiblings(rw *ir.Rewriter, siblings []*ir.Node) error {
 	var w, b []float32
 	var sizes []int64
 	var names []string

@@ -5,9 +5,9 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// GemmFromMatMul makes one Gemm of a product of matrices and the sum behind it.
-func GemmFromMatMul(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// gemmFromMatMul makes one Gemm of a product of matrices and the sum downstream of it.
+func gemmFromMatMul(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		if !isOp[*ops.Add](n) {
 			return nil
 		}
@@ -19,12 +19,12 @@ func GemmFromMatMul(c *Context) error {
 			m := product.Def()
 			switch {
 			case len(m.In(0).Type().Shape) != 2 || len(m.In(1).Type().Shape) != 2:
-				c.miss("the operands are no matrices, or their ranks are not known")
+				c.Miss("the operands are no matrices, or their ranks are not known")
 				continue
 			case !isVector(addend, product.Type().Shape[1]) && (addend.Const() == nil || !product.Type().Shape.Same(n.Out(0).Type().Shape)):
-				c.miss("the addend is neither a vector along the columns nor a constant that fits the product")
+				c.Miss("the addend is neither a vector along the columns nor a constant that fits the product")
 				continue
-			case !c.alone(n, product):
+			case !c.Alone(n, product):
 				continue
 			}
 			return rw.SetNode(n, ir.New[ops.Gemm](), m.In(0), m.In(1), addend)

@@ -56,9 +56,9 @@ func layerOf(n *ir.Node) (l layer, why string) {
 	return l, ""
 }
 
-// layerBehind is layerOf for the node that gives x, or that gives x transposed, and the dimension of x where the
+// layerUpstream is layerOf for the node that gives x, or that gives x transposed, and the dimension of x where the
 // channels lie.
-func layerBehind(x *ir.Value) (l layer, axis int, why string) {
+func layerUpstream(x *ir.Value) (l layer, axis int, why string) {
 	n := x.Def()
 	if n == nil {
 		return l, 0, ""
@@ -82,7 +82,7 @@ func (l *layer) scale(c *Context, rw *ir.Rewriter, scale, shift []float64) (done
 	weights, bias := l.node.In(1), l.node.In(2)
 	if slices.ContainsFunc(scale, func(s float64) bool { return s != 1 }) {
 		if len(weights.Uses()) > 1 {
-			c.miss("the layer's weights are shared")
+			c.Miss("the layer's weights are shared")
 			return false, nil
 		}
 		w := slices.Clone(floats(weights))
@@ -92,7 +92,7 @@ func (l *layer) scale(c *Context, rw *ir.Rewriter, scale, shift []float64) (done
 			vanish = vanish || w[i] == 0 && v != 0 && scale[l.channel(i)] != 0
 		}
 		if vanish || !finite(w) {
-			c.miss(overflows)
+			c.Miss(overflows)
 			return false, nil
 		}
 		weights = rw.Const(weights.Name(), tensor.FromSlice(w, weights.Const().Shape()...))
@@ -106,7 +106,7 @@ func (l *layer) scale(c *Context, rw *ir.Rewriter, scale, shift []float64) (done
 		b[i] = float32(old*scale[i] + shift[i])
 	}
 	if !finite(b) {
-		c.miss(overflows)
+		c.Miss(overflows)
 		return false, nil
 	}
 	b0 := rw.Const(l.node.Name+".bias", tensor.FromSlice(b, len(b)))

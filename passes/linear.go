@@ -6,23 +6,23 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// LinearFromMatMul turns products with a constant matrix, by MatMul or by Gemm with a vector for its addend, into
+// linearFromMatMul turns products with a constant matrix, by MatMul or by Gemm with a vector for its addend, into
 // FusedLinear, which takes on what follows.
-func LinearFromMatMul(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func linearFromMatMul(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		transB, inputs := false, []*ir.Value{n.In(0), n.In(1)}
 		switch product := n.Op.(type) {
 		case *ops.MatMul:
 		case *ops.Gemm:
 			if product.TransA || product.Alpha != 1 || product.Beta != 1 && n.In(2) != nil {
-				c.miss("a Gemm with transA, alpha or beta")
+				c.Miss("a Gemm with transA, alpha or beta")
 				return nil
 			}
 			transB = product.TransB
 			if n.In(2) != nil {
 				bias := linearBias(rw, n)
 				if bias == nil {
-					c.miss("the addend is no constant vector along the columns")
+					c.Miss("the addend is no constant vector along the columns")
 					return nil
 				}
 				inputs = append(inputs, bias)
@@ -32,7 +32,7 @@ func LinearFromMatMul(c *Context) error {
 		}
 		w := n.In(1)
 		if floats(w) == nil || w.Const().Rank() != 2 || n.In(0).Const() != nil || len(n.In(0).Type().Shape) < 2 {
-			c.miss("the second operand is no constant float32 matrix, or the rank of the first one is below 2 or not known")
+			c.Miss("the second operand is no constant float32 matrix, or the rank of the first one is below 2 or not known")
 			return nil
 		}
 		op := ir.New[ops.FusedLinear]()

@@ -7,7 +7,7 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// nonlinearity is an activation r of single numbers, with what a fit behind it needs. nil is the identity.
+// nonlinearity is an activation r of single numbers, with what a fit downstream of it needs. nil is the identity.
 type nonlinearity struct {
 	f     func(float64) float64
 	slope func(x, fx float64) float64

@@ -9,10 +9,11 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// PadIntoWindow lets a convolution or pooling pad its input itself: zeros go into convolutions and average pooling that
-// counts the pads, and what cannot win into max pooling, -inf or zeros beside values that are not negative.
-func PadIntoWindow(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+// padIntoWindow lets a convolution or pooling pad its input itself. Zeros go into convolutions, and into average
+// poolings that count the pads. A max pooling takes pads that cannot be the maximum: -inf, or zeros where no element is
+// negative.
+func padIntoWindow(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		pad := n.In(0)
 		if pad == nil || pad.Def() == nil || !isOp[*ops.Pad](pad.Def()) {
 			return nil
@@ -23,7 +24,7 @@ func PadIntoWindow(c *Context) error {
 			return nil
 		}
 		if why != "" {
-			c.miss(why)
+			c.Miss(why)
 			return nil
 		}
 		inputs := slices.Clone(n.Inputs())
@@ -110,7 +111,7 @@ func setPads(auto *string, pads *[]int, n, p *ir.Node, why *string) bool {
 	return false
 }
 
-// constPads is the pads before and behind each dimension, if they are constant.
+// constPads is the pads at the start and at the end of each dimension, if they are constant.
 func constPads(p *ir.Node) (before, behind []int, ok bool) {
 	rank := len(p.In(0).Type().Shape)
 	if p.In(1).Const() == nil || p.In(0).Type().Shape == nil {

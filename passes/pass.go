@@ -56,34 +56,34 @@ func (c *Context) stopped() error {
 	return c.Ctx.Err()
 }
 
-// hit counts a change.
-func (c *Context) hit() { c.hits++ }
+// Hit counts a change.
+func (c *Context) Hit() { c.hits++ }
 
-// miss counts a place where the pass's pattern stands and the pass did nothing, and why.
-func (c *Context) miss(reason string) {
+// Miss counts a place where the pass's pattern stands and the pass did nothing, and why.
+func (c *Context) Miss(reason string) {
 	if c.misses == nil {
 		c.misses = map[string]int{}
 	}
 	c.misses[reason]++
 }
 
-// alone reports whether n alone reads v, so that what computes v may change with n; it records why not. Passes ask once
-// the rest of their pattern stands.
-func (c *Context) alone(n *ir.Node, v *ir.Value) bool {
+// Alone reports whether n alone reads v, so that what computes v may change with n; it counts a miss where not. Passes
+// ask once the rest of their pattern stands.
+func (c *Context) Alone(n *ir.Node, v *ir.Value) bool {
 	switch {
 	case inner(n, v):
 		return true
 	case v.IsOutput():
-		c.miss("what it reads is a graph output")
+		c.Miss("what it reads is a graph output")
 	default:
-		c.miss("what it reads is read elsewhere too")
+		c.Miss("what it reads is read elsewhere too")
 	}
 	return false
 }
 
-// eachNode edits the graph node by node and counts the nodes for which there was an edit. What an edit made useless is
-// gone before the next one looks.
-func (c *Context) eachNode(edit func(rw *ir.Rewriter, n *ir.Node) error) error {
+// EachNode edits the graph node by node and counts a hit for each node at which something was edited. What an edit made
+// useless is removed before the next node is looked at.
+func (c *Context) EachNode(edit func(rw *ir.Rewriter, n *ir.Node) error) error {
 	rw := ir.NewRewriter(c.Graph)
 	for _, n := range slices.Clone(c.Graph.Nodes()) {
 		if rw.Removed(n) {
@@ -97,7 +97,7 @@ func (c *Context) eachNode(edit func(rw *ir.Rewriter, n *ir.Node) error) error {
 			return err
 		}
 		if rw.Edits() > before {
-			c.hit()
+			c.Hit()
 		}
 		rw.Prune()
 	}

@@ -143,7 +143,7 @@ func (f *convFit) errorOn(s samples) (float64, error) {
 	return f.act.relative(s.y, out), nil
 }
 
-// applyConv puts the convolution, and the activation that the pooling had before it, in the pooling's place.
+// applyConv puts the convolution, and the activation that was upstream of the pooling, in the pooling's place.
 func (m *maxPool) applyConv(f *convFit) error {
 	op := ir.New[ops.Conv]()
 	w := m.window

@@ -7,14 +7,14 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// movedStride is how a convolution does the work of a pooling behind it by its stride.
+// movedStride is how a convolution does the work of a pooling downstream of it by its stride.
 type movedStride struct {
 	conv  *ir.Node
 	chain []*ir.Node // between the two, the first one first
 	op    *ops.Conv
 }
 
-// moveStride looks for the convolution before a pooling that nothing else reads, with at most activations and
+// moveStride looks for the convolution upstream of a pooling that nothing else reads, with at most activations and
 // normalizations of single positions between them; why says what stands against it.
 func moveStride(pool *ir.Node, win *ops.Window) (m *movedStride, why string) {
 	m = &movedStride{}

@@ -17,11 +17,11 @@ const (
 	poolBest   = "best"
 )
 
-// PoolToConv does away with poolings: averages become convolutions as in AverageToConv, and maxima either go, their
-// stride moving into the convolution before them, or become a strided convolution, which is fitted to the maxima on the
+// poolToConv does away with poolings: averages become convolutions as in AverageToConv, and maxima either go, their
+// stride moving into the convolution upstream of them, or become a strided convolution, which is fitted to the maxima on the
 // images (Springenberg et al. 2015, "Striving for simplicity: the all convolutional net", have both, with training).
 // What normalizes a layer goes into its weights first.
-func PoolToConv(c *Context) error {
+func poolToConv(c *Context) error {
 	a := c.Approximation
 	if a == nil {
 		a = &Approximation{}
@@ -39,7 +39,7 @@ func PoolToConv(c *Context) error {
 		return err
 	}
 	original := c.Graph.Clone()
-	if err := AverageToConv(c); err != nil {
+	if err := averageToConv(c); err != nil {
 		return err
 	}
 	for i, n := range append([]*ir.Node(nil), c.Graph.Nodes()...) {
@@ -66,7 +66,7 @@ func PoolToConv(c *Context) error {
 
 // leave reports a node that stays.
 func (c *Context) leave(n *ir.Node, why string) {
-	c.miss(why)
+	c.Miss(why)
 	c.rewrites = append(c.rewrites, Rewrite{Node: n.Name, Skipped: why})
 }
 
@@ -87,7 +87,7 @@ func maxPoolOf(n *ir.Node) (m *maxPool, why string) {
 	op, x := n.Op.(*ops.MaxPool), n.In(0).Type()
 	size, known := x.Shape[min(1, len(x.Shape)):].Ints()
 	switch {
-	case n.Out(1) != nil && needed(n, n.Out(1)):
+	case n.Out(1) != nil && needed(n.Out(1)):
 		return nil, "its indices are read"
 	case x.DType != tensor.Float32:
 		return nil, fmt.Sprintf("its input is %v, not float32", x.DType)
@@ -147,5 +147,5 @@ func (m *maxPool) done(r Rewrite) {
 		r.Error = 0
 	}
 	m.context.rewrites = append(m.context.rewrites, r)
-	m.context.hit()
+	m.context.Hit()
 }

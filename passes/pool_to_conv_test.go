@@ -52,7 +52,7 @@ func TestAverageToConv(t *testing.T) {
 			in := []*tensor.Tensor{noise(1, shape...)}
 			want, before := run(t, g, in)[0], nodesOf(t, g)
 			ctx := &Context{Graph: g}
-			require.NoError(t, AverageToConv(ctx))
+			require.NoError(t, averageToConv(ctx))
 			require.NoError(t, ir.Verify(g))
 			switch c.left {
 			case "", "none":
@@ -60,6 +60,10 @@ func TestAverageToConv(t *testing.T) {
 				require.Len(t, ctx.misses, map[string]int{"": 1, "none": 0}[c.left])
 			default:
 				require.Equal(t, []string{c.left}, nodesOf(t, g))
+				require.Len(t, ctx.rewrites, 1)
+				if name == "plain" {
+					require.Equal(t, Rewrite{Node: "pool", Form: FormAverage, MACsAfter: 3 * 4 * 3 * 2 * 2}, ctx.rewrites[0])
+				}
 				require.InDeltaSlice(t, tensor.Data[float32](want), tensor.Data[float32](run(t, g, in)[0]), 1e-5)
 			}
 		})
@@ -84,7 +88,7 @@ func TestAverageToConvRandom(t *testing.T) {
 		g.SetOutputs(n.Out(0))
 		in := []*tensor.Tensor{noise(1, shape...)}
 		want := run(t, g, in)[0]
-		require.NoError(t, AverageToConv(&Context{Graph: g}))
+		require.NoError(t, averageToConv(&Context{Graph: g}))
 		require.NoError(t, ir.Verify(g))
 		require.InDeltaSlice(t, tensor.Data[float32](want), tensor.Data[float32](run(t, g, in)[0]), 1e-5)
 	})
@@ -134,7 +138,7 @@ func TestPoolByStride(t *testing.T) {
 			g := graphOf(t, c.conv, c.rest)
 			shape, before := g.Outputs()[0].Type().Shape, nodesOf(t, g)
 			ctx := &Context{Graph: g, Approximation: &Approximation{Pool: "stride"}}
-			require.NoError(t, PoolToConv(ctx))
+			require.NoError(t, poolToConv(ctx))
 			require.NoError(t, ir.Verify(g))
 			require.Len(t, ctx.rewrites, 1)
 			require.Equal(t, "pool", ctx.rewrites[0].Node)
@@ -158,7 +162,7 @@ func TestPoolByStridePicksOne(t *testing.T) {
 	g := graphOf(t, "Conv{pads=[1, 1, 1, 1]}(%x, %w)", "  %r = Relu(%a) \"relu\"\n  %y = MaxPool{kernel_shape=[2, 2], strides=[2, 2]}(%r) \"pool\"")
 	in := []*tensor.Tensor{noise(1, 2, 4, 16, 15)}
 	full := run(t, g.Extract(g.Value("r")), in)[0]
-	require.NoError(t, PoolToConv(&Context{Graph: g}))
+	require.NoError(t, poolToConv(&Context{Graph: g}))
 	got := run(t, g, in)[0]
 	require.Equal(t, []int{2, 6, 8, 7}, got.Shape())
 	for i, v := range tensor.Data[float32](got) {
@@ -176,7 +180,7 @@ func TestPoolByConv(t *testing.T) {
 		shape := g.Outputs()[0].Type().Shape
 		want := run(t, g, []*tensor.Tensor{fresh})[0]
 		c := &Context{Graph: g, Approximation: approximation(t, Approximation{Pool: way}, images)}
-		require.NoError(t, PoolToConv(c))
+		require.NoError(t, poolToConv(c))
 		require.NoError(t, ir.Verify(g))
 		require.Equal(t, shape, g.Outputs()[0].Type().Shape)
 		errs[way] = relativeError(want, run(t, g, []*tensor.Tensor{fresh})[0])
@@ -211,7 +215,7 @@ func TestPoolThatIsAStride(t *testing.T) {
 		require.NoError(t, err)
 		want := run(t, g, []*tensor.Tensor{images})[0]
 		c := &Context{Graph: g, Approximation: approximation(t, Approximation{Pool: way}, images)}
-		require.NoError(t, PoolToConv(c))
+		require.NoError(t, poolToConv(c))
 		if form != "" {
 			require.Contains(t, c.rewrites[0].Form, "conv")
 		}
@@ -223,11 +227,11 @@ func TestPoolToConvErrors(t *testing.T) {
 	const rest = `  %y = MaxPool{kernel_shape=[9, 9]}(%a) "pool"`
 	g := graphOf(t, "Conv{strides=[2, 2], pads=[3, 3, 3, 3]}(%x, %w)", rest)
 	var images *ImagesError
-	require.ErrorAs(t, PoolToConv(&Context{Graph: g, Approximation: &Approximation{Pool: "conv"}}), &images)
+	require.ErrorAs(t, poolToConv(&Context{Graph: g, Approximation: &Approximation{Pool: "conv"}}), &images)
 	require.Equal(t, ImagesError{"pool-to-conv", "pool", "MaxPool", 0, 21}, *images) // 4 positions an image, 82 unknowns
 	a := approximation(t, Approximation{}, noise(1, 2, 4, 16, 15))
-	require.ErrorAs(t, PoolToConv(&Context{Graph: g, Approximation: a}), &images)
+	require.ErrorAs(t, poolToConv(&Context{Graph: g, Approximation: a}), &images)
 	require.Equal(t, 2, images.Have)
 	var option *OptionError
-	require.ErrorAs(t, PoolToConv(&Context{Graph: g, Approximation: &Approximation{Pool: "mean"}}), &option)
+	require.ErrorAs(t, poolToConv(&Context{Graph: g, Approximation: &Approximation{Pool: "mean"}}), &option)
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// RecognizeActivations finds activations that are spelled out in simpler operators as a product of a number, x and a
+// recognizeActivations finds activations that are spelled out in simpler operators as a product of a number, x and a
 // gate that x controls, the factors in any order: Swish, HardSwish, Mish, Gelu in both its forms, and HardSigmoid, which
 // is the product of a number and the gate.
-func RecognizeActivations(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func recognizeActivations(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		p := product{number: 1}
 		if !p.root(n) {
 			return nil
@@ -66,7 +66,7 @@ func (p *product) factor(n *ir.Node, i int) {
 // activation is the operator that gives the product from x, nil if there is none.
 func (p *product) activation(g *ir.Graph) (op ir.Op, x *ir.Value) {
 	for i, gate := range p.values {
-		if onlyUse(g, gate) == nil || gate.Def() == nil {
+		if onlyUse(gate) == nil || gate.Def() == nil {
 			continue
 		}
 		switch len(p.values) {

@@ -8,10 +8,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// RecognizeLayerNorm finds layer normalization over the last dimensions that is spelled out:
+// recognizeLayerNorm finds layer normalization over the last dimensions that is spelled out:
 // (x - mean(x)) / √(mean((x - mean(x))²) + ε), times a constant scale and plus a constant bias where these follow.
-func RecognizeLayerNorm(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func recognizeLayerNorm(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		x, axes, epsilon := normalized(n)
 		if x == nil || len(x.Type().Shape) != len(n.Out(0).Type().Shape) {
 			return nil
@@ -44,7 +44,7 @@ func filled(v float32, shape []int) *tensor.Tensor {
 // follower is the node of operator O that alone reads n's output, and its constant operand in the shape of a row, which
 // it must be but for leading dimensions of 1; n and nil if there is no such node.
 func follower[O ir.Op](n *ir.Node, row []int) (*ir.Node, *tensor.Tensor) {
-	next := onlyUse(n.Graph(), n.Out(0))
+	next := onlyUse(n.Out(0))
 	if next == nil || !isOp[O](next) {
 		return n, nil
 	}

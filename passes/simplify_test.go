@@ -1,6 +1,7 @@
 package passes
 
 import (
+	"math"
 	"regexp"
 	"strings"
 	"testing"
@@ -84,21 +85,40 @@ func TestSimplify(t *testing.T) {
   %y = Reshape(%c, %rest) "y"`, []string{"%y = Reshape(%x, %rest)"}},
 		"a reshape that copies a dimension": {`%a = Flatten(%x) "a"
   %y = Reshape(%a, %copy) "y"`, []string{"%a = Flatten(%x)", "%y = Reshape(%a, %copy)"}},
-		"pad of nothing":            {"%a = Pad(%x, %none) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
-		"pad of something":          {"%a = Pad(%x, %shift) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Pad(%x, %shift)", "%y = Relu(%a)"}},
-		"slice of all":              {"%a = Slice(%x, %first, %far) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
-		"slice backwards":           {"%a = Slice(%x, %back, %before, %first, %back) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Slice(%x, %back, %before, %first, %back)", "%y = Relu(%a)"}},
-		"tile by one":               {"%a = Tile(%x, %ones) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
-		"split into one":            {"%a = Split(%x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
-		"product with one":          {"%a = Mul(%one, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
-		"product that is broadcast": {"%a = Mul(%deep, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Mul(%deep, %x)", "%y = Relu(%a)"}},
-		"quotient by one":           {"%a = Div(%x, %one) \"a\"\n%b = Pow(%a, %one) \"b\"\n%c = Sub(%b, %zero) \"c\"\n%y = Relu(%c) \"y\"", []string{"%y = Relu(%x)"}},
-		"reciprocal":                {"%a = Div(%one, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Div(%one, %x)", "%y = Relu(%a)"}},
-		"choice of all":             {"%a = Tanh(%x) \"a\"\n%b = Where(%yes, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
-		"choice of some":            {"%a = Tanh(%x) \"a\"\n%b = Where(%some, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Tanh(%x)", "%b = Where(%some, %x, %a)", "%y = Relu(%b)"}},
-		"casts that lose nothing":   {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
-		"casts that round":          {"%a = Cast{to=bfloat16}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Cast{to=bfloat16}(%x)", "%b = Cast{to=float32}(%a)", "%y = Relu(%b)"}},
-		"casts to text":             {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=string}(%a) \"b\"\n%y = Cast{to=float32}(%b) \"y\"", []string{"%a = Cast{to=float64}(%x)", "%b = Cast{to=string}(%a)", "%y = Cast{to=float32}(%b)"}},
+		"pad of nothing":             {"%a = Pad(%x, %none) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"pad of something":           {"%a = Pad(%x, %shift) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Pad(%x, %shift)", "%y = Relu(%a)"}},
+		"slice of all":               {"%a = Slice(%x, %first, %far) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"slice backwards":            {"%a = Slice(%x, %back, %before, %first, %back) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Slice(%x, %back, %before, %first, %back)", "%y = Relu(%a)"}},
+		"tile by one":                {"%a = Tile(%x, %ones) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"split into one":             {"%a = Split(%x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"product with one":           {"%a = Mul(%one, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"product that is broadcast":  {"%a = Mul(%deep, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Mul(%deep, %x)", "%y = Relu(%a)"}},
+		"quotient by one":            {"%a = Div(%x, %one) \"a\"\n%b = Pow(%a, %one) \"b\"\n%c = Sub(%b, %zero) \"c\"\n%y = Relu(%c) \"y\"", []string{"%y = Relu(%x)"}},
+		"product with two":           {"%a = Mul(%two, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Mul(%two, %x)", "%y = Relu(%a)"}},
+		"product with ones":          {"%a = Mul(%row, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Mul(%row, %x)", "%y = Relu(%a)"}},
+		"quotient by two":            {"%a = Div(%x, %two) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Div(%x, %two)", "%y = Relu(%a)"}},
+		"quotient that is broadcast": {"%a = Div(%x, %deep) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Div(%x, %deep)", "%y = Relu(%a)"}},
+		"square":                     {"%a = Pow(%x, %two) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Pow(%x, %two)", "%y = Relu(%a)"}},
+		"difference with one":        {"%a = Sub(%x, %one) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Sub(%x, %one)", "%y = Relu(%a)"}},
+		"difference with minus zero": {"%a = Sub(%x, %negative) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Sub(%x, %negative)", "%y = Relu(%a)"}},
+		"sum with zero":              {"%a = Add(%x, %zero) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Add(%x, %zero)", "%y = Relu(%a)"}},
+		"sum of two":                 {"%a = Sum(%x, %one) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Sum(%x, %one)", "%y = Relu(%a)"}},
+		"transpose in order":         {"%a = Transpose{perm=[0, 1, 2, 3]}(%x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"transpose":                  {"%a = Transpose{perm=[0, 1, 3, 2]}(%x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Transpose{perm=[0, 1, 3, 2]}(%x)", "%y = Relu(%a)"}},
+		"expand to the same":         {"%a = Expand(%x, %same) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"expand to more":             {"%a = Expand(%x, %more) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Expand(%x, %more)", "%y = Relu(%a)"}},
+		"tile by two":                {"%a = Tile(%x, %twice) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Tile(%x, %twice)", "%y = Relu(%a)"}},
+		"slice of all, step by step": {"%a = Slice(%x, %first, %far, %first, %ones1) \"a\"\n%y = Relu(%a) \"y\"", []string{"%y = Relu(%x)"}},
+		"slice of a part":            {"%a = Slice(%x, %ones1, %far) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Slice(%x, %ones1, %far)", "%y = Relu(%a)"}},
+		"split into two":             {"%a, %b = Split{axis=2}(%x) \"a\"\n%y = Sub(%a, %b) \"y\"", []string{"%a, %b = Split{axis=2}(%x)", "%y = Sub(%a, %b)"}},
+		"choice of none":             {"%a = Tanh(%x) \"a\"\n%b = Where(%no, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Tanh(%x)", "%y = Relu(%a)"}},
+		"choice that is broadcast":   {"%a = Tanh(%x) \"a\"\n%b = Where(%yes5, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Tanh(%x)", "%b = Where(%yes5, %x, %a)", "%y = Relu(%b)"}},
+		"reciprocal":                 {"%a = Div(%one, %x) \"a\"\n%y = Relu(%a) \"y\"", []string{"%a = Div(%one, %x)", "%y = Relu(%a)"}},
+		"choice of all":              {"%a = Tanh(%x) \"a\"\n%b = Where(%yes, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
+		"choice of some":             {"%a = Tanh(%x) \"a\"\n%b = Where(%some, %x, %a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Tanh(%x)", "%b = Where(%some, %x, %a)", "%y = Relu(%b)"}},
+		"casts that lose nothing":    {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%y = Relu(%x)"}},
+		"casts that round":           {"%a = Cast{to=bfloat16}(%x) \"a\"\n%b = Cast{to=float32}(%a) \"b\"\n%y = Relu(%b) \"y\"", []string{"%a = Cast{to=bfloat16}(%x)", "%b = Cast{to=float32}(%a)", "%y = Relu(%b)"}},
+		"casts to text":              {"%a = Cast{to=float64}(%x) \"a\"\n%b = Cast{to=string}(%a) \"b\"\n%y = Cast{to=float32}(%b) \"y\"", []string{"%a = Cast{to=float64}(%x)", "%b = Cast{to=string}(%a)", "%y = Cast{to=float32}(%b)"}},
 		"reshapes back": {`%a = Flatten{axis=2}(%x) "a"
   %b = Reshape(%a, %same) "b"
   %y = Relu(%b) "y"`, []string{"%y = Relu(%x)"}},
@@ -115,6 +135,14 @@ func TestSimplify(t *testing.T) {
   %one: float32[] = const 1
   %zero: float32[] = const 0
   %deep: float32[1,1,1,1,1] = const [1]
+  %two: float32[] = const 2
+  %row: float32[5] = const splat(1.0)
+  %negative: float32[] = const -0.0
+  %more: int64[5] = const [2, 2, 3, 4, 5]
+  %twice: int64[4] = const [1, 1, 2, 1]
+  %ones1: int64[1] = const [1]
+  %no: bool[1] = const [false]
+  %yes5: bool[1,1,1,1,1] = const [true]
   %yes: bool[1] = const [true]
   %on: bool[] = const true
   %some: bool[5] = const [true, false, true, true, true]
@@ -122,9 +150,36 @@ func TestSimplify(t *testing.T) {
   %rest: int64[2] = const [10, -1]
   %copy: int64[3] = const [0, 5, -1]
   %same: int64[4] = const [2, 3, 4, 5]
-  `+c.nodes+"\n}", 0, Simplify)
+  `+c.nodes+"\n}", 0, simplify)
 			require.Equal(t, c.left, left)
 		})
+	}
+}
+
+// A type keeps all values of another if its extremes and its finest steps are numbers of the other, too.
+func TestKeepsAll(t *testing.T) {
+	type format struct {
+		bits      int // of the significand
+		low, high float64
+		step      float64 // the least positive number
+	}
+	whole := func(bits int, low, high float64) format { return format{bits, low, high, 1} }
+	float := func(bits, least, exponent int) format {
+		high := math.Ldexp(2-math.Ldexp(1, 1-bits), exponent)
+		return format{bits, -high, high, math.Ldexp(1, least)}
+	}
+	formats := map[tensor.DType]format{
+		tensor.Float16: float(11, -24, 15), tensor.BFloat16: float(8, -133, 127), tensor.Float32: float(24, -149, 127), tensor.Float64: float(53, -1074, 1023),
+		tensor.Int8: whole(7, -1<<7, 1<<7-1), tensor.Int16: whole(15, -1<<15, 1<<15-1), tensor.Int32: whole(31, -1<<31, 1<<31-1), tensor.Int64: whole(63, -1<<63, 1<<63),
+		tensor.Uint8: whole(8, 0, 1<<8-1), tensor.Uint16: whole(16, 0, 1<<16-1), tensor.Uint32: whole(32, 0, 1<<32-1), tensor.Uint64: whole(64, 0, 1<<64),
+		tensor.Bool: whole(1, 0, 1),
+	}
+	for from, f := range formats {
+		for to, g := range formats {
+			want := f.bits <= g.bits && f.low >= g.low && f.high <= g.high && f.step >= g.step && (to != tensor.Bool || from == tensor.Bool)
+			require.Equal(t, want, keepsAll(from, to), "%v in %v", from, to)
+		}
+		require.False(t, keepsAll(from, tensor.String) || keepsAll(tensor.String, from), from)
 	}
 }
 
@@ -138,7 +193,7 @@ func TestSimplifyKeepsChecks(t *testing.T) {
   %y = Reshape(%r, %b) "y"
 }`, ops.Lookup)
 		require.NoError(t, err)
-		require.NoError(t, Simplify(&Context{Graph: g}))
+		require.NoError(t, simplify(&Context{Graph: g}))
 		require.Len(t, g.Nodes(), left)
 	}
 }

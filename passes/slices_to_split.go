@@ -10,10 +10,10 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// SlicesToSplit makes one Split of the Slices that cut a value into parts along a dimension.
-func SlicesToSplit(c *Context) error {
+// slicesToSplit makes one Split of the Slices that cut a value into parts along a dimension.
+func slicesToSplit(c *Context) error {
 	seen := map[*ir.Node]bool{}
-	return c.eachNode(func(rw *ir.Rewriter, n *ir.Node) error {
+	return c.EachNode(func(rw *ir.Rewriter, n *ir.Node) error {
 		first, ok := partOf(n)
 		if !ok || seen[n] {
 			return nil
@@ -32,13 +32,13 @@ func SlicesToSplit(c *Context) error {
 		at := 0
 		for _, p := range parts {
 			if p.start != at || p.end <= p.start {
-				c.miss("the Slices overlap or leave something out")
+				c.Miss("the Slices overlap or leave something out")
 				return nil
 			}
 			at = p.end
 		}
 		if at != n.In(0).Type().Shape[first.axis].N {
-			c.miss("the Slices overlap or leave something out")
+			c.Miss("the Slices overlap or leave something out")
 			return nil
 		}
 		return splitInto(rw, n, parts)
@@ -89,7 +89,7 @@ func partOf(n *ir.Node) (p part, ok bool) {
 	return part{n, axis, place(numbers[0]), place(numbers[1])}, true
 }
 
-// splitInto puts a Split before n, the first of the parts, in their place.
+// splitInto puts a Split in the place of the parts, of which n is the first.
 func splitInto(rw *ir.Rewriter, n *ir.Node, parts []part) error {
 	var sizes []int64
 	var names []string

@@ -7,9 +7,9 @@ import (
 	"github.com/onnxrun/onnxrun/ops"
 )
 
-// view says where a value's elements come from when all that happened to them was to be moved and multiplied by numbers:
-// dimension i of the value goes through factors dims[i], the outermost first; an element lies at offset plus what each factor
-// adds, and is to be multiplied by scale.
+// view says which elements of source a value has, where they were only moved, and multiplied by numbers. Dimension i of
+// the value runs through the factors dims[i], the outermost first. An element is found at offset plus the sum over all
+// factors of index·stride, and is multiplied by scale.
 type view struct {
 	source *ir.Value
 	offset int
@@ -17,7 +17,7 @@ type view struct {
 	scale  float64
 }
 
-// factor is a part of a dimension: so many places, which lie so far apart in the source.
+// factor is a part of a dimension: size places, which lie stride elements apart in the source.
 type factor struct{ size, stride int }
 
 // viewOf follows a value back through the nodes that only move and scale elements, as far as its view can be told.
@@ -81,8 +81,8 @@ func wholeView(v *ir.Value) view {
 	return w
 }
 
-// through makes the view of n's input that of its output; it reports false, and the view is of no further use, where it
-// cannot.
+// through turns the view of n's input into the view of its output. Where it cannot it returns false, and the view must
+// not be used any more.
 func (w *view) through(n *ir.Node, output int) bool {
 	shape, ok := n.Out(output).Type().Shape.Ints()
 	if !ok || slices.Contains(shape, 0) {

@@ -15,7 +15,7 @@ var ErrNoClassifier = errors.New("no classifier found")
 
 // Classifier is the layer that gives the scores of the classes: the last Gemm, MatMul or Conv of one group, with constant
 // weights, upstream of the scores. Downstream of it there may be what keeps the classes apart: a bias, pooling, an
-// activation, normalization, other shapes. Constants that are computed must have been folded (passes.Fold).
+// activation, normalization, other shapes. Constants that are computed must have been folded (pass fold).
 func Classifier(g *ir.Graph) (*ir.Node, error) {
 	scores, err := Scores(g)
 	if err != nil {

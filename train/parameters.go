@@ -13,7 +13,7 @@ import (
 // Parameters is the constants of g that layers learn, in the order in which nodes use them: filters, matrices and biases;
 // scales and shifts of normalizations; slopes; and what is added or multiplied, of more than one element, downstream of a layer, or
 // concatenated with what is computed (positions, class tokens). The statistics of BatchNormalization are none, nor are masks:
-// zeros and one other number. Constants that are computed must have been folded (passes.Fold).
+// zeros and one other number. Constants that are computed must have been folded (pass fold).
 func Parameters(g *ir.Graph) []*ir.Value {
 	var found []*ir.Value
 	downstream := make([]bool, g.NumValues()) // of a layer

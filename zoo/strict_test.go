@@ -23,7 +23,7 @@ func TestAlgorithmsAgree(t *testing.T) {
 			x := tensor.New(tensor.Float32, 1, published[name].image[0], published[name].image[1], published[name].image[2])
 			rng := rand.New(rand.NewPCG(1, 2))
 			for i := range tensor.Data[float32](x) {
-				tensor.Data[float32](x)[i] = rng.Float32()
+				tensor.Data[float32](x)[i] = rng.Float32()*2 - 1
 			}
 			run := func(opts runtime.Options) []float32 {
 				opts.Outputs = []string{scores}

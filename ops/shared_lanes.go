@@ -136,7 +136,7 @@ func onlyAxis(shape ir.Shape, axis int) (int, bool) {
 	return only, true
 }
 
-// downgradeCoerced2D makes the axis one behind which there is nothing, by transposing where it is not.
+// downgradeCoerced2D makes the axis the last one, by transposing where it is not.
 func downgradeCoerced2D[T any, P interface {
 	*T
 	ir.Op

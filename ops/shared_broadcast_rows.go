@@ -1,7 +1,8 @@
 package ops
 
-// rows is how tensors that broadcast to one shape are read together: as rows, along which each tensor either advances
-// or stays at one element. Neighbouring dimensions that every tensor reads alike are one.
+// rows is how tensors that broadcast to one shape are read together: row by row. Along a row each tensor either
+// advances by one element or stays where it is. Neighbouring dimensions along which every tensor goes on in the same
+// way are joined.
 type rows struct {
 	length  int     // elements of a row
 	lengths []int   // elements of each tensor that a row reads: length or 1

@@ -1,22 +1,14 @@
 package passes
 
 import (
-	"context"
 	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// ForInference makes a graph ready to be run, and only that: constants are folded, and what can be computed together
-// becomes one node. The result is the same function up to rounding.
-func ForInference(ctx context.Context, g *ir.Graph) error {
-	_, err := Optimize(ctx, g, Options{Level: O2})
-	return err
-}
-
 // onlyUse is the node that alone reads v, nil where there are more or v is a graph output.
-func onlyUse(g *ir.Graph, v *ir.Value) *ir.Node {
+func onlyUse(v *ir.Value) *ir.Node {
 	if v == nil || len(v.Uses()) != 1 || v.IsOutput() {
 		return nil
 	}
@@ -24,7 +16,7 @@ func onlyUse(g *ir.Graph, v *ir.Value) *ir.Node {
 }
 
 // inner reports whether n alone reads v.
-func inner(n *ir.Node, v *ir.Value) bool { return onlyUse(n.Graph(), v) == n }
+func inner(n *ir.Node, v *ir.Value) bool { return onlyUse(v) == n }
 
 // floats is the elements of a float32 constant, nil for other values.
 func floats(v *ir.Value) []float32 {

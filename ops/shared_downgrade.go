@@ -105,8 +105,8 @@ func axisFromFront(l *ir.Legacy, more int) error {
 	return nil
 }
 
-// axesAttr makes input i the attribute axes, which it was before opset since, counted from the front where it must be.
-// Of nothing it makes no attribute.
+// axesAttr turns input i into the attribute axes, as it was below opset since, with axes counted from the front where
+// the opset wants that. An absent input makes no attribute.
 func axesAttr(l *ir.Legacy, i, since, more int) error {
 	if err := l.IntsAttr("axes", i, since); err != nil {
 		return err
@@ -139,8 +139,8 @@ func takeOnes(l *ir.Legacy, name string) {
 	}
 }
 
-// dropCeil expresses ceil_mode, which poolings took in with opset 10, by pads at the end that let the last window in.
-// What is padded must not count.
+// dropCeil replaces ceil_mode, which poolings have from opset 10 on, by pads at the end that make room for the last
+// window. It is for poolings that do not count pads.
 func dropCeil(l *ir.Legacy, s sliding, kernel []int, padsCount bool) error {
 	if !s.ceil || l.Opset >= 10 {
 		return nil

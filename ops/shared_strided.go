@@ -7,8 +7,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// copyStrided sets dst's elements, in row-major order of shape, to those that strides (in elements, from the first one
-// on) reach in src, of the same element type whatever it is.
+// copyStrided sets the elements of dst, in row-major order of shape, to those of src that the strides lead to, in
+// elements from the first one. The element types are the same, whichever they are.
 func copyStrided(c *ir.EvalCtx, dst, src *tensor.Tensor, shape, strides []int) {
 	if dst.Len() == 0 {
 		return
@@ -23,9 +23,9 @@ func copyStrided(c *ir.EvalCtx, dst, src *tensor.Tensor, shape, strides []int) {
 	copyMapped(c, dst, src, offsets)
 }
 
-// copyMapped sets dst's element at each index to the one of src, of the same element type whatever it is, that stands at
-// the sum of the index's offsets: one list of them for each dimension of dst. Where an offset is negative, dst is left
-// as it is.
+// copyMapped sets each element of dst, at an index with one number a dimension, to the element of src at the sum of the
+// offsets that the lists, one for each dimension of dst, have for these numbers. Where an offset is negative dst is
+// left as it is. The element types are the same, whichever they are.
 func copyMapped(c *ir.EvalCtx, dst, src *tensor.Tensor, offsets [][]int) {
 	if dst.Len() == 0 {
 		return

@@ -8,7 +8,7 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// gradient builds the nodes of an operator's Grad one after another, up to the first that cannot be.
+// gradient builds the nodes of an operator's Grad one after another, until one fails; after that it does nothing.
 type gradient struct {
 	*ir.Gradient
 	err error
@@ -173,8 +173,8 @@ func (g *gradient) where(condition, v *ir.Value) *ir.Value {
 	return g.do(&Where{}, condition, v, g.number(g.Of(0), 0))
 }
 
-// scatter is the gradient of an input of which op took elements to make an output: adds dy's elements up where the
-// output's came from. move applies the operator to the places of the elements.
+// scatter emits the gradient of an input from which op only took elements: each element of dy is added where the
+// element of the output came from. move applies the operator to a tensor of the places of the elements.
 func (g *gradient) scatter(x, dy *ir.Value, move func(places *ir.Value) *ir.Value) *ir.Value {
 	count := g.do(ir.New[Size](), x)
 	places := g.do(&Reshape{AllowZero: true}, g.do(&Range{}, g.integer(0), count, g.integer(1)), g.shape(x))
@@ -217,7 +217,7 @@ func (g *gradient) eachSumTo(of func(x *ir.Value) *ir.Value) {
 	}
 }
 
-// gradExtreme is the Grad of the greatest and of the least of tensors: those that are equal share the gradient.
+// gradExtreme is the Grad of Max and Min: where several operands are equally great, they share the gradient.
 func gradExtreme(g *gradient) {
 	var ties *ir.Value
 	won := map[*ir.Value]*ir.Value{}

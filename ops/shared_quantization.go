@@ -70,8 +70,8 @@ func (a quantAttrs) check(x, scale, zero ir.Shape) error {
 
 func oneElement(s ir.Shape) bool { return s.Count() == ir.Known(1) && len(s) <= 1 }
 
-// each calls f for runs of elements of a tensor of a shape: n of them from at on, whose scales are at index scale, step
-// apart.
+// each calls f for runs of elements of a tensor with the given shape: a run is n elements beginning at at; the first
+// one has the scale with the index scale, the following ones those step apart.
 func (a quantAttrs) each(shape, scales []int, f func(at, n, scale, step int)) {
 	total := product(shape)
 	if total == 0 {

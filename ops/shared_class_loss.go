@@ -7,8 +7,8 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// classLoss is what NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss share: of the logarithms of probabilities
-// p, N×C×…, and the classes, N×…, it takes -weight[class]·p[class], and 0 where the class is ignore.
+// classLoss is what NegativeLogLikelihoodLoss and SoftmaxCrossEntropyLoss share. For the logarithms of probabilities p,
+// N×C×…, and the classes, N×…, the loss is -weight[class]·p[class], and 0 where the class is ignore.
 type classLoss struct {
 	ignore    *int
 	reduction string

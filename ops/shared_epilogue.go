@@ -96,7 +96,7 @@ func checkResidual(residual, out ir.Shape) error {
 	return nil
 }
 
-// emit builds what the epilogue of a fused operator stands for, behind y; residual is nil for none.
+// emit builds what the epilogue of a fused operator stands for, downstream of y; residual is nil for none.
 func (e *Epilogue) emit(s *steps, y, residual *ir.Value) *ir.Value {
 	if residual != nil {
 		y = s.do(&Add{}, y, residual)

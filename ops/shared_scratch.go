@@ -5,8 +5,8 @@ import (
 	"github.com/onnxrun/onnxrun/tensor"
 )
 
-// scratch is the memory that an evaluation works with, beside its inputs and outputs, taken piece by piece: nil from the
-// first piece on that is too much. err is to be looked at behind the last.
+// scratch hands out working memory to an evaluation, piece by piece. Once a piece is too much, that and all further
+// ones are nil, and err says why: it is to be looked at after the last piece.
 type scratch struct {
 	c   *ir.EvalCtx
 	err error

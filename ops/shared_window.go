@@ -8,9 +8,10 @@ import (
 	"github.com/onnxrun/onnxrun/ir"
 )
 
-// Window is how a kernel slides over the spatial dimensions of its input, every size resolved; slices have one entry a
-// dimension. Position o of the output reads the input at o*Stride - PadBegin + k*Dilation for each k below Kernel, where
-// that lies inside of the input. (A transposed convolution writes its output so from each position of its input.)
+// Window is how a kernel slides over the spatial dimensions of its input, with every size resolved; slices have one
+// entry a dimension. For each k below Kernel, position o of the output reads the input at o*Stride - PadBegin +
+// k*Dilation, if that lies inside. In a transposed convolution input and output change places: each position of the
+// input writes to those of the output.
 type Window struct {
 	In, Kernel, Stride, Dilation []int
 	PadBegin, PadEnd             []int
@@ -68,8 +69,8 @@ func (s sliding) infer(in, kernel ir.Shape) (ir.Shape, error) {
 	return out, nil
 }
 
-// symbolic is the output size for a symbolic input size n, where it is n divided by the stride: floor((n+r)/stride)+1
-// is that if the stride divides n and floor(r/stride) is -1.
+// symbolic is the output size for a symbolic input size n where that is n divided by the stride. In general it is
+// floor((n+r)/stride) + 1; this is n/stride if the stride divides n and floor(r/stride) is -1.
 func (s sliding) symbolic(d, rank int, n ir.Dim, kernel int) ir.Dim {
 	stride := orOnes(s.strides, rank)[d]
 	exact := n.Div(ir.Known(stride))

@@ -242,8 +242,8 @@ func (a Reducing) downgrade(l *ir.Legacy, axesInput int) error {
 	return nil
 }
 
-// gradReduce makes the Grad of a reduction: of is the gradient of the input x from that of the output, dy, which stretches
-// to x; result is the output in that form.
+// gradReduce makes the Grad of a reduction. of computes the gradient of the input x from dy, the gradient of the
+// output; result is the output. Both have a shape that broadcasts to that of x.
 func gradReduce(of func(g *gradient, x, dy *ir.Value) *ir.Value) func(g *gradient) {
 	return func(g *gradient) { g.give(0, g.stretch(of(g, g.In(0), g.unreduced(g.Of(0))), g.In(0))) }
 }
