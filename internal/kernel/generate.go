@@ -17,3 +17,4 @@ package kernel
 
 //go:generate go run -C _gen ./tile_arm64 -out ../tile_arm64.s -stubs ../tile_arm64.go
 //go:generate go run -C _gen ./dot_arm64 -out ../dot_arm64.s -stubs ../dot_arm64.go
+//go:generate go run -C _gen ./limits_arm64 -out ../limits_arm64.s -stubs ../limits_arm64.go

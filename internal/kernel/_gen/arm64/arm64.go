@@ -51,6 +51,14 @@ func (f *File) word(bits int, mnemonic string, args ...any) {
 	fmt.Fprintf(&f.text, "\tWORD $0x%08x // %s\n", bits, fmt.Sprintf(mnemonic, args...))
 }
 
+// Clear is d = 0.
+func (f *File) Clear(d V) { f.Op("VEOR", d.B(), d.B(), d.B()) }
+
+// LoadPair loads the next 32 bytes at p, which moves on, into two registers.
+func (f *File) LoadPair(p R, a, b V) {
+	f.Op("FLDPQ.P", fmt.Sprintf("32(%v)", p), fmt.Sprintf("(%s, %s)", a.Q(), b.Q()))
+}
+
 // FMLA is d += n · m.
 func (f *File) FMLA(d, n, m V) { f.Op("VFMLA", m, n, d) }
 

@@ -39,16 +39,16 @@ func dot(f *arm64.File, rows, cols int) {
 	pointers(f, xs, xRow, rows)
 	pointers(f, ws, wRow, cols)
 	for r := range rows * cols * parts {
-		clear(f, arm64.V(r))
+		f.Clear(arm64.V(r))
 	}
 	f.Op("CBZ", rounds, fmt.Sprintf("done%dx%d", rows, cols))
 	f.Label(fmt.Sprintf("round%dx%d", rows, cols))
 	for q := 0; q < quads; q += 2 {
 		for i := range rows {
-			pair(f, xs+arm64.R(i), x(i, 0), x(i, 1))
+			f.LoadPair(xs+arm64.R(i), x(i, 0), x(i, 1))
 		}
 		for j := range cols {
-			pair(f, ws+arm64.R(j), w(j, 0), w(j, 1))
+			f.LoadPair(ws+arm64.R(j), w(j, 0), w(j, 1))
 			for i := range rows {
 				f.FMLA(acc(i, j, q), x(i, 0), w(j, 0))
 				f.FMLA(acc(i, j, q+1), x(i, 1), w(j, 1))
@@ -77,15 +77,15 @@ func lines(f *arm64.File) {
 	step := func(u int) {
 		for q := 0; q < quads; q += 2 {
 			vx, vw := arm64.V(16+4*q), arm64.V(18+4*q)
-			pair(f, x, vx, vx+1)
-			pair(f, w, vw, vw+1)
+			f.LoadPair(x, vx, vx+1)
+			f.LoadPair(w, vw, vw+1)
 			f.FMLA(arm64.V(u*quads+q), vx, vw)
 			f.FMLA(arm64.V(u*quads+q+1), vx+1, vw+1)
 		}
 	}
 	f.Label("line")
 	for r := range unroll * quads {
-		clear(f, arm64.V(r))
+		f.Clear(arm64.V(r))
 	}
 	f.Op("MOVD", xs, x)
 	f.Op("MOVD", ws, w)
@@ -123,13 +123,6 @@ func pointers(f *arm64.File, base, step arm64.R, n int) {
 		f.Op("ADD", step, base+arm64.R(i-1), base+arm64.R(i))
 	}
 }
-
-// pair loads the next 32 bytes at p into two registers.
-func pair(f *arm64.File, p arm64.R, a, b arm64.V) {
-	f.Op("FLDPQ.P", fmt.Sprintf("32(%v)", p), fmt.Sprintf("(%s, %s)", a.Q(), b.Q()))
-}
-
-func clear(f *arm64.File, v arm64.V) { f.Op("VEOR", v.B(), v.B(), v.B()) }
 
 // total adds up the elements of count registers from s on, a power of two, into the first of s.
 func total(f *arm64.File, s arm64.V, count int) {
