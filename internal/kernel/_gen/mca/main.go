@@ -47,8 +47,9 @@ func main() {
 	log.SetFlags(0)
 	log.SetPrefix("mca: ")
 	least := flag.Float64("least", 0.8, "the share that every core must reach")
+	given := flag.String("mca", "", "the path of llvm-mca; the newest if empty")
 	flag.Parse()
-	tool, version := newest()
+	tool, version := newest(*given)
 	body := cut()
 	var products []string
 	for _, line := range body {
@@ -77,11 +78,14 @@ func main() {
 	}
 }
 
-// newest is the path and version of llvm-mca.
-func newest() (string, int) {
+// newest is the path and version of llvm-mca, of the one that is given if there is one.
+func newest(given string) (string, int) {
 	paths, _ := filepath.Glob("/usr/bin/llvm-mca*")
 	if p, err := exec.LookPath("llvm-mca"); err == nil {
 		paths = append(paths, p)
+	}
+	if given != "" {
+		paths = []string{given}
 	}
 	best, version := "", 0
 	for _, p := range paths {
