@@ -18,6 +18,15 @@ func (c Cost) Time(threads int) float64 {
 	return c.FLOPs/(costFLOPS*float64(max(1, threads))) + c.Stream/costMemory
 }
 
+// slowness is how many times as long as the set's tile plain Go takes for operations of a family, where it is what the set
+// has for them.
+func (s *Set) slowness(f Family) float64 {
+	if s = s.orBest(); s.Has(FamilyTile) && !s.Has(f) {
+		return 32
+	}
+	return 1
+}
+
 // DirectCost estimates a direct convolution.
 func DirectCost(s BlockedConvSpec) Cost {
 	weights := float64(s.C/max(1, s.Group)) * float64(roundUp(s.OutC, Block)) * float64(product(s.Kernel))
@@ -36,7 +45,7 @@ func WinogradCost(s BlockedConvSpec, form int) (cost Cost, ok bool) {
 	// A tile with few others beside it does not fill the micro-kernel; transforms take about seven instructions a point,
 	// of which each is as dear as a multiply-add of 16 elements.
 	efficiency := 0.9 * min(1, 0.55+tiles/28)
-	transforms := 7 * points * tiles * (in + out) * Block * 2
+	transforms := 7 * points * tiles * (in + out) * Block * 2 * s.Set.slowness(FamilyWinograd)
 	return Cost{2*weights*tiles/efficiency + transforms, weights * floatBytes}, true
 }
 
@@ -70,8 +79,7 @@ func (s ConvGradDataSpec) NarrowCost() (cost Cost, ok bool) {
 // Cost estimates the direct gradient by the weights.
 func (s ConvGradWeightsSpec) Cost() Cost {
 	c := DirectCost(*s.forward())
-	c.Stream = 0
-	return c
+	return Cost{FLOPs: c.FLOPs * s.Set.slowness(FamilyGrad)}
 }
 
 // WinogradCost estimates the gradient by form number form; ok is false where that does not fit.
@@ -84,8 +92,9 @@ func (s ConvGradWeightsSpec) WinogradCost(form int) (cost Cost, ok bool) {
 	weights := float64(s.C/s.Group) * float64(Blocks(s.OutC/s.Group)*Block*s.Group)
 	transformed := points * tiles * float64((Blocks(s.C/s.Group)+Blocks(s.OutC/s.Group))*Block*s.Group)
 	// Transforms as in WinogradCost; sums are begun and ended for every eight channels, which counts where tiles are few.
-	products := 2 * points * weights * (tiles/0.9 + 8)
-	return Cost{products + 14*transformed + 8*points*weights, 2 * transformed * floatBytes}, true
+	products := 2 * points * weights * (tiles/0.9 + 8) * s.Set.slowness(FamilyGrad)
+	transforms := (14*transformed + 8*points*weights) * s.Set.slowness(FamilyWinograd)
+	return Cost{products + transforms, 2 * transformed * floatBytes}, true
 }
 
 // NarrowCost estimates a convolution with pixels in the lanes; ok is false where that does not fit.
@@ -99,5 +108,6 @@ func NarrowCost(s BlockedConvSpec) (cost Cost, ok bool) {
 		pixels = s.N * s.Out[0] * (s.Out[1] + (s.Kernel[1]-1)*s.Dilations[1])
 	}
 	const efficiency = 0.7 // rows are copied and transposed
-	return Cost{2 * float64(s.C*product(s.Kernel)) * float64(s.OutC*pixels) / efficiency, float64(s.OutC*s.C*product(s.Kernel)) * floatBytes}, true
+	flops := 2 * float64(s.C*product(s.Kernel)) * float64(s.OutC*pixels) / efficiency * s.Set.slowness(FamilyNarrow)
+	return Cost{flops, float64(s.OutC*s.C*product(s.Kernel)) * floatBytes}, true
 }

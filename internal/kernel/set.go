@@ -198,7 +198,7 @@ func (s *Set) orBest() *Set {
 
 // ParseSet returns the set of that name, Best for "" and "auto"; it fails where the machine does not have it.
 func ParseSet(name string) (*Set, error) {
-	names := []string{"auto", "generic", "amd64-avx2", "amd64-avx512"}
+	names := []string{"auto", "generic", "amd64-avx2", "amd64-avx512", "arm64-neon"}
 	if name == "" || name == names[0] {
 		return Best(), nil
 	}

@@ -172,45 +172,56 @@ func (l *slide) planeBand(op slideOp, y, x []float32, x0, r0, r1 int, a *windowA
 
 // windowGeneric is the reference.
 func windowGeneric(op slideOp, a *windowArgs) {
-	taps := unsafe.Slice(a.taps, a.count)
+	taps, sums := unsafe.Slice(a.taps, a.count), windowFMAs
+	switch op {
+	case slideMax:
+		sums = windowMaxima
+	case slideSum:
+		sums = windowSums
+	}
 	for row := range a.rows {
 		for col := range a.cols {
-			var acc [Block]float32
-			switch op {
-			case slideMax:
-				for j := range acc {
-					acc[j] = a.lo
-				}
-			case slideFMA:
-				copy(acc[:], unsafe.Slice(a.init, Block))
+			x, y := unsafe.Add(a.x, row*a.xrow+col*a.px), unsafe.Add(a.y, row*a.yrow+col*a.ypx)
+			for at := 0; at < blockBytes; at += 4 * floatBytes { // as many sums as there are registers for
+				*(*[4]float32)(unsafe.Add(y, at)) = sums(a, taps, x, at)
 			}
-			for _, t := range taps {
-				x := (*[Block]float32)(unsafe.Add(a.x, row*a.xrow+col*a.px+t.off))
-				switch op {
-				case slideMax:
-					for j := range acc {
-						acc[j] = max(acc[j], x[j])
-					}
-				case slideSum:
-					for j := range acc {
-						acc[j] += x[j]
-					}
-				case slideFMA:
-					w := (*[Block]float32)(unsafe.Add(a.w, t.weight))
-					for j := range acc {
-						acc[j] += x[j] * w[j]
-					}
-				}
-			}
-			for j := range acc {
-				switch {
-				case op == slideSum:
-					acc[j] /= a.div
-				case op == slideFMA && a.clamp != 0:
-					acc[j] = limit(acc[j], a.lo, a.hi)
-				}
-			}
-			*(*[Block]float32)(unsafe.Add(a.y, row*a.yrow+col*a.ypx)) = acc
 		}
 	}
+}
+
+// windowMaxima is the greatest of four channels, at bytes from the first of the block.
+func windowMaxima(a *windowArgs, taps []windowTap, x unsafe.Pointer, at int) [4]float32 {
+	m0, m1, m2, m3 := a.lo, a.lo, a.lo, a.lo
+	for _, t := range taps {
+		u := (*[4]float32)(unsafe.Add(x, t.off+at))
+		m0, m1, m2, m3 = max(m0, u[0]), max(m1, u[1]), max(m2, u[2]), max(m3, u[3])
+	}
+	return [4]float32{m0, m1, m2, m3}
+}
+
+// windowSums is the means of four channels.
+func windowSums(a *windowArgs, taps []windowTap, x unsafe.Pointer, at int) [4]float32 {
+	var s0, s1, s2, s3 float32
+	for _, t := range taps {
+		u := (*[4]float32)(unsafe.Add(x, t.off+at))
+		s0, s1, s2, s3 = s0+u[0], s1+u[1], s2+u[2], s3+u[3]
+	}
+	return [4]float32{s0 / a.div, s1 / a.div, s2 / a.div, s3 / a.div}
+}
+
+// windowFMAs is the sums of products of four channels.
+func windowFMAs(a *windowArgs, taps []windowTap, x unsafe.Pointer, at int) [4]float32 {
+	init := (*[4]float32)(unsafe.Add(unsafe.Pointer(a.init), at))
+	s0, s1, s2, s3 := init[0], init[1], init[2], init[3]
+	for _, t := range taps {
+		u, w := (*[4]float32)(unsafe.Add(x, t.off+at)), (*[4]float32)(unsafe.Add(a.w, t.weight+at))
+		s0 += u[0] * w[0]
+		s1 += u[1] * w[1]
+		s2 += u[2] * w[2]
+		s3 += u[3] * w[3]
+	}
+	if a.clamp != 0 {
+		s0, s1, s2, s3 = limit(s0, a.lo, a.hi), limit(s1, a.lo, a.hi), limit(s2, a.lo, a.hi), limit(s3, a.lo, a.hi)
+	}
+	return [4]float32{s0, s1, s2, s3}
 }
