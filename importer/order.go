@@ -10,7 +10,7 @@ import (
 
 // nodes builds nodes in topological order, which files should have but need not.
 func (im *importer) nodes(s *scope, nodes iter.Seq2[*onnxpb.NodeProto, error]) {
-	var later []*onnxpb.NodeProto // from the first one on that reads from one behind it
+	var later []*onnxpb.NodeProto // from the first one on that reads from a later one
 	for p, err := range nodes {
 		switch {
 		case err != nil:

@@ -61,7 +61,7 @@ func upgradePad(l *ir.Legacy) error {
 }
 
 // padsOf is the pads at the start and at the end of each of rank dimensions; axes is nil for all of them.
-func padsOf(pads, axes []int, rank int) (before, behind []int, err error) {
+func padsOf(pads, axes []int, rank int) (before, after []int, err error) {
 	if axes == nil {
 		for d := range rank {
 			axes = append(axes, d)
@@ -73,14 +73,14 @@ func padsOf(pads, axes []int, rank int) (before, behind []int, err error) {
 	if len(pads) != 2*len(axes) {
 		return nil, nil, fmt.Errorf("%d pads for %d axes, expects two for each", len(pads), len(axes))
 	}
-	before, behind = make([]int, rank), make([]int, rank)
+	before, after = make([]int, rank), make([]int, rank)
 	for i, d := range axes {
-		before[d], behind[d] = pads[i], pads[len(axes)+i]
-		if max(before[d], behind[d]) > maxWindowSize || min(before[d], behind[d]) < -maxWindowSize {
+		before[d], after[d] = pads[i], pads[len(axes)+i]
+		if max(before[d], after[d]) > maxWindowSize || min(before[d], after[d]) < -maxWindowSize {
 			return nil, nil, fmt.Errorf("pads %v are out of range", pads)
 		}
 	}
-	return before, behind, nil
+	return before, after, nil
 }
 
 func inferPad(c *ir.InferCtx) error {
@@ -94,13 +94,13 @@ func inferPad(c *ir.InferCtx) error {
 		c.SetShape(0, ir.UnknownShape(len(x)))
 		return nil
 	}
-	before, behind, err := padsOf(pads, axes, len(x))
+	before, after, err := padsOf(pads, axes, len(x))
 	if err != nil {
 		return err
 	}
 	out := make(ir.Shape, len(x))
 	for d := range x {
-		out[d] = x[d].Add(ir.Known(before[d] + behind[d]))
+		out[d] = x[d].Add(ir.Known(before[d] + after[d]))
 		if out[d].IsKnown() && out[d].N < 0 {
 			return fmt.Errorf("pads %v cut more off %v than there is", pads, x)
 		}
@@ -117,13 +117,13 @@ func evalPad(c *ir.EvalCtx) error {
 		axes, _ = c.In[3].AsInts()
 		axes = append([]int{}, axes...)
 	}
-	before, behind, err := padsOf(pads, axes, x.Rank())
+	before, after, err := padsOf(pads, axes, x.Rank())
 	if err != nil {
 		return err
 	}
 	shape := make([]int, x.Rank())
 	for d, n := range x.Shape() {
-		if shape[d] = n + before[d] + behind[d]; shape[d] < 0 {
+		if shape[d] = n + before[d] + after[d]; shape[d] < 0 {
 			return fmt.Errorf("pads %v cut more off %v than there is", pads, x)
 		}
 		if a.Mode != "constant" && n == 0 && shape[d] > 0 {
@@ -242,9 +242,9 @@ func padAllAxes(l *ir.Legacy) error {
 	}
 	padInts, _ := pads.AsInts()
 	axisInts, _ := axes.AsInts()
-	before, behind, err := padsOf(padInts, append([]int{}, axisInts...), len(x))
+	before, after, err := padsOf(padInts, append([]int{}, axisInts...), len(x))
 	if err == nil {
-		l.SetIn(1, l.Ints(slices.Concat(before, behind)...))
+		l.SetIn(1, l.Ints(slices.Concat(before, after)...))
 		l.Inputs = l.Inputs[:3]
 	}
 	return err

@@ -88,20 +88,20 @@ func padValue(p *ir.Node) float64 {
 // setPads adds the pads of p to those of n's window.
 func setPads(auto *string, pads *[]int, n, p *ir.Node, why *string) bool {
 	shape := p.In(0).Type().Shape
-	before, behind, ok := constPads(p)
+	before, after, ok := constPads(p)
 	switch {
 	case !ok || len(shape) < 3:
 		*why = "the pads, or the rank of what is padded, are not known"
 	case *auto != "NOTSET" && *auto != "VALID":
 		*why = "the window has auto_pad"
-	case before[0] != 0 || before[1] != 0 || behind[0] != 0 || behind[1] != 0:
+	case before[0] != 0 || before[1] != 0 || after[0] != 0 || after[1] != 0:
 		*why = "images or channels are padded"
-	case slices.Min(before) < 0 || slices.Min(behind) < 0:
+	case slices.Min(before) < 0 || slices.Min(after) < 0:
 		*why = "the pads cut off"
 	case slices.ContainsFunc(shape[2:], func(d ir.Dim) bool { return !d.IsKnown() || d.N == 0 }):
 		*why = "a dimension of the image is 0 or not known"
 	default:
-		sum := slices.Concat(before[2:], behind[2:])
+		sum := slices.Concat(before[2:], after[2:])
 		for i, n := range *pads {
 			sum[i] += n
 		}
@@ -112,7 +112,7 @@ func setPads(auto *string, pads *[]int, n, p *ir.Node, why *string) bool {
 }
 
 // constPads is the pads at the start and at the end of each dimension, if they are constant.
-func constPads(p *ir.Node) (before, behind []int, ok bool) {
+func constPads(p *ir.Node) (before, after []int, ok bool) {
 	rank := len(p.In(0).Type().Shape)
 	if p.In(1).Const() == nil || p.In(0).Type().Shape == nil {
 		return nil, nil, false
@@ -128,14 +128,14 @@ func constPads(p *ir.Node) (before, behind []int, ok bool) {
 		}
 		axes, _ = p.In(3).Const().AsInts()
 	}
-	before, behind = make([]int, rank), make([]int, rank)
+	before, after = make([]int, rank), make([]int, rank)
 	for i, d := range axes {
 		if d < 0 {
 			d += rank
 		}
-		before[d], behind[d] = pads[i], pads[len(axes)+i]
+		before[d], after[d] = pads[i], pads[len(axes)+i]
 	}
-	return before, behind, true
+	return before, after, true
 }
 
 // fitsPooling reports whether every window of a pooling sees an element that is no pad.
