@@ -38,7 +38,7 @@ func TestHints(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "data", class, "1.png"), image, 0o644))
 	}
 	for want, args := range map[string][]string{
-		"its inputs are %x: float32[2,3]; run it with tensors instead (onnxrun run)\n":   {vector, seven},
+		"its inputs are %x: float32[2,3]; run it with tensors instead (onnxrun run)\n": {vector, seven},
 		"give its shape (--shape)\n":                                                     {"bench", open},
 		"the scores are not numbers (NaN); see onnxrun check\n":                          {nan, seven},
 		"the model has 3, whose names are not known: name them (--labels)\n":             {"eval", three, filepath.Join(dir, "data")},

@@ -199,8 +199,8 @@ func (a *app) run(ctx, interrupted context.Context, root *cobra.Command) error {
 	}
 }
 
-// keep has the file written that a command is for. An interrupt before that leaves it unwritten, one while it is written waits for its
-// end: nothing is left halfway beside it. For a device or a pipe, which may be full for ever, nobody waits.
+// keep has the file written that a command is for. An interrupt before that leaves it unwritten; one while it is written
+// waits for its end, so that nothing is left halfway beside it. For a device or a pipe, which may be full for ever, nobody waits.
 func (a *app) keep(ctx context.Context, path string, write func() error) error {
 	before := a.keeps.Load()
 	a.keeps.Store(before || !isStream(path))
