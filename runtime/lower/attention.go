@@ -33,9 +33,7 @@ func (s *selector) softmax(n *ir.Node, axis int, log bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	y, x := s.array(n.Out(0), Plain), s.array(n.In(0), Plain)
-	s.plain(n, k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.applyPlain(n, k)
 }
 
 // rowsAttention computes all heads of all images, which lie in one plane.

@@ -228,7 +228,5 @@ func (s *selector) biasGrad(n *ir.Node, op *ops.ReduceSum) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	from, y := s.read(x, Blocked), s.write(n.Out(0), Plain)
-	s.step(n, k, arrays(from), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(from)) })
-	return true, nil
+	return s.apply(n, k, s.read(x, Blocked), s.write(n.Out(0), Plain))
 }

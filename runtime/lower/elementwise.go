@@ -70,9 +70,7 @@ func (s *selector) unary(n *ir.Node, spec kernel.UnarySpec) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	to, from := s.array(y, Plain), s.array(x, Plain)
-	s.plain(n, k, func(m *Memory, task, _ int) { k.Run(task, m.F32(to), m.F32(from)) })
-	return true, nil
+	return s.applyPlain(n, k)
 }
 
 // flatUnary computes a function of all elements of an array.
@@ -82,8 +80,7 @@ func (s *selector) flatUnary(n *ir.Node, spec kernel.UnarySpec, x, y *Array) (bo
 	if err != nil {
 		return false, err
 	}
-	s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.apply(n, k, x, y)
 }
 
 // binary computes a function of two values.

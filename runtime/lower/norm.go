@@ -51,9 +51,7 @@ func (s *selector) batchNorm(n *ir.Node, op *ops.BatchNormalization) (bool, erro
 		if err != nil {
 			return false, err
 		}
-		x, y := s.read(n.In(0), Blocked), s.write(n.Out(0), Blocked)
-		s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-		return true, nil
+		return s.apply(n, k, s.read(n.In(0), Blocked), s.write(n.Out(0), Blocked))
 	}
 	k, err := kernel.NewChannelScale(kernel.ChannelScaleSpec{N: in[0], C: in[1], Inner: product(in[2:]), Split: s.split()})
 	if err != nil {
@@ -100,9 +98,7 @@ func (s *selector) rowsLayerNorm(n *ir.Node, op *ops.LayerNormalization) (bool, 
 	if err != nil {
 		return false, err
 	}
-	x, y := s.read(n.In(0), Rows), s.write(n.Out(0), Rows)
-	s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.apply(n, k, s.read(n.In(0), Rows), s.write(n.Out(0), Rows))
 }
 
 func (s *selector) instanceNorm(n *ir.Node, op *ops.InstanceNormalization) (bool, error) {
@@ -149,9 +145,7 @@ func (s *selector) lrn(n *ir.Node, op *ops.LRN) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	y, x := s.array(n.Out(0), Plain), s.array(n.In(0), Plain)
-	s.plain(n, k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.applyPlain(n, k)
 }
 
 func (s *selector) lrnGrad(n *ir.Node, op *ops.LRNGrad) (bool, error) {

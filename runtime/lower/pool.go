@@ -58,9 +58,7 @@ func (s *selector) windowPool(n *ir.Node, kind kernel.PoolKind, countPad bool, w
 	if err != nil {
 		return false, err
 	}
-	y, x := s.array(n.Out(0), Plain), s.array(n.In(0), Plain)
-	s.plain(n, k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.applyPlain(n, k)
 }
 
 func (s *selector) blockedPool(n *ir.Node, spec kernel.BlockedPoolSpec) (bool, error) {
@@ -68,9 +66,7 @@ func (s *selector) blockedPool(n *ir.Node, spec kernel.BlockedPoolSpec) (bool, e
 	if err != nil {
 		return false, err
 	}
-	x, y := s.read(n.In(0), Blocked), s.write(n.Out(0), Blocked)
-	s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.apply(n, k, s.read(n.In(0), Blocked), s.write(n.Out(0), Blocked))
 }
 
 // describePool completes the description of a pooling, whose kind is known; ok is false where blocked data cannot have it.
@@ -113,9 +109,7 @@ func (s *selector) blockedMean(n *ir.Node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	x, y := s.read(n.In(0), Blocked), s.write(n.Out(0), Plain)
-	s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.apply(n, k, s.read(n.In(0), Blocked), s.write(n.Out(0), Plain))
 }
 
 // maxPoolGrad spreads the gradient of a maximum. The maximum itself comes from the pooling, if that is in the graph, or is

@@ -52,9 +52,7 @@ func (s *selector) reduceStep(n *ir.Node, op kernel.ReduceOp, reduced []bool) (b
 	if err != nil {
 		return false, err
 	}
-	y, x := s.array(n.Out(0), Plain), s.array(n.In(0), Plain)
-	s.plain(n, k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
-	return true, nil
+	return s.applyPlain(n, k)
 }
 
 // overPlane reports whether a reduction goes over the last two of four dimensions, and keeps them.
@@ -95,7 +93,5 @@ func (s *selector) spread(n *ir.Node) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	from, to := s.read(x, Plain), s.write(y, Blocked)
-	s.step(n, k, arrays(from), arrays(to), func(m *Memory, task, _ int) { k.Run(task, m.F32(to), m.F32(from)) })
-	return true, nil
+	return s.apply(n, k, s.read(x, Plain), s.write(y, Blocked))
 }

@@ -235,6 +235,25 @@ func (s *selector) plain(n *ir.Node, k tasked, task Task) *Step {
 	return s.step(n, k, s.readAll(n), s.writeAll(n), task)
 }
 
+// function is a kernel of one input.
+type function interface {
+	tasked
+	Run(task int, y, x []float32)
+}
+
+// apply appends a step of a kernel that computes y of x.
+func (s *selector) apply(n *ir.Node, k function, x, y *Array) (bool, error) {
+	s.step(n, k, arrays(x), arrays(y), func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
+	return true, nil
+}
+
+// applyPlain is apply for the first input and output as plain arrays.
+func (s *selector) applyPlain(n *ir.Node, k function) (bool, error) {
+	y, x := s.array(n.Out(0), Plain), s.array(n.In(0), Plain)
+	s.plain(n, k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) })
+	return true, nil
+}
+
 // later appends a step whose kernel holds weights, which are packed at last.
 func (s *selector) later(n *ir.Node, reads, writes []*Array, prepare func(st *Step) (tasked, Task, error)) *Step {
 	return s.add(&Step{Nodes: []*ir.Node{n}, Algorithm: "kernel", Reads: reads, Writes: writes, make: prepare})
