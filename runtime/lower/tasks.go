@@ -63,12 +63,27 @@ func (s *selector) leastTasks(n *ir.Node) int {
 		if f := n.Op.Def().MACs; f != nil {
 			macs, perTask = float64(f(n)), taskBytesProduct
 		}
-		if s.opts.Set.Has(kernel.FamilyTile) {
+		if s.opts.Set.Has(arithmeticOf(n)) {
 			most = taskMACs
 		}
 	}
 	const bound = 1 << 20
 	return int(min(max(1, macs/most, bytes/float64(perTask)), bound))
+}
+
+// arithmeticOf is the family of kernels that does the multiply-accumulates of a node.
+func arithmeticOf(n *ir.Node) kernel.Family {
+	group := 1
+	switch op := n.Op.(type) {
+	case *ops.Conv:
+		group = op.Group
+	case *ops.FusedConv:
+		group = op.Group
+	}
+	if group > 1 && group == sizes(n.In(1))[0] { // depthwise
+		return kernel.FamilySlide
+	}
+	return kernel.FamilyTile
 }
 
 // knownBytes is the bytes of a value, 0 where its size is not known.
