@@ -178,6 +178,10 @@ const ahead = 3
 // slots makes the batches of an epoch, broken images still in their places.
 func (st *Stream) slots(ctx context.Context, epoch, from int) iter.Seq2[*slot, error] {
 	return func(yield func(*slot, error) bool) {
+		if st.data.Len() == 1 && from == 0 {
+			yield(st.single(ctx, epoch))
+			return
+		}
 		inner, cancel := context.WithCancel(ctx)
 		var wg sync.WaitGroup
 		free, ready := make(chan *slot, ahead+2), make(chan *slot, ahead+2)
@@ -219,6 +223,18 @@ func (st *Stream) slots(ctx context.Context, epoch, from int) iter.Seq2[*slot, e
 			yield(nil, err)
 		}
 	}
+}
+
+// single makes the batch of a data set of one image, for which goroutines would take more time than they save.
+func (st *Stream) single(ctx context.Context, epoch int) (*slot, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := st.newSlot()
+	st.begin(s, 0)
+	st.fill(s, 0, epoch, []int32{0}, &canvas{}, &dice{})
+	st.complete(s)
+	return s, st.tell(s)
 }
 
 // packed lets images move up to the rows of broken ones before them, so that all batches but the last are full. Until there
