@@ -1,23 +1,24 @@
 package onnxrun
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
 	"github.com/onnxrun/onnxrun/internal/modelinfo"
 	"github.com/onnxrun/onnxrun/tensor"
+	"github.com/onnxrun/onnxrun/train"
 	"github.com/onnxrun/onnxrun/vision"
 )
 
 // EvaluateOptions says how a model is measured. The zero value is good.
 type EvaluateOptions struct {
-	Batch  int  // images that run at once; 0: DefaultEvaluateBatch. It does not matter to a model of a fixed batch
-	Worst  int  // how many of the worst images are told
-	Strict bool // an image that cannot be read is an error, not left out
+	Batch  int           // images that run at once; 0: DefaultEvaluateBatch. It does not matter to a model of a fixed batch
+	Worst  int           // how many of the worst images are told
+	Strict bool          // an image that cannot be read is an error, not left out
+	Cache  *vision.Cache // keeps decoded images, for who evaluates again or has taught with it; nil: none are kept
 	// Progress, if not nil, is called after each batch: done counts the images so far, whether they could be read or not.
 	Progress func(done, total int)
 }
@@ -32,7 +33,8 @@ type Evaluation struct {
 	// Top1 and Top5 are the fractions of images whose class is the most probable one, and among the five such.
 	Top1 float64 `json:"top1"`
 	Top5 float64 `json:"top5"`
-	// Loss is the mean of -log of the probability of the true class; probabilities below 1e-38 count as that.
+	// Loss is the mean of -log of the probability of the true class. A model that gives probabilities alone, not what a Softmax
+	// makes them of, gives none below 1e-38 by this count.
 	Loss    float64         `json:"loss"`
 	Classes []ClassAccuracy `json:"classes"` // the data set's, in its order
 	// Confusion[i][j] is how many images of class i were taken for class j. Those taken for a class that the data set does
@@ -65,6 +67,8 @@ type WorstImage struct {
 // Evaluate classifies all images of a data set and compares with their classes. The classes of the data set are the model's
 // labels of the same names, whatever their case; where names do not match and there are as many, they are matched by their
 // order, which Notes says. A data set without classes, or one with classes that the model does not know, is an error.
+//
+// What counts is the scores that a Softmax at the end of the model makes probabilities of, where there is one.
 func Evaluate(ctx context.Context, m *Model, data *vision.Dataset, opts EvaluateOptions) (*Evaluation, error) {
 	if m.output == nil {
 		return nil, fmt.Errorf("onnxrun: the model has no floating-point output to take for scores")
@@ -72,44 +76,49 @@ func Evaluate(ctx context.Context, m *Model, data *vision.Dataset, opts Evaluate
 	if len(data.Classes()) == 0 {
 		return nil, fmt.Errorf("onnxrun: data set %q has no classes: expects a folder for each class, or labels", data.Name())
 	}
-	if err := m.spec.Check(); err != nil {
+	o := vision.StreamOptions{Batch: DefaultEvaluateBatch, Cache: opts.Cache}
+	if opts.Batch > 0 {
+		o.Batch = opts.Batch
+	}
+	if m.fixedBatch() > 0 {
+		o.Rest = vision.RestFilled
+	}
+	stream, err := m.stream(data, o)
+	if err != nil {
 		return nil, err
 	}
-	s, err := m.sessions.open(ctx, m.output)
+	scores := modelinfo.Scores(m.graph)
+	s, err := m.sessions.open(ctx, scores)
 	if err != nil {
 		return nil, err
 	}
 	defer m.sessions.release(s)
 	start := time.Now()
-	e := newEvaluator(m, data, opts)
-	ctx, stop := context.WithCancel(ctx)
-	batches := m.ahead(ctx, data, opts)
-	defer func() {
-		stop()
-		for range batches { // until its goroutines have ended
+	e := &evaluator{m: m, data: data}
+	e.tally = train.Tally{Logits: scores != m.output, Classes: len(data.Classes()), Keep: opts.Worst}
+	done := 0
+	for b, err := range stream.Epoch(ctx, 0, 0) {
+		if err != nil {
+			return nil, err
 		}
-	}()
-	for b := range batches {
-		if b.err != nil {
-			return nil, b.err
-		}
-		for _, err := range b.broken {
+		for _, err := range b.Broken {
 			if opts.Strict {
 				return nil, fmt.Errorf("onnxrun: data set %q: %w", data.Name(), err)
 			}
 			e.Broken = append(e.Broken, err.Error())
 		}
-		if len(b.index) > 0 {
-			out, err := s.Run(ctx, b.x)
+		if len(b.Images) > 0 {
+			out, err := s.Run(ctx, b.X)
+			if err == nil {
+				err = e.add(b, out[0])
+			}
 			if err != nil {
 				return nil, err
 			}
-			if err := e.add(b.index, out[0]); err != nil {
-				return nil, err
-			}
 		}
+		done = min(done+len(b.Images)+len(b.Broken), data.Len()) // a last batch may have rows without an image
 		if opts.Progress != nil {
-			opts.Progress(b.done, data.Len())
+			opts.Progress(done, data.Len())
 		}
 	}
 	if err := ctx.Err(); err != nil {
@@ -118,143 +127,75 @@ func Evaluate(ctx context.Context, m *Model, data *vision.Dataset, opts Evaluate
 	return e.finish(time.Since(start))
 }
 
-// evaluator sums up what a model makes of the images of a data set.
+// evaluator is an evaluation under way.
 type evaluator struct {
 	Evaluation
-	m       *Model
-	data    *vision.Dataset
-	worst   int
-	classOf []int // the model's class by that of the data set; nil: not matched yet
-	back    map[int]int
-	hit1    int
-	hit5    int
-	loss    float64
-	unnamed int // images without a class
+	m     *Model
+	data  *vision.Dataset
+	tally train.Tally
 }
 
-func newEvaluator(m *Model, data *vision.Dataset, opts EvaluateOptions) *evaluator {
-	e := &evaluator{m: m, data: data, worst: opts.Worst}
-	for _, name := range data.Classes() {
-		e.Classes = append(e.Classes, ClassAccuracy{Name: name})
-		e.Confusion = append(e.Confusion, make([]int, len(data.Classes())))
-	}
-	return e
-}
-
-// add counts the images of a batch, by index, with the model's scores, which may have more rows.
-func (e *evaluator) add(index []int, scores *tensor.Tensor) error {
-	y, err := modelinfo.Convert(scores, tensor.Float32)
-	if err != nil {
+// add counts the images of a batch.
+func (e *evaluator) add(b *vision.Batch, scores *tensor.Tensor) error {
+	fail := func(err error) error {
+		var nan *modelinfo.NaNError
+		if errors.As(err, &nan) {
+			return &modelinfo.NaNError{Output: e.m.output.Name(), Image: nan.Image}
+		}
 		return fmt.Errorf("onnxrun: output %q: %w", e.m.output.Name(), err)
 	}
-	if y.Rank() == 0 || y.Dim(0) < len(index) || y.Len() == 0 {
-		return fmt.Errorf("onnxrun: output %q: %v has no row for each of %d images", e.m.output.Name(), y, len(index))
+	rows, err := train.Rows(scores, len(b.Images))
+	if err != nil {
+		return fail(err)
 	}
-	width := y.Len() / y.Dim(0)
-	if e.classOf == nil {
-		var note string
-		if e.classOf, note, err = matchClasses(e.data.Classes(), e.m.labels, width); err != nil {
+	if e.tally.Columns == nil {
+		columns, note, err := matchClasses(e.data.Classes(), e.m.labels, rows.Dim(1))
+		if err != nil {
 			return fmt.Errorf("onnxrun: data set %q: %w", e.data.Name(), err)
 		}
-		if note != "" {
+		if e.tally.Columns = columns; note != "" {
 			e.Notes = append(e.Notes, note)
 		}
-		e.back = map[int]int{}
-		for class, label := range e.classOf {
-			e.back[label] = class
-		}
 	}
-	for i, at := range index {
-		if err := e.image(at, tensor.Data[float32](y)[i*width:(i+1)*width]); err != nil {
-			return err
-		}
+	if err := e.tally.Add(rows, b); err != nil {
+		return fail(err)
 	}
 	return nil
 }
 
-// image counts image i of the data set.
-func (e *evaluator) image(i int, scores []float32) error {
-	class := e.data.Class(i)
-	if class < 0 {
-		e.unnamed++
-		return nil
-	}
-	truth, top, before := e.classOf[class], 0, 0
-	for j, v := range scores {
-		if v != v {
-			return &modelinfo.NaNError{Output: e.m.output.Name(), Image: e.data.ImageName(i)}
-		}
-		if v > scores[top] {
-			top = j
-		}
-		if v > scores[truth] || v == scores[truth] && j < truth {
-			before++
-		}
-	}
-	p := vision.Probabilities(scores)
-	e.Images++
-	e.loss -= math.Log(max(p[truth], 1e-38))
-	if before == 0 {
-		e.hit1++
-	}
-	if before < 5 {
-		e.hit5++
-	}
-	e.Classes[class].Images++
-	if predicted, ok := e.back[top]; ok {
-		e.Confusion[class][predicted]++
-	} else {
-		e.Classes[class].Elsewhere++
-	}
-	if e.worst > 0 {
-		e.Worst = append(e.Worst, WorstImage{i, e.data.ImageName(i), e.data.Classes()[class], p[truth], e.label(top), p[top]})
-		if len(e.Worst) >= 4*e.worst {
-			e.cutWorst()
-		}
-	}
-	return nil
-}
-
-// label is what a class of the model's is called.
-func (e *evaluator) label(class int) string {
-	if own, ok := e.back[class]; ok {
+// label is what a score of the model's is called.
+func (e *evaluator) label(column int) string {
+	if own := slices.Index(e.tally.Columns, column); own >= 0 {
 		return e.data.Classes()[own]
 	}
-	if class < len(e.m.labels) {
-		return e.m.labels[class]
+	if column < len(e.m.labels) {
+		return e.m.labels[column]
 	}
-	return fmt.Sprintf("class %d", class)
-}
-
-func (e *evaluator) cutWorst() {
-	slices.SortStableFunc(e.Worst, func(a, b WorstImage) int {
-		return cmp.Or(cmp.Compare(a.Probability, b.Probability), cmp.Compare(b.Confidence, a.Confidence))
-	})
-	e.Worst = e.Worst[:min(len(e.Worst), e.worst)]
+	return fmt.Sprintf("class %d", column)
 }
 
 func (e *evaluator) finish(took time.Duration) (*Evaluation, error) {
-	if e.Images == 0 {
+	t := &e.tally
+	if t.Images == 0 {
 		err := fmt.Errorf("onnxrun: data set %q: none of %d images can be read and has a class", e.data.Name(), e.data.Len())
 		if len(e.Broken) > 0 {
 			err = fmt.Errorf("%w; the first: %s", err, e.Broken[0])
 		}
 		return nil, err
 	}
-	e.cutWorst()
-	n := float64(e.Images)
-	e.Top1, e.Top5, e.Loss, e.Seconds = float64(e.hit1)/n, float64(e.hit5)/n, e.loss/n, took.Seconds()
-	for i := range e.Classes {
-		taken := 0
-		for _, row := range e.Confusion {
-			taken += row[i]
-		}
-		right := float64(e.Confusion[i][i])
-		e.Classes[i].Recall = right / float64(max(1, e.Classes[i].Images))
-		e.Classes[i].Precision = right / float64(max(1, taken))
+	m := t.Metrics()
+	e.Images, e.Top1, e.Top5, e.Loss, e.Seconds = m.Images, m.Accuracy, float64(t.Top5)/float64(t.Images), m.Loss, took.Seconds()
+	names := e.data.Classes()
+	for i, name := range names {
+		c := t.Class(i)
+		e.Classes = append(e.Classes, ClassAccuracy{name, c.Images, c.Recall, c.Precision, c.Elsewhere})
+		e.Confusion = append(e.Confusion, t.Confusion[i][:len(names)])
 	}
-	if e.unnamed > 0 {
-		e.Notes = append(e.Notes, fmt.Sprintf("images without a class, which are left out: %d", e.unnamed))
+	for _, w := range t.Worst() {
+		e.Worst = append(e.Worst, WorstImage{w.Image, e.data.ImageName(w.Image), names[w.Class], w.Probability, e.label(w.Predicted), w.Confidence})
+	}
+	if t.Unnamed > 0 {
+		e.Notes = append(e.Notes, fmt.Sprintf("images without a class, which are left out: %d", t.Unnamed))
 	}
 	return &e.Evaluation, nil
 }

@@ -93,6 +93,26 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+// What a Softmax or a Sigmoid at the end reads counts, even where the probabilities that they make are rounded to 0 and 1.
+func TestEvaluateBeforeSoftmax(t *testing.T) {
+	data := dataset(t, map[string][]byte{"cat/0.png": twoPixels(t, 0, 200), "dog/0.png": twoPixels(t, 7, 7)})
+	for name, end := range map[string]string{
+		"none": "%y = Identity(%f)", "softmax": "%y = Softmax{axis=1}(%f)", "log": "%y = LogSoftmax{axis=1}(%f)", "sigmoid": "%y = Sigmoid(%f)",
+	} {
+		m := pixelModel(t, `graph "end" opset 21 (%x: float32[N,1,1,2]) -> (%y) {
+  %f = Flatten(%x) "flatten"
+  `+end+` "end"
+}`, "cat", "dog")
+		e, err := Evaluate(t.Context(), m, data, EvaluateOptions{Worst: 2})
+		require.NoError(t, err)
+		require.InDelta(t, (200+math.Log(2))/2, e.Loss, 1e-9, name)
+		require.Equal(t, 0.0, e.Top1, "of equal scores the first is the greatest")
+		require.Equal(t, []int{0, 1}, []int{e.Worst[0].Index, e.Worst[1].Index})
+		require.InDelta(t, math.Exp(-200), e.Worst[0].Probability, 1e-90, name)
+		require.Equal(t, []float64{1, 0.5}, []float64{e.Worst[0].Confidence, e.Worst[1].Confidence})
+	}
+}
+
 func TestEvaluateElsewhere(t *testing.T) {
 	// The model knows more classes than the data set has, in another order.
 	data := dataset(t, map[string][]byte{"dog/0.png": twoPixels(t, 9, 1), "dog/1.png": twoPixels(t, 1, 9)})

@@ -55,7 +55,7 @@ func ExampleModel_Features() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	set, err := m.Features(context.Background(), "F6/tanh", nil, img)
+	set, err := m.Features(context.Background(), "F6/tanh", vision.Pictures(img))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -126,7 +126,7 @@ func (m *Model) Classify(ctx context.Context, top int, images ...*vision.Image) 
 	if m.output == nil {
 		return nil, fmt.Errorf("onnxrun: the model has no floating-point output to take for scores")
 	}
-	scores, err := m.activations(ctx, m.output, images)
+	scores, err := m.activations(ctx, m.output, vision.Pictures(images...))
 	if err != nil {
 		return nil, err
 	}
@@ -143,21 +143,22 @@ func (m *Model) Classify(ctx context.Context, top int, images ...*vision.Image) 
 	return out, nil
 }
 
-// Features returns what the model computes at a layer for each image, and computes nothing beyond it. The layer is named
-// by a value, or by a node, of which it is the first output. names are for the rows of the set, nil for none.
-func (m *Model) Features(ctx context.Context, layer string, names []string, images ...*vision.Image) (*FeatureSet, error) {
+// Features returns what the model computes at a layer for each image of a data set, and computes nothing beyond it. The layer
+// is named by a value, or by a node, of which it is the first output. An image that cannot be read is an error.
+func (m *Model) Features(ctx context.Context, layer string, data *vision.Dataset) (*FeatureSet, error) {
 	v, err := m.layer(layer)
 	if err != nil {
 		return nil, err
 	}
-	data, err := m.activations(ctx, v, images)
+	features, err := m.activations(ctx, v, data)
 	if err != nil {
 		return nil, err
 	}
-	if names == nil {
-		names = make([]string, len(images))
+	set := &FeatureSet{Layer: layer, Data: features}
+	for i := range data.Len() {
+		set.Images = append(set.Images, data.ImageName(i))
 	}
-	return &FeatureSet{Layer: layer, Images: names, Data: data}, nil
+	return set, nil
 }
 
 func (m *Model) layer(name string) (*ir.Value, error) {
@@ -167,62 +168,4 @@ func (m *Model) layer(name string) (*ir.Value, error) {
 	known := modelinfo.LayerNames(m.graph)
 	slices.Sort(known)
 	return nil, &runtime.NameError{What: "layer", Name: name, Known: slices.Compact(known)}
-}
-
-// maxBatch bounds how many images run at once: more take memory and no less time.
-const maxBatch = 16
-
-// activations computes a value for images and joins the results along the first dimension, as float32.
-func (m *Model) activations(ctx context.Context, v *ir.Value, images []*vision.Image) (*tensor.Tensor, error) {
-	s, err := m.sessions.open(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	defer m.sessions.release(s)
-	step, fixed := m.batchSize()
-	if fixed && len(images)%step != 0 {
-		return nil, fmt.Errorf("onnxrun: the model takes batches of %d images, %d were given", step, len(images))
-	}
-	var parts []*tensor.Tensor
-	for batch := range slices.Chunk(images, step) {
-		x, err := m.batch(batch)
-		if err != nil {
-			return nil, err
-		}
-		var in []*tensor.Tensor
-		if len(s.Inputs()) > 0 { // a layer that depends on constants alone needs none
-			in = append(in, x)
-		}
-		out, err := s.Run(ctx, in...)
-		if err != nil {
-			return nil, err
-		}
-		y, err := modelinfo.Convert(out[0], tensor.Float32)
-		if err != nil {
-			return nil, fmt.Errorf("onnxrun: layer %q: %w", v.Name(), err)
-		}
-		if y.Rank() == 0 || y.Dim(0) != len(batch) {
-			return nil, fmt.Errorf("onnxrun: layer %q: %v has no row for each of %d images", v.Name(), y, len(batch))
-		}
-		parts = append(parts, y)
-	}
-	return join(parts)
-}
-
-// join concatenates tensors along the first dimension.
-func join(parts []*tensor.Tensor) (*tensor.Tensor, error) {
-	if len(parts) == 0 {
-		return nil, fmt.Errorf("onnxrun: no images")
-	}
-	if len(parts) == 1 {
-		return parts[0], nil
-	}
-	shape := slices.Clone(parts[0].Shape())
-	var data []float32
-	shape[0] = 0
-	for _, p := range parts {
-		data = append(data, tensor.Data[float32](p)...)
-		shape[0] += p.Dim(0)
-	}
-	return tensor.FromSlice(data, shape...), nil
 }

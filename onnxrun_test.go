@@ -83,14 +83,14 @@ func TestGuesses(t *testing.T) {
 func TestFeatures(t *testing.T) {
 	m := lenet(t, Options{})
 	for layer, shape := range map[string][]int{"C1": {2, 6, 28, 28}, "F6/tanh": {2, 84}, "prob": {2, 10}} {
-		set, err := m.Features(context.Background(), layer, []string{"a", "b"}, digit(t, "one"), digit(t, "two"))
+		set, err := m.Features(context.Background(), layer, vision.Pictures(digit(t, "one"), digit(t, "two")))
 		require.NoError(t, err)
 		require.Equal(t, shape, set.Data.Shape())
 	}
 	s, err := m.sessions.open(t.Context(), m.graph.Value("C1"))
 	require.NoError(t, err)
 	require.Len(t, s.Outputs(), 1)
-	_, err = m.Features(context.Background(), "F7", nil, digit(t, "one"))
+	_, err = m.Features(context.Background(), "F7", vision.Pictures(digit(t, "one")))
 	var name *runtime.NameError
 	require.ErrorAs(t, err, &name)
 	require.ErrorContains(t, err, `layer "F7": not found; nearest: "F6"`)

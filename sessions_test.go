@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/onnxrun/onnxrun/tensor"
+	"github.com/onnxrun/onnxrun/vision"
 )
 
 // A model keeps few sessions, those used last, and closes one when the last of its Runs has ended.
@@ -21,7 +22,7 @@ func TestSessionsAreFew(t *testing.T) {
 	require.Same(t, held, again)
 	m.sessions.release(again)
 	for _, layer := range layers[1:] {
-		_, err := m.Features(t.Context(), layer, nil, digit(t, "one"))
+		_, err := m.Features(t.Context(), layer, vision.Pictures(digit(t, "one")))
 		require.NoError(t, err)
 	}
 	require.Len(t, m.sessions.kept, maxSessions)
@@ -30,9 +31,9 @@ func TestSessionsAreFew(t *testing.T) {
 	m.sessions.release(held)
 	require.Nil(t, held.Session)
 
-	_, err = m.Features(t.Context(), "C3", nil, digit(t, "one"))
+	_, err = m.Features(t.Context(), "C3", vision.Pictures(digit(t, "one")))
 	require.NoError(t, err)
-	_, err = m.Features(t.Context(), "C1", nil, digit(t, "one"))
+	_, err = m.Features(t.Context(), "C1", vision.Pictures(digit(t, "one")))
 	require.NoError(t, err)
 	var kept []string
 	for _, s := range m.sessions.kept {
@@ -42,11 +43,11 @@ func TestSessionsAreFew(t *testing.T) {
 
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err = m.Features(cancelled, "C5", nil, digit(t, "one"))
+	_, err = m.Features(cancelled, "C5", vision.Pictures(digit(t, "one")))
 	require.ErrorIs(t, err, context.Canceled)
 	m.Close()
 	require.Empty(t, m.sessions.kept)
-	_, err = m.Features(t.Context(), "C5", nil, digit(t, "one"))
+	_, err = m.Features(t.Context(), "C5", vision.Pictures(digit(t, "one")))
 	require.NoError(t, err)
 	require.Empty(t, m.sessions.kept, "nothing is left behind of a model that is closed")
 	require.Nil(t, m.sessions.pool)
@@ -59,7 +60,7 @@ func TestFeaturesOfManyLayersAtOnce(t *testing.T) {
 	want := map[string]*tensor.Tensor{}
 	for _, layer := range layers {
 		alone := lenet(t, Options{})
-		set, err := alone.Features(t.Context(), layer, nil, digit(t, "two"))
+		set, err := alone.Features(t.Context(), layer, vision.Pictures(digit(t, "two")))
 		require.NoError(t, err)
 		want[layer] = set.Data
 	}
@@ -68,7 +69,7 @@ func TestFeaturesOfManyLayersAtOnce(t *testing.T) {
 	for i := range 28 {
 		callers.Go(func() {
 			layer := layers[i%len(layers)]
-			set, err := m.Features(context.Background(), layer, nil, image)
+			set, err := m.Features(context.Background(), layer, vision.Pictures(image))
 			if err != nil || !set.Data.Equal(want[layer]) {
 				t.Errorf("%s: %v", layer, err)
 			}

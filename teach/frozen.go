@@ -149,11 +149,11 @@ func (t *teaching) cached(ctx context.Context, data *vision.Dataset, shape []int
 }
 
 func (t *teaching) compute(ctx context.Context, path string, data *vision.Dataset) error {
-	l, err := t.loader(data, vision.Augmentation{}, false)
+	s, err := t.stream(data, vision.Augmentation{}, false)
 	if err != nil {
 		return err
 	}
-	return train.WriteFeatures(ctx, path, t.front, l, t.opts.Runtime, func(images int) {
+	return train.WriteFeatures(ctx, path, t.front, s, t.opts.Runtime, func(images int) {
 		if t.opts.Features != nil {
 			t.opts.Features(images, data.Len())
 		}

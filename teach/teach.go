@@ -33,8 +33,8 @@ type Options struct {
 	Resume     bool
 	// Strict makes an image that cannot be read an error; else it is left out and told.
 	Strict bool
-	// CacheBytes bounds the decoded images that are kept in memory; 0 stands for DefaultCacheBytes.
-	CacheBytes int64
+	// Cache keeps decoded images; nil stands for one of DefaultCacheBytes, for this run alone.
+	Cache *vision.Cache
 	// FeatureCache is the folder in which the features of frozen layers are kept; empty stands for the user's cache folder.
 	FeatureCache string
 	Runtime      runtime.Options
@@ -50,7 +50,7 @@ type Options struct {
 	Note     func(string)
 }
 
-// DefaultCacheBytes is the bound on decoded images in memory where Options give none.
+// DefaultCacheBytes is the bound on decoded images in memory where Options have no Cache.
 const DefaultCacheBytes = 2 << 30
 
 // Plan is what a run is about to do.
@@ -129,7 +129,7 @@ type teaching struct {
 	learn, val *vision.Dataset
 	classes    []string
 
-	loaders  []*vision.Loader
+	streams  []*vision.Stream
 	features []*train.Features
 	src      train.Source
 	judge    train.Source // nil: no validation
@@ -146,6 +146,9 @@ func newTeaching(g *ir.Graph, data *vision.Dataset, opts Options) (*teaching, er
 		return nil, err
 	}
 	g = g.Clone()
+	if opts.Cache == nil {
+		opts.Cache = vision.NewCache(DefaultCacheBytes)
+	}
 	t := &teaching{opts: opts, recipe: recipe, model: g, back: g, classes: data.Classes()}
 	freed, err := train.FreeBatch(g)
 	if err != nil {
@@ -231,20 +234,24 @@ func (t *teaching) close() {
 	}
 }
 
-// loader makes batches of images.
-func (t *teaching) loader(data *vision.Dataset, augment vision.Augmentation, shuffle bool) (*vision.Loader, error) {
-	cache := t.opts.CacheBytes
-	if cache == 0 {
-		cache = DefaultCacheBytes
+// stream makes batches of images: to learn from, the same number each and with others in the places of broken images, or to
+// look at once.
+func (t *teaching) stream(data *vision.Dataset, augment vision.Augmentation, learn bool) (*vision.Stream, error) {
+	o := vision.StreamOptions{
+		Batch: min(t.recipe.Batch, data.Len()), Seed: t.recipe.Seed, Augment: augment, Spec: t.spec, Classes: len(t.classes),
+		Cache: t.opts.Cache, Broken: vision.BrokenBlank,
 	}
-	l, err := vision.NewLoader(data, vision.LoaderOptions{
-		Batch: min(t.recipe.Batch, data.Len()), Seed: t.recipe.Seed, Shuffle: shuffle, DropLast: shuffle, Augment: augment,
-		Spec: t.spec, Classes: len(t.classes), CacheBytes: cache, Strict: t.opts.Strict, Blank: !shuffle,
-	})
+	if learn {
+		o.Shuffle, o.Rest, o.Broken = true, vision.RestDropped, vision.BrokenReplaced
+	}
+	if t.opts.Strict {
+		o.Broken = vision.BrokenRefused
+	}
+	s, err := vision.NewStream(data, o)
 	if err == nil {
-		t.loaders = append(t.loaders, l)
+		t.streams = append(t.streams, s)
 	}
-	return l, err
+	return s, err
 }
 
 // sources prepares what batches come from.
@@ -261,13 +268,13 @@ func (t *teaching) sources(ctx context.Context) error {
 	if at != nil && augment.String() == "none" && t.recipe.Distill == nil {
 		return t.frozenSources(ctx, at)
 	}
-	learn, err := t.loader(t.learn, augment, true)
+	learn, err := t.stream(t.learn, augment, true)
 	if err != nil {
 		return err
 	}
 	t.src = learn
 	if t.val.Len() > 0 {
-		val, err := t.loader(t.val, vision.Augmentation{}, false)
+		val, err := t.stream(t.val, vision.Augmentation{}, false)
 		if err != nil {
 			return err
 		}
@@ -350,8 +357,8 @@ func (t *teaching) result(h *train.History) (*Taught, error) {
 		return nil, err
 	}
 	taught := &Taught{Model: g, History: h, Plan: t.plan}
-	for _, l := range t.loaders {
-		taught.Broken = append(taught.Broken, l.Broken()...)
+	for _, s := range t.streams {
+		taught.Broken = append(taught.Broken, s.Broken()...)
 	}
 	return taught, nil
 }

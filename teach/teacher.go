@@ -49,7 +49,7 @@ func newTeacher(ctx context.Context, g *ir.Graph, d *train.Distillation, count i
 	return t, nil
 }
 
-func (t *teacher) feed(ctx context.Context, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error) {
+func (t *teacher) feed(ctx context.Context, b *vision.Batch) (map[string]*tensor.Tensor, error) {
 	out, err := t.session.Run(ctx, b.X)
 	if err != nil {
 		return nil, fmt.Errorf("onnxrun: teacher: %w", err)

@@ -21,7 +21,7 @@ import (
 // only. In a shuffled epoch the next one that could be read stands in the place of one that could not.
 type Features struct {
 	// Batch is how many images a batch has (32 unless set), Shuffle whether each epoch has an order of its own, that of a
-	// vision.Loader of the same images and Seed. The last images are left out of a shuffled epoch where they do not fill a
+	// vision.Stream of the same images and Seed. The last images are left out of a shuffled epoch where they do not fill a
 	// batch.
 	Batch   int
 	Shuffle bool
@@ -129,8 +129,8 @@ func (f *Features) Steps() int {
 }
 
 // Epoch gives the batches of an epoch from one on.
-func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error] {
-	return func(yield func(*vision.LoadedBatch, error) bool) {
+func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.Batch, error] {
+	return func(yield func(*vision.Batch, error) bool) {
 		order := vision.Order(len(f.classes), f.Shuffle, f.Seed, epoch)
 		size := max(f.Batch, 1)
 		for i := max(from, 0); i < f.Steps(); i++ {
@@ -146,9 +146,9 @@ func (f *Features) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision
 }
 
 // batch reads the features of the images at places from … to of an order.
-func (f *Features) batch(index int, order []int32, from, to int) (*vision.LoadedBatch, error) {
+func (f *Features) batch(index int, order []int32, from, to int) (*vision.Batch, error) {
 	n := to - from
-	b := &vision.LoadedBatch{
+	b := &vision.Batch{
 		Index: index, X: tensor.New(tensor.Float32, append([]int{n}, f.shape...)...),
 		Targets: tensor.New(tensor.Float32, n, f.width),
 	}
@@ -160,8 +160,10 @@ func (f *Features) batch(index int, order []int32, from, to int) (*vision.Loaded
 		class := int(f.classes[image])
 		b.Classes = append(b.Classes, class)
 		if class < 0 {
+			b.Images = append(b.Images, -1)
 			continue
 		}
+		b.Images = append(b.Images, int(image))
 		if _, err := f.file.ReadAt(b.X.Bytes()[i*f.size:(i+1)*f.size], int64(image)*int64(f.size)); err != nil {
 			return nil, fmt.Errorf("train: features: %w", err)
 		}

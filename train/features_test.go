@@ -18,12 +18,12 @@ import (
 )
 
 // fixed is a source of batches that are the same in every epoch.
-type fixed []*vision.LoadedBatch
+type fixed []*vision.Batch
 
 func (f fixed) Steps() int { return len(f) }
 
-func (f fixed) Epoch(_ context.Context, _, from int) iter.Seq2[*vision.LoadedBatch, error] {
-	return func(yield func(*vision.LoadedBatch, error) bool) {
+func (f fixed) Epoch(_ context.Context, _, from int) iter.Seq2[*vision.Batch, error] {
+	return func(yield func(*vision.Batch, error) bool) {
 		for _, b := range f[from:] {
 			if !yield(b, nil) {
 				return
@@ -33,8 +33,8 @@ func (f fixed) Epoch(_ context.Context, _, from int) iter.Seq2[*vision.LoadedBat
 }
 
 // batchOf is a batch whose classes go round.
-func batchOf(x *tensor.Tensor, classes int) *vision.LoadedBatch {
-	b := &vision.LoadedBatch{X: x, Targets: tensor.New(tensor.Float32, x.Dim(0), classes)}
+func batchOf(x *tensor.Tensor, classes int) *vision.Batch {
+	b := &vision.Batch{X: x, Targets: tensor.New(tensor.Float32, x.Dim(0), classes)}
 	for i := range x.Dim(0) {
 		b.Classes = append(b.Classes, i%classes)
 		tensor.Data[float32](b.Targets)[classes*i+i%classes] = 1
@@ -149,8 +149,8 @@ type breaking struct {
 	err error
 }
 
-func (b breaking) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error] {
-	return func(yield func(*vision.LoadedBatch, error) bool) {
+func (b breaking) Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.Batch, error] {
+	return func(yield func(*vision.Batch, error) bool) {
 		_ = yield(b.fixed[0], nil) && yield(nil, b.err)
 	}
 }

@@ -14,21 +14,21 @@ import (
 	"github.com/onnxrun/onnxrun/vision"
 )
 
-// Source gives batches, the same for the same epoch, whatever was asked for earlier: vision.Loader of images, Features of what
+// Source gives batches, the same for the same epoch, whatever was asked for earlier: vision.Stream of images, Features of what
 // frozen layers made of them.
 type Source interface {
 	// Steps is how many batches an epoch has.
 	Steps() int
 	// Epoch gives the batches of an epoch, beginning with batch from. A batch holds when the next one is asked for, and no
 	// longer when the one after that is.
-	Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error]
+	Epoch(ctx context.Context, epoch, from int) iter.Seq2[*vision.Batch, error]
 }
 
 // Feed makes further inputs of a step, by name, from a batch.
-type Feed func(ctx context.Context, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error)
+type Feed func(ctx context.Context, b *vision.Batch) (map[string]*tensor.Tensor, error)
 
 // feedsOf is all inputs of a step with a batch.
-func (t *Trainer) feedsOf(ctx context.Context, feed Feed, b *vision.LoadedBatch) (map[string]*tensor.Tensor, error) {
+func (t *Trainer) feedsOf(ctx context.Context, feed Feed, b *vision.Batch) (map[string]*tensor.Tensor, error) {
 	var more map[string]*tensor.Tensor
 	if feed != nil {
 		var err error
@@ -223,7 +223,7 @@ func (f *fit) epoch(ctx context.Context) error {
 }
 
 // step makes one step.
-func (f *fit) step(ctx context.Context, b *vision.LoadedBatch, steps int) error {
+func (f *fit) step(ctx context.Context, b *vision.Batch, steps int) error {
 	feeds, err := f.t.feedsOf(ctx, f.opts.Feed, b)
 	if err != nil {
 		return err
@@ -319,28 +319,4 @@ func (f *fit) validate(ctx context.Context, r *Record) error {
 // better compares accuracies, and losses where they are equal.
 func better(a, b Metrics) bool {
 	return a.Accuracy > b.Accuracy || a.Accuracy == b.Accuracy && a.Loss < b.Loss
-}
-
-// right counts the rows whose greatest score is that of the class.
-func right(scores *tensor.Tensor, classes []int) int {
-	if scores.Rank() != 2 || scores.Dim(0) < len(classes) {
-		return 0
-	}
-	data, width, n := tensor.Data[float32](scores), scores.Dim(1), 0
-	for i, c := range classes {
-		if argmax(data[i*width:(i+1)*width]) == c {
-			n++
-		}
-	}
-	return n
-}
-
-func argmax(row []float32) int {
-	best := 0
-	for i, v := range row {
-		if v > row[best] {
-			best = i
-		}
-	}
-	return best
 }

@@ -29,8 +29,8 @@ type bars struct{ steps, batch int }
 
 func (s bars) Steps() int { return s.steps }
 
-func (s bars) Epoch(_ context.Context, epoch, from int) iter.Seq2[*vision.LoadedBatch, error] {
-	return func(yield func(*vision.LoadedBatch, error) bool) {
+func (s bars) Epoch(_ context.Context, epoch, from int) iter.Seq2[*vision.Batch, error] {
+	return func(yield func(*vision.Batch, error) bool) {
 		for i := from; i < s.steps; i++ {
 			if !yield(s.load(epoch, i), nil) {
 				return
@@ -39,9 +39,9 @@ func (s bars) Epoch(_ context.Context, epoch, from int) iter.Seq2[*vision.Loaded
 	}
 }
 
-func (s bars) load(epoch, i int) *vision.LoadedBatch {
+func (s bars) load(epoch, i int) *vision.Batch {
 	rng := rand.New(rand.NewPCG(uint64(epoch), uint64(i)))
-	b := &vision.LoadedBatch{Index: i, X: tensor.New(tensor.Float32, s.batch, 1, 8, 8), Targets: tensor.New(tensor.Float32, s.batch, 4)}
+	b := &vision.Batch{Index: i, X: tensor.New(tensor.Float32, s.batch, 1, 8, 8), Targets: tensor.New(tensor.Float32, s.batch, 4)}
 	x := tensor.Data[float32](b.X)
 	for k := range x {
 		x[k] = float32(rng.NormFloat64()) * 0.5

@@ -13,15 +13,12 @@ func (s Spec) Apply(images ...*Image) (*tensor.Tensor, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	shape := []int{len(images), s.Channels, s.Height, s.Width}
-	if s.Layout == "nhwc" {
-		shape = []int{len(images), s.Height, s.Width, s.Channels}
-	}
+	shape := s.batchShape(len(images))
 	if _, err := tensor.Count(tensor.Float32, shape); err != nil {
 		return nil, fmt.Errorf("vision: %w", err)
 	}
 	for i, m := range images {
-		if m == nil || m.Width < 1 || m.Height < 1 || len(m.Pix) != m.Width*m.Height*m.Channels {
+		if m == nil || m.isEmpty() {
 			return nil, fmt.Errorf("vision: image %d is empty", i)
 		}
 	}
@@ -41,7 +38,15 @@ func (s Spec) Apply(images ...*Image) (*tensor.Tensor, error) {
 	return out, nil
 }
 
-// shape brings an image to the channels, the size and the ground of the Spec.
+// batchShape is the shape of a batch of n images.
+func (s Spec) batchShape(n int) []int {
+	if s.Layout == "nhwc" {
+		return []int{n, s.Height, s.Width, s.Channels}
+	}
+	return []int{n, s.Channels, s.Height, s.Width}
+}
+
+// shape makes the channels and the size of an image those of the Spec, and inverts it where the Spec says so.
 func (s Spec) shape(m *Image) *Image {
 	m = s.frame(s.channels(m))
 	if s.inverts(m) {
@@ -89,8 +94,8 @@ func (m *Image) inverted() *Image {
 	return out
 }
 
-// maxAspect bounds how long an image may be for its width before its ends, which a centre crop leaves out, are cut off
-// first: the memory of resizing must not grow with the ratio.
+// maxAspect is the ratio of sides beyond which an image is cut at both ends before it is resized, so that the memory that
+// resizing takes does not grow with the ratio. A centre crop leaves these ends out anyhow.
 const maxAspect = 64
 
 func limited(m *Image) *Image {
@@ -119,7 +124,7 @@ func lightBorder(m *Image) bool {
 	return sum > 127*count
 }
 
-// tables is, for each channel, what becomes of the 256 values that a sample can have.
+// tables is, for each channel, what each of the 256 values of a sample becomes.
 func (s Spec) tables() [][256]float32 {
 	tables := make([][256]float32, s.Channels)
 	for c := range tables {
@@ -130,14 +135,11 @@ func (s Spec) tables() [][256]float32 {
 	return tables
 }
 
-// write scales and orders the samples of an image of the right size.
+// write writes the samples of an image, which has the Spec's size and channels, as the tables and the layout say.
 func (s Spec) write(dst []float32, m *Image, tables [][256]float32) {
 	plane := s.Height * s.Width
 	for c := range tables {
-		from, step, start, table := c, 1, c*plane, &tables[c]
-		if s.Order == "bgr" && s.Channels == 3 {
-			from = 2 - c
-		}
+		from, step, start, table := s.source(c), 1, c*plane, &tables[c]
 		if s.Layout == "nhwc" {
 			step, start = s.Channels, c
 		}
@@ -152,6 +154,36 @@ func (s Spec) write(dst []float32, m *Image, tables [][256]float32) {
 			dst[start+i*step] = table[m.Pix[i*s.Channels+from]]
 		}
 	}
+}
+
+// source is the channel of an image that becomes channel c.
+func (s Spec) source(c int) int {
+	if s.Order == "bgr" && s.Channels == 3 {
+		return 2 - c
+	}
+	return c
+}
+
+// isSampleType reports whether castSamples knows an element type.
+func isSampleType(dt tensor.DType) bool {
+	switch dt {
+	case tensor.Float32, tensor.Float16, tensor.BFloat16, tensor.Float64, tensor.Uint8:
+		return true
+	}
+	return false
+}
+
+// castSamples is t, which is float32, as another element type: t itself if it is of that; rounded and cut to 0 … 255 for
+// uint8.
+func castSamples(t *tensor.Tensor, dt tensor.DType) *tensor.Tensor {
+	if dt != tensor.Uint8 {
+		return tensor.FromFloat32(t, dt)
+	}
+	u := tensor.New(tensor.Uint8, t.Shape()...)
+	for i, v := range tensor.Data[float32](t) {
+		tensor.Data[uint8](u)[i] = uint8(min(max(v+0.5, 0), 255))
+	}
+	return u
 }
 
 // at is element c of a list that may be one number for all, or empty for a default.

@@ -11,23 +11,25 @@ import (
 // Augmentation is random changes of training images, in the order in which they are applied. The zero value changes
 // nothing.
 //
-// Changes of place that follow one another are one resampling, so that pixels are interpolated once; what one of them
-// moves out of the image another may move in again. Beyond an image it is black: zero, after a Spec inverted it.
+// Changes that only move pixels (crops, flips, rotations) are combined where they follow one another: pixels are interpolated
+// once, and what one change moves out of the image another may move in again. What lies outside of an image is black: zero,
+// after a Spec has inverted it.
 type Augmentation struct {
 	steps   []augment
-	reflect bool    // beyond an image it is mirrored instead
+	reflect bool    // outside of an image is its mirror image instead
 	mixup   float64 // 0: none
 	given   string
 }
 
-// augment is a change with all its numbers.
+// augment is one change and its numbers, defaults filled in.
 type augment struct {
 	kind augmentKind
 	args []float64
 }
 
-// augmentKind is a kind of change. place says where a w×h image is read from, in one of src pixels; paint changes the
-// samples; reflect and mixup have neither.
+// augmentKind is a kind of change. place gives the matrix that maps a pixel of the w×h result to where it is read from in
+// src; paint changes samples in place. A kind has one of the two; reflect and mixup, which are done elsewhere, have
+// neither.
 type augmentKind struct {
 	name  string
 	args  []augmentArg
@@ -35,7 +37,7 @@ type augmentKind struct {
 	paint func(a []float64, d *dice, m *Image, ground [3]byte)
 }
 
-// augmentArg is a number of an augmentation. Absent, it is def, or the one before where def is NaN.
+// augmentArg is a number of an augmentation. Where it is not given it is def or, if that is NaN, the number before it.
 type augmentArg struct {
 	name        string
 	def, lo, hi float64
@@ -68,7 +70,7 @@ func AugmentationNames() []string {
 	return names
 }
 
-// between is what stands between the numbers of a kind: those of resized-crop are a range.
+// between separates the numbers of a kind in text: a dash for resized-crop, whose numbers are a range.
 func (k augmentKind) between() string {
 	if k.name == "resized-crop" {
 		return "-"
@@ -153,7 +155,7 @@ func parseAugment(text string) (augment, error) {
 				s.args[i] = v
 			}
 		}
-		for i, arg := range k.args { // a default that is taken over may be out of range
+		for i, arg := range k.args { // a number taken from the one before it may be out of range
 			s.args[i] = min(s.args[i], arg.hi)
 		}
 		if name == "resized-crop" && s.args[0] > s.args[1] {
@@ -172,8 +174,8 @@ func (a Augmentation) String() string {
 	return a.given
 }
 
-// apply changes an image as the dice fall, into w×h pixels. ground is the colour of what is erased. The result is img
-// itself, or stays until the next call.
+// apply changes an image at random, to w×h pixels. ground is the colour of what is erased. The result is img itself or
+// belongs to the canvas, which writes to it at the next call.
 func (a Augmentation) apply(img *Image, w, h int, d *dice, c *canvas, ground [3]byte) *Image {
 	m := img
 	c.reflect = a.reflect

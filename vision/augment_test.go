@@ -224,7 +224,7 @@ func TestErase(t *testing.T) {
 func TestMixup(t *testing.T) {
 	d := pictures(9, 3, 3, 1, 3)
 	s := Spec{Resize: "none", Width: 3, Height: 3, Channels: 1, Order: "rgb", Scale: 1. / 255, Layout: "nchw"}
-	o := LoaderOptions{Batch: 9, Spec: s, Shuffle: true}
+	o := StreamOptions{Batch: 9, Spec: s, Shuffle: true, Classes: 3}
 	plain := batches(t, d, o, 2, 0)[0]
 	o.Augment = augmentation(t, "mixup:0.5")
 	mixed := batches(t, d, o, 2, 0)[0]
@@ -278,12 +278,12 @@ func TestReserve(t *testing.T) {
 	s := Spec{Resize: "shorter", ResizeTo: 10, Filter: Bilinear, Width: 8, Height: 8, Channels: 3, Order: "rgb", Scale: 1, Layout: "nchw"}
 	d := pictures(1, 100, 50, 3, 1)
 	for text, side := range map[string]int{"resized-crop:0.5": 12, "resized-crop": 16, "flip": 8} {
-		m, err := newImageCache(d, s, augmentation(t, text), 0).get(0)
+		m, err := newImageReader(d, s, augmentation(t, text), nil).get(0)
 		require.NoError(t, err)
 		require.Equal(t, side, m.Height, text)
 	}
-	c := newImageCache(d, s, Augmentation{}, 8*8*3)
+	c := newImageReader(d, s, Augmentation{}, NewCache(8*8*3))
 	_, err := c.get(0)
 	require.NoError(t, err)
-	require.Zero(t, c.left.Load())
+	require.Zero(t, c.cache.left.Load())
 }

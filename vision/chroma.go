@@ -2,8 +2,8 @@ package vision
 
 import "image"
 
-// chroma is a chroma plane at full resolution. Planes of half the width are interpolated as libjpeg does by default
-// ("fancy upsampling", a triangle filter), so that colors are those of most other decoders; other ratios are repeated.
+// chroma is a chroma plane at full resolution. Planes of half the width are interpolated as libjpeg does by default ("fancy
+// upsampling", a triangle filter), so that colors are those of most other decoders; at other ratios samples are repeated.
 func chroma(s *image.YCbCr, plane []byte) []byte {
 	b := s.Bounds()
 	w, h := b.Dx(), b.Dy()

@@ -5,16 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"iter"
 	"math/rand/v2"
 	"os"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/onnxrun/onnxrun/internal/plain"
 )
@@ -26,8 +23,8 @@ const maxSamples = 20_000_000
 // when they are asked for. It is safe for concurrent use.
 //
 //	data, err := vision.OpenDataset("flowers")
-//	for batch := range data.Split("val").Batches(32) {
-//		x, err := spec.Apply(batch.Images...)
+//	stream, err := vision.NewStream(data.Split("val"), vision.StreamOptions{Batch: 32, Spec: spec})
+//	for batch, err := range stream.Epoch(ctx, 0, 0) {
 //		…
 //	}
 type Dataset struct {
@@ -36,15 +33,20 @@ type Dataset struct {
 	empty   []string // classes' folders without an image
 	samples []sample
 	file    io.Closer // nil: none is open
+	origin  *origin
 }
 
 // sample is an image that is not yet decoded.
 type sample struct {
-	name  string
-	class int // -1: not known
-	split string
-	open  func() (*Image, error)
+	name   string
+	class  int // -1: not known
+	split  string
+	open   func() (*Image, error)
+	number int // in the data set as it was opened
 }
+
+// origin identifies the data set that was opened: it and all parts taken of it have the same.
+type origin struct{ images int }
 
 // The parts that data sets come in.
 const (
@@ -95,7 +97,41 @@ func OpenDataset(path string) (*Dataset, error) {
 		return nil, dataError(path, err)
 	}
 	d.name = path
+	d.number()
 	return d, nil
+}
+
+// NewDataset is a data set of images without classes, by their names. open decodes image i; it may be called by several
+// goroutines at once.
+func NewDataset(name string, images []string, open func(i int) (*Image, error)) *Dataset {
+	d := &Dataset{name: name}
+	for i, image := range images {
+		d.samples = append(d.samples, sample{name: image, class: -1, open: func() (*Image, error) { return open(i) }})
+	}
+	d.number()
+	return d
+}
+
+// Pictures is a data set of images that are decoded already, without classes. Their names are their numbers.
+func Pictures(images ...*Image) *Dataset {
+	names := make([]string, len(images))
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return NewDataset("images", names, func(i int) (*Image, error) {
+		if m := images[i]; m == nil || m.isEmpty() {
+			return nil, errors.New("the image is empty")
+		}
+		return images[i], nil
+	})
+}
+
+// number gives the images their numbers.
+func (d *Dataset) number() {
+	d.origin = &origin{len(d.samples)}
+	for i := range d.samples {
+		d.samples[i].number = i
+	}
 }
 
 func dataError(path string, err error) error {
@@ -111,7 +147,7 @@ func isImageName(name string) bool {
 	return slices.Contains(imageExtensions(), strings.ToLower(path.Ext(filepath.ToSlash(name)))) && !strings.HasPrefix(path.Base(filepath.ToSlash(name)), ".")
 }
 
-// Close closes the file behind the data set and all parts taken of it. It is optional.
+// Close closes the files that the data set, and all parts taken of it, read images from. It is optional.
 func (d *Dataset) Close() error {
 	if d.file == nil {
 		return nil
@@ -134,8 +170,8 @@ func (d *Dataset) Class(i int) int { return d.samples[i].class }
 // ImageName tells image i from the others: the path below the data set, or a number.
 func (d *Dataset) ImageName(i int) string { return d.samples[i].name }
 
-// ImageFiles is the paths of the images, in their order, where each is a file of its own. Those of a list lie below its folder
-// or anywhere. The images of archives and other large files have such paths as well, but nothing lies there.
+// ImageFiles is the paths of the images, in their order, where each is a file of its own. Those of a list lie below its
+// folder or anywhere. The images of archives and other large files have such paths as well, but nothing lies there.
 func (d *Dataset) ImageFiles() []string {
 	root := d.name
 	if info, err := os.Stat(root); err != nil || !info.IsDir() {
@@ -215,63 +251,9 @@ func (d *Dataset) Shuffle(seed uint64) *Dataset {
 
 // with is the data set with other images.
 func (d *Dataset) with(samples []sample) *Dataset {
-	return &Dataset{d.name, d.classes, d.empty, samples, d.file}
-}
-
-// Batch is some images of a Dataset. Names and Classes are by image.
-type Batch struct {
-	Images  []*Image
-	Names   []string
-	Classes []int
-	// Broken is the images that could not be decoded since the batch before, each a *DecodeError; they are left out.
-	Broken []error
-}
-
-// Batches decodes the images in order, several at once. Every batch but the last has size images; broken ones are
-// skipped and told. The last batch may have no images, but broken ones.
-func (d *Dataset) Batches(size int) iter.Seq[Batch] {
-	size = max(1, size)
-	return func(yield func(Batch) bool) {
-		var b Batch
-		for at := 0; at < len(d.samples); {
-			n := min(size-len(b.Images), len(d.samples)-at)
-			d.decode(&b, at, n)
-			at += n
-			if len(b.Images) == size {
-				if !yield(b) {
-					return
-				}
-				b = Batch{}
-			}
-		}
-		if len(b.Images)+len(b.Broken) > 0 {
-			yield(b)
-		}
-	}
-}
-
-// decode appends images at … at+n to a batch.
-func (d *Dataset) decode(b *Batch, at, n int) {
-	images, errs := make([]*Image, n), make([]error, n)
-	var wg sync.WaitGroup
-	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
-	for i := range n {
-		slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			images[i], errs[i] = d.Image(at + i)
-		})
-	}
-	wg.Wait()
-	for i, m := range images {
-		if errs[i] != nil {
-			b.Broken = append(b.Broken, errs[i])
-			continue
-		}
-		b.Images = append(b.Images, m)
-		b.Names = append(b.Names, d.samples[at+i].name)
-		b.Classes = append(b.Classes, d.samples[at+i].class)
-	}
+	part := *d
+	part.samples = samples
+	return &part
 }
 
 // entry is an image of a folder or archive, by its slash-separated path.
@@ -280,8 +262,8 @@ type entry struct {
 	open func() (*Image, error)
 }
 
-// arrange makes a data set of entries: split and class are the first folders of a path. folders is the paths of all
-// folders.
+// arrange makes a data set of entries. The first folder of a path is the class or, if the data set is split, the part, and
+// the second the class. folders is the paths of all folders.
 func arrange(entries []entry, folders []string) (*Dataset, error) {
 	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.path, b.path) })
 	d := &Dataset{}
@@ -320,7 +302,7 @@ func arrange(entries []entry, folders []string) (*Dataset, error) {
 	return d, nil
 }
 
-// emptyClasses is the folders that stand where those of classes do, and are none.
+// emptyClasses is the folders that lie where those of classes do but have no image.
 func emptyClasses(folders []string, split bool, classes map[string]int) (empty []string) {
 	for _, folder := range folders {
 		if split {
@@ -334,7 +316,7 @@ func emptyClasses(folders []string, split bool, classes map[string]int) (empty [
 	return slices.Compact(empty)
 }
 
-// isSplit reports whether all images lie below folders that are named as the parts of a data set are.
+// isSplit reports whether all images lie below folders named for parts of a data set.
 func isSplit(entries []entry) bool {
 	for _, e := range entries {
 		first, _, deeper := strings.Cut(e.path, "/")
@@ -345,7 +327,7 @@ func isSplit(entries []entry) bool {
 	return len(entries) > 0
 }
 
-// splitName is the part of a data set that a folder's name stands for, empty if none.
+// splitName is the part of a data set that a folder is named for, empty if there is none.
 func splitName(folder string) string {
 	switch strings.ToLower(folder) {
 	case "train", "training":

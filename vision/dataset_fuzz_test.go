@@ -1,6 +1,7 @@
 package vision
 
 import (
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -37,7 +38,7 @@ func FuzzOpenDataset(f *testing.F) {
 			}
 		}
 		decoded := 0
-		for b := range d.Spread(8).Batches(3) {
+		for b := range imagesOf(t, d.Spread(8), 3) {
 			decoded += len(b.Images) + len(b.Broken)
 		}
 		if decoded != min(8, d.Len()) {
@@ -62,7 +63,7 @@ func TestSharedDatasets(t *testing.T) {
 				t.Skip("../shared/data is not there")
 			}
 			d := open(t, path)
-			for b := range d.Spread(40).Batches(40) {
+			for b := range imagesOf(t, d.Spread(40), 40) {
 				if len(b.Broken) > 0 || len(b.Images) != 40 {
 					t.Fatal(b.Broken)
 				}
@@ -71,5 +72,24 @@ func TestSharedDatasets(t *testing.T) {
 				t.Fatalf("%d images, classes %v, splits %v", d.Len(), d.Classes(), d.Splits())
 			}
 		})
+	}
+}
+
+// imagesOf is the images of a data set, one grey pixel each, in batches.
+func imagesOf(t testing.TB, d *Dataset, batch int) iter.Seq[*Batch] {
+	s := Spec{Resize: "exact", Filter: Bilinear, Width: 1, Height: 1, Channels: 1, Order: "rgb", Scale: 1, Layout: "nchw"}
+	stream, err := NewStream(d, StreamOptions{Batch: batch, Spec: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(yield func(*Batch) bool) {
+		for b, err := range stream.Epoch(t.Context(), 0, 0) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !yield(b) {
+				return
+			}
+		}
 	}
 }

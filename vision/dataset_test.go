@@ -188,10 +188,10 @@ func TestBatches(t *testing.T) {
 	var sizes, values []int
 	var names []string
 	var broken []string
-	for b := range d.Batches(3) {
+	for b := range imagesOf(t, d, 3) {
 		sizes = append(sizes, len(b.Images))
-		for i, m := range b.Images {
-			values = append(values, int(m.Pix[0]))
+		for i, v := range floats(b.X) {
+			values = append(values, int(v))
 			require.Zero(t, b.Classes[i])
 		}
 		names = append(names, b.Names...)
@@ -206,9 +206,6 @@ func TestBatches(t *testing.T) {
 		`vision: "x/b.png": not an image of a kind that is known (PNG, JPEG, GIF, WebP, BMP, TIFF)`,
 		`vision: "x/j.png": the file is empty`,
 	}, broken)
-	for range d.Batches(1) {
-		break
-	}
 }
 
 func TestIDX(t *testing.T) {

@@ -6,17 +6,18 @@ import (
 	"math/rand/v2"
 )
 
-// dice is a stream of random numbers that does not depend on anything but what it was made of.
+// dice is a sequence of random numbers, which follows from the arguments of newDice alone.
 type dice struct{ pcg rand.PCG }
 
-// newDice is the stream of element index of an epoch.
+// newDice begins the sequence for an element of an epoch, by its index.
 func newDice(seed uint64, epoch int, index uint64) dice {
 	var d dice
 	d.pcg.Seed(mixBits(seed+mixBits(uint64(epoch))), mixBits(index))
 	return d
 }
 
-// mixBits spreads what differs in few bits over all of them (the finalizer of SplitMix64; Steele, Lea, Flood 2014).
+// mixBits hashes a number, so that numbers that differ in few bits have hashes that differ in many (the finalizer of
+// SplitMix64; Steele, Lea, Flood 2014).
 func mixBits(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -46,7 +47,8 @@ func shuffle[T any](d *dice, s []T) {
 	}
 }
 
-// beta is distributed as Beta(alpha, alpha) is (Jöhnk 1964), in logarithms, as powers of small numbers vanish.
+// beta has the distribution Beta(alpha, alpha) (Jöhnk 1964). It is computed by logarithms, because the powers of small
+// numbers would be rounded to 0.
 func (d *dice) beta(alpha float64) float64 {
 	for {
 		x, y := math.Log(1-d.unit())/alpha, math.Log(1-d.unit())/alpha

@@ -40,8 +40,8 @@ func jpegExif(file []byte) []byte {
 	return nil
 }
 
-// chunk is the body of the first chunk of a name in a PNG or RIFF file, whose chunks begin at start. Each takes overhead
-// bytes besides its body; its size stands at sizeAt and its name at nameAt less sizeAt.
+// chunk is the body of the first chunk of a name in a PNG or RIFF file. Chunks begin at start; each has overhead bytes
+// besides its body, among them its name and size, nameAt and sizeAt bytes after its beginning.
 func chunk(file []byte, start int, name string, order binary.ByteOrder, overhead, nameAt, sizeAt int) []byte {
 	for at := start; at+8 <= len(file); {
 		size := int(order.Uint32(file[at+sizeAt:]))

@@ -136,7 +136,7 @@ func csvSample(folder string, row []string) (s sample, label string, err error) 
 // maxClasses bounds the number of a class in a list.
 const maxClasses = 1 << 20
 
-// label gives the images their classes; empty labels stand for none.
+// label gives each image the class that its label names; images with an empty label get none.
 func (d *Dataset) label(labels []string) error {
 	names := slices.Clone(labels)
 	slices.Sort(names)

@@ -17,6 +17,11 @@ func NewImage(width, height, channels int) *Image {
 	return &Image{width, height, channels, make([]byte, width*height*channels)}
 }
 
+// isEmpty reports whether the image has no pixels, or not as many as its size says.
+func (m *Image) isEmpty() bool {
+	return m.Width < 1 || m.Height < 1 || len(m.Pix) != m.Width*m.Height*m.Channels
+}
+
 // RGB is the image in three channels; m itself if it has them.
 func (m *Image) RGB() *Image {
 	if m.Channels == 3 {

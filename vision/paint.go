@@ -2,9 +2,9 @@ package vision
 
 import "math"
 
-// paintColor changes brightness, contrast, saturation and hue by factors up to those of a: brightness multiplies,
-// contrast moves samples from the image's mean grey, saturation from the pixel's, and hue turns the colour about the grey
-// axis, in YIQ. Grey images know the first two.
+// paintColor changes brightness, contrast, saturation and hue at random, by no more than a says. Brightness multiplies
+// samples; contrast scales their distance from the mean grey of the image, saturation that from the grey of their pixel;
+// hue turns the colour about the grey axis, in YIQ. Images of one channel get the first two.
 func paintColor(a []float64, d *dice, m *Image, _ [3]byte) {
 	factor := func(r float64) float64 { return 1 + d.around(r) }
 	brightness, contrast, saturation, turn := factor(a[0]), factor(a[1]), factor(a[2]), d.around(a[3])
@@ -36,10 +36,11 @@ func (m *Image) meanGrey() float64 {
 	return (0.299*float64(sums[0]) + 0.587*float64(sums[1]) + 0.114*float64(sums[2])) / n
 }
 
-// chromaBits is the bits behind the point of a matrix of colours.
+// chromaBits is how many fractional bits the elements of a matrix of colours have.
 const chromaBits = 14
 
-// chromaMatrix multiplies the chroma of YIQ (NTSC, 1953) by a factor and turns it by a part of the circle, in RGB.
+// chromaMatrix is the matrix that, for RGB, multiplies the chroma of YIQ (NTSC, 1953) by a factor and turns it by a part of
+// the circle.
 func chromaMatrix(factor, turn float64) (m [9]int32) {
 	toYIQ := [3][3]float64{{0.299, 0.587, 0.114}, {0.5959, -0.2746, -0.3213}, {0.2115, -0.5227, 0.3112}}
 	toRGB := [3][2]float64{{0.956, 0.619}, {-0.272, -0.647}, {-1.106, 1.703}}

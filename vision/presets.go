@@ -79,7 +79,8 @@ func (s Spec) ForShape(shape []int) (Spec, error) {
 	return s, s.Check()
 }
 
-// WithSize is the Spec for another input size; the shorter side's keeps its ratio to it (256 for 224).
+// WithSize is the Spec for another input size. The size that the shorter side is resized to keeps its ratio to it (256 for
+// 224).
 func (s Spec) WithSize(w, h int) Spec {
 	if s.Resize == "shorter" && min(s.Width, s.Height) > 0 {
 		s.ResizeTo = (s.ResizeTo*min(w, h) + min(s.Width, s.Height)/2) / min(s.Width, s.Height)
@@ -91,7 +92,7 @@ func (s Spec) WithSize(w, h int) Spec {
 	return s
 }
 
-// channelMean is a list for another number of channels: their mean for each.
+// channelMean makes a list of numbers, one for each channel, fit another number of channels: each gets their mean.
 func channelMean(list []float64, channels int) []float64 {
 	if len(list) <= 1 {
 		return list

@@ -95,10 +95,11 @@ func (m *Image) nearest(width, height int) *Image {
 	return out
 }
 
-// precision is the bits behind the point of fixed-point weights.
+// precision is how many fractional bits a fixed-point weight has.
 const precision = 32 - 8 - 2
 
-// weights is, for every output position, the input positions that it is made of.
+// weights gives, for every position of the output, the first position of the input that it is made of, and the weights of
+// that one and those after it.
 type weights struct {
 	first   []int
 	factors [][]int32

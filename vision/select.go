@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Hold divides a data set in two: a fraction of each class, that the seed picks, is held back, one image at least of
-// every class that has two. Both parts keep the order.
+// Hold divides a data set in two parts, which keep its order: held has a fraction of the images of each class, chosen by the
+// seed, and at least one of every class that has two or more.
 func (d *Dataset) Hold(fraction float64, seed uint64) (rest, held *Dataset) {
 	return d.divide(seed, 1, func(n int) int {
 		if n < 2 || !(fraction > 0) {
@@ -18,15 +18,15 @@ func (d *Dataset) Hold(fraction float64, seed uint64) (rest, held *Dataset) {
 	})
 }
 
-// PerClass is n images of each class, that the seed picks, in their order; all images of a class that has no more. What is
-// picked for a smaller n is among what is for a greater.
+// PerClass is n images of each class, chosen by the seed, in the order of the data set; all images of a class that has no
+// more. The images chosen for some n are among those chosen for a greater one.
 func (d *Dataset) PerClass(n int, seed uint64) *Dataset {
 	_, some := d.divide(seed, 2, func(have int) int { return min(max(n, 0), have) })
 	return d.with(some.samples)
 }
 
-// divide takes as many images of each class as the rule says for the number it has. use keeps the choices of different
-// users with the same seed apart.
+// divide takes as many images of each class as rule gives for the number of images that the class has. Different values of
+// use let the same seed choose different images.
 func (d *Dataset) divide(seed, use uint64, rule func(int) int) (rest, taken *Dataset) {
 	byClass := map[int][]int{}
 	for i, s := range d.samples {
@@ -139,7 +139,7 @@ func (d *Dataset) present() map[string]bool {
 	return names
 }
 
-// without is the names, of those in some if it is not nil, that are not in others.
+// without is the names that are not in others and, if some is not nil, are in some.
 func without(names []string, some, others map[string]bool) (rest []string) {
 	for _, name := range names {
 		if (some == nil || some[name]) && !others[name] {

@@ -44,20 +44,18 @@ func TopK(output []float32, labels []string, k int) []Score {
 // Probabilities is a model's scores for one image as they are if they are a distribution, else their softmax.
 func Probabilities(output []float32) []float64 {
 	p := make([]float64, len(output))
-	sum, highest, distribution := 0.0, math.Inf(-1), true
+	highest := math.Inf(-1)
 	for i, v := range output {
 		p[i] = float64(v)
-		sum += p[i]
 		highest = max(highest, p[i])
-		distribution = distribution && v >= 0
 	}
-	if distribution && math.Abs(sum-1) < 1e-3 {
+	if IsDistribution(output) {
 		return p
 	}
 	if math.IsInf(highest, 0) || math.IsNaN(highest) {
 		return limits(p, highest)
 	}
-	sum = 0
+	sum := 0.0
 	for i, v := range p {
 		p[i] = math.Exp(v - highest)
 		sum += p[i]
@@ -66,6 +64,19 @@ func Probabilities(output []float32) []float64 {
 		p[i] /= sum
 	}
 	return p
+}
+
+// IsDistribution reports whether a model's scores for one image are probabilities already: none is negative, and their sum is
+// one but for rounding.
+func IsDistribution(output []float32) bool {
+	sum := 0.0
+	for _, v := range output {
+		if !(v >= 0) {
+			return false
+		}
+		sum += float64(v)
+	}
+	return math.Abs(sum-1) < 1e-3
 }
 
 // limits is the softmax of numbers that are not finite: infinity takes all, and beside NaN nothing is known.

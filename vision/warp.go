@@ -10,7 +10,7 @@ func identity() matrix { return matrix{a: 1, e: 1} }
 
 func translation(x, y float64) matrix { return matrix{1, 0, x, 0, 1, y} }
 
-// times is m after n: places go through n first.
+// times is the matrix that maps by n first, then by m.
 func (m matrix) times(n matrix) matrix {
 	return matrix{
 		m.a*n.a + m.b*n.d, m.a*n.b + m.b*n.e, m.a*n.c + m.b*n.f + m.c,
@@ -18,7 +18,7 @@ func (m matrix) times(n matrix) matrix {
 	}
 }
 
-// about is m with x, y in the place of the origin.
+// about is m about the point x, y: what m does about the origin.
 func (m matrix) about(x, y float64) matrix {
 	return translation(x, y).times(m).times(translation(-x, -y))
 }
@@ -27,14 +27,14 @@ func (m matrix) about(x, y float64) matrix {
 // filter reaches no farther.
 const maxStep = 1.5
 
-// canvas is the images that a worker draws in.
+// canvas is the memory that a worker draws images in.
 type canvas struct {
 	out, half [2]Image
 	at        int
-	reflect   bool // beyond a source it is mirrored, not black
+	reflect   bool // outside of a source is its mirror image, not black
 }
 
-// next is an image to draw in that is not the one before it.
+// next is an image to draw in, another one than the call before gave.
 func (c *canvas) next(w, h, channels int) *Image {
 	c.at = 1 - c.at
 	return c.out[c.at].reset(w, h, channels)
@@ -116,7 +116,8 @@ func (m *Image) copyShifted(src *Image, a, e, dx, dy int) {
 	}
 }
 
-// mirrored is pixel x of a line of n that goes on as its mirror image, and that as its own: …1 0 0 1 … n-1 n-1 n-2…
+// mirrored is which pixel of a line of n stands at x, where the line is repeated in both directions, each time mirrored:
+// …1 0 0 1 … n-1 n-1 n-2…
 func mirrored(x, n int) int {
 	x = modulo(x, 2*n)
 	return min(x, 2*n-1-x)
@@ -129,7 +130,7 @@ func modulo[T int | int64](x, n T) T {
 	return x
 }
 
-// copyMirrored is copyShifted of a source that goes on as its mirror image.
+// copyMirrored is copyShifted for a source that is surrounded by its mirror images.
 func (m *Image) copyMirrored(src *Image, a, e, dx, dy int) {
 	ch := m.Channels
 	for y := range m.Height {
@@ -141,7 +142,7 @@ func (m *Image) copyMirrored(src *Image, a, e, dx, dy int) {
 	}
 }
 
-// fraction is the bits behind the point of a place in the source, fixed those that weights have.
+// fraction is how many fractional bits a position in the source has, fixed how many a weight has.
 const (
 	fraction = 32
 	fixed    = 8
@@ -149,8 +150,8 @@ const (
 
 func toFixed(v float64) int64 { return int64(math.Round(v * (1 << fraction))) }
 
-// bilinear reads every pixel between its four neighbours in the source. Where the source ends, its last pixels go on to
-// their edges.
+// bilinear interpolates every pixel between the four around its position in the source. Positions between the centre and the
+// edge of an outermost pixel have its value.
 func (m *Image) bilinear(src *Image, at matrix, reflect bool) {
 	const half = 1 << (fraction - 1)
 	w, h, ch := src.Width, src.Height, src.Channels
@@ -191,7 +192,7 @@ func (m *Image) bilinear(src *Image, at matrix, reflect bool) {
 	}
 }
 
-// halve makes of every two by two pixels one; an odd last row or column counts twice.
+// halve makes one pixel of every two by two, their mean; the last row or column of an odd number counts twice.
 func (m *Image) halve(src *Image) {
 	ch, w := src.Channels, src.Width
 	m.reset((w+1)/2, (src.Height+1)/2, ch)

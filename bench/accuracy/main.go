@@ -60,11 +60,18 @@ func run(library, path, dataset, split string) error {
 		return err
 	}
 	defer c.close()
-	for b := range data.Prefer(split).Batches(batch) {
+	stream, err := vision.NewStream(data.Prefer(split), vision.StreamOptions{Batch: batch, Spec: m.Preprocess()})
+	if err != nil {
+		return err
+	}
+	for b, err := range stream.Epoch(context.Background(), 0, 0) {
+		if err != nil {
+			return err
+		}
 		if len(b.Images) == 0 {
 			continue
 		}
-		if err := c.add(m.Preprocess(), b); err != nil {
+		if err := c.add(b); err != nil {
 			return err
 		}
 	}
@@ -103,20 +110,16 @@ func (c *comparison) close() {
 }
 
 // add classifies a batch by both.
-func (c *comparison) add(spec vision.Spec, b vision.Batch) error {
-	x, err := spec.Apply(b.Images...)
-	if err != nil {
-		return err
-	}
-	y, err := c.ours.Run(context.Background(), x)
+func (c *comparison) add(b *vision.Batch) error {
+	y, err := c.ours.Run(context.Background(), b.X)
 	if err != nil {
 		return err
 	}
 	var shape ort.Shape
-	for _, n := range x.Shape() {
+	for _, n := range b.X.Shape() {
 		shape = append(shape, int64(n))
 	}
-	in, err := ort.NewTensor(shape, tensor.Data[float32](x))
+	in, err := ort.NewTensor(shape, tensor.Data[float32](b.X))
 	if err != nil {
 		return err
 	}

@@ -37,15 +37,11 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
 				return err
 			}
 			defer m.Close()
-			var images []*vision.Image
-			for _, path := range args[1:] {
-				img, err := a.readImage(path)
-				if err != nil {
-					return err
-				}
-				images = append(images, img)
+			images, err := a.images(args[1:])
+			if err != nil {
+				return err
 			}
-			set, err := m.Features(cmd.Context(), layer, args[1:], images...)
+			set, err := m.Features(cmd.Context(), layer, images)
 			if err != nil {
 				return err
 			}
@@ -66,4 +62,23 @@ or .parquet. Nothing beyond the layer is computed. onnxrun info lists the names.
 	cmd.MarkFlagRequired("layer")
 	cmd.MarkFlagRequired("output")
 	return cmd
+}
+
+// images is a data set of the IMAGE arguments, of which standard input is read at once.
+func (a *app) images(args []string) (*vision.Dataset, error) {
+	read := make([]*vision.Image, len(args))
+	for i, arg := range args {
+		if arg == "-" {
+			var err error
+			if read[i], err = a.readImage(arg); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return vision.NewDataset("images", args, func(i int) (*vision.Image, error) {
+		if read[i] != nil {
+			return read[i], nil
+		}
+		return vision.DecodeFile(args[i])
+	}), nil
 }

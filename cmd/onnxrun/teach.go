@@ -90,7 +90,7 @@ func (a *app) teach(cmd *cobra.Command, f *teachFlags, g *ir.Graph, data *vision
 		out.Broken = append(out.Broken, err.Error())
 	}
 	if part := data.Split(vision.Test); part.Len() > 0 {
-		if out.Test, err = a.testAccuracy(cmd.Context(), taught.Model, part); err != nil {
+		if out.Test, err = a.testAccuracy(cmd.Context(), taught.Model, part, opts.Cache); err != nil {
 			return fmt.Errorf("%s is written, but its test images were not measured (onnxrun eval does it): %w", f.output, err)
 		}
 	}
@@ -115,7 +115,7 @@ func removeCheckpoint(path string) error {
 	return errors.Join(atomicfile.Remove(path), atomicfile.Remove(path+exporter.DataSuffix))
 }
 
-func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset) (*float64, error) {
+func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Dataset, cache *vision.Cache) (*float64, error) {
 	how, err := a.options()
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (a *app) testAccuracy(ctx context.Context, g *ir.Graph, part *vision.Datase
 		return nil, err
 	}
 	defer m.Close()
-	e, err := onnxrun.Evaluate(ctx, m, part, onnxrun.EvaluateOptions{})
+	e, err := onnxrun.Evaluate(ctx, m, part, onnxrun.EvaluateOptions{Cache: cache})
 	if err != nil {
 		return nil, err
 	}

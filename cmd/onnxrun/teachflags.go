@@ -108,7 +108,7 @@ func (f *teachFlags) options(a *app, cmd *cobra.Command) (teach.Options, error) 
 	how, err := a.options()
 	return teach.Options{
 		Recipe: &r, Checkpoint: f.checkpoint(), Every: f.every, Resume: f.resume, Strict: f.strict,
-		CacheBytes: max(1, f.memory<<20), Runtime: how, Guessed: a.noteGuess, Note: func(s string) { a.note("note: %s", s) },
+		Cache: vision.NewCache(f.memory << 20), Runtime: how, Guessed: a.noteGuess, Note: func(s string) { a.note("note: %s", s) },
 	}, err
 }
 

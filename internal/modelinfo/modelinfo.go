@@ -29,13 +29,18 @@ func Output(g *ir.Graph) *ir.Value {
 }
 
 // Scores is the value whose softmax is the probabilities of the classes: what the Softmax at the end of Output reads, or
-// Output itself; nil where there is none. Its dimensions after that of the classes, if any, are of size 1.
+// Output itself; nil where there is none. It has a row for each of Output's; its dimensions after that of the classes, if any,
+// are of size 1.
 func Scores(g *ir.Graph) *ir.Value {
 	out := Output(g)
 	for v := out; v != nil && v.Def() != nil; v = v.Def().In(0) {
 		switch v.Def().Op.(type) {
 		case *ops.Softmax, *ops.LogSoftmax, *ops.Sigmoid:
-			return v.Def().In(0)
+			in := v.Def().In(0)
+			if a, b := in.Type().Shape, out.Type().Shape; len(a) > 0 && len(b) > 0 && !a[0].Same(b[0]) {
+				return out
+			}
+			return in
 		case *ops.Identity, *ops.Cast, *ops.Flatten, *ops.Reshape, *ops.Squeeze, *ops.Unsqueeze:
 		default:
 			return out
@@ -133,7 +138,7 @@ func Floating(dt tensor.DType) bool {
 	return false
 }
 
-// Convert converts between float32 and the other floating-point types, and from float32 to uint8.
+// Convert converts between float32 and the other floating-point types.
 func Convert(t *tensor.Tensor, dt tensor.DType) (*tensor.Tensor, error) {
 	switch {
 	case t.DType() == dt:
@@ -142,12 +147,6 @@ func Convert(t *tensor.Tensor, dt tensor.DType) (*tensor.Tensor, error) {
 		return t.ToFloat32(), nil
 	case t.DType() == tensor.Float32 && Floating(dt):
 		return tensor.FromFloat32(t, dt), nil
-	case t.DType() == tensor.Float32 && dt == tensor.Uint8:
-		u := tensor.New(tensor.Uint8, t.Shape()...)
-		for i, v := range tensor.Data[float32](t) {
-			tensor.Data[uint8](u)[i] = uint8(min(max(v+0.5, 0), 255))
-		}
-		return u, nil
 	}
-	return nil, fmt.Errorf("element type %s is not supported for images", dt)
+	return nil, fmt.Errorf("element type %s is not a floating-point type", t.DType())
 }

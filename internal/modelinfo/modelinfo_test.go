@@ -100,3 +100,26 @@ func TestEnds(t *testing.T) {
 	_, err = Input(parse(t, `graph "g" opset 21 (%x: float32[N,3,8,8], %z: int64[]) -> (%x) {}`))
 	require.EqualError(t, err, "onnxrun: the model does not take one image: its inputs are %x: float32[N,3,8,8], %z: int64[]")
 }
+
+// Scores are what a Softmax at the end reads, unless that has no row for each of the output's.
+func TestScores(t *testing.T) {
+	for want, text := range map[string]string{
+		"x": `graph "g" (%x: float32[N,3,1,1]) -> (%y) {
+  %p = Softmax{axis=1}(%x) "softmax"
+  %y = Flatten(%p) "flatten"
+}`,
+		"y": `graph "g" (%x: float32[1,4,3]) -> (%y) {
+  %p = Softmax{axis=2}(%x) "softmax"
+  %axes: int64[1] = const [0]
+  %y = Squeeze(%p, %axes) "squeeze"
+}`,
+		"r": `graph "g" (%x: float32[N,3]) -> (%r) {
+  %p = Softmax{axis=1}(%x) "softmax"
+  %r = Relu(%p) "relu"
+}`,
+	} {
+		g := parse(t, text)
+		require.Equal(t, want, Scores(g).Name())
+	}
+	require.Nil(t, Scores(parse(t, `graph "g" (%n: int64[3]) -> (%n) {}`)))
+}
