@@ -32,7 +32,7 @@ type Options struct {
 	// MaxMemory bounds the bytes that the session's Runs take for intermediate results, all that go on together and what is kept
 	// for later ones; 0 stands for DefaultMaxMemory. A Run that alone takes more fails, others wait until there is room.
 	MaxMemory int
-	// Kernels names the implementation of the arithmetic: "generic", "amd64-avx2" or "amd64-avx512"; empty stands for the
+	// Kernels names the set of kernels: "generic", "amd64-avx2", "amd64-avx512" or "arm64-neon"; empty stands for the
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
 	Kernels string
 	// Strict excludes algorithms that reassociate more than a matrix product does: Winograd's convolution. Without it, too,

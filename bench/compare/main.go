@@ -42,7 +42,7 @@ func run() error {
 	mdFile := flag.String("md", "", "write the table to this file; FILE#NAME is what stands between <!-- NAME --> and <!-- end --> in a file that exists")
 	svgFile := flag.String("plot", "", "write images per second over the batch size to this file, as SVG")
 	flag.DurationVar(&c.duration, "time", 3*time.Second, "how long each model is measured with each number of threads")
-	flag.StringVar(&c.kernels, "kernels", "", "onnxrun's implementation of the arithmetic: generic, amd64-avx2, amd64-avx512")
+	flag.StringVar(&c.kernels, "kernels", "", "onnxrun's kernels: generic, amd64-avx2, amd64-avx512, arm64-neon")
 	flag.StringVar(&c.cache, "cache", "", "folder to keep the zoo's models in (default: a temporary one)")
 	flag.Parse()
 	c.models = append(split(*models), flag.Args()...)

@@ -25,12 +25,15 @@ const (
 	flopsFMA = 8       // four lanes
 )
 
-// cores are processors of which LLVM has a model since the version given.
-var cores = []struct {
+// core is a processor of which LLVM has a model since the version given.
+type core struct {
 	name  string
 	since int
 	note  string
-}{
+}
+
+// cores are those that must reach the share.
+var cores = []core{
 	{"cortex-a57", 14, "of LLVM's A72 to A78 too"},
 	{"apple-a14", 14, "the model is that of Cyclone, with three pipes where the M1 has four"},
 	{"neoverse-n1", 19, "Graviton 2, Ampere Altra"},
@@ -48,7 +51,15 @@ func main() {
 	log.SetPrefix("mca: ")
 	least := flag.Float64("least", 0.8, "the share that every core must reach")
 	given := flag.String("mca", "", "the path of llvm-mca; the newest if empty")
+	others := flag.String("cpu", "", "other cores than those that must reach it, by LLVM's names, separated by commas")
 	flag.Parse()
+	list := cores
+	if *others != "" {
+		list = nil
+		for _, name := range strings.Split(*others, ",") {
+			list = append(list, core{name: name})
+		}
+	}
 	tool, version := newest(*given)
 	body := cut()
 	var products []string
@@ -62,7 +73,7 @@ func main() {
 		loop, filepath.Base(source), len(body), len(products), version)
 	fmt.Printf("%-12s %10s %11s %10s %6s\n", "core", "cycles", "FLOP/cycle", "limit", "share")
 	low := 0
-	for _, c := range cores {
+	for _, c := range list {
 		if version < c.since {
 			fmt.Printf("%-12s needs LLVM %d\n", c.name, c.since)
 			continue
