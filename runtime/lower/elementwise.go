@@ -176,67 +176,74 @@ func (s *selector) blockedScale(n *ir.Node) (bool, error) {
 // unaryOf is the kernel of an elementwise operator of one input; ok is false where there is none.
 func unaryOf(n *ir.Node) (spec kernel.UnarySpec, ok bool) {
 	switch op := n.Op.(type) {
-	case *ops.Relu:
-		spec.Op = kernel.UnaryRelu
 	case *ops.LeakyRelu:
-		spec.Op, spec.Alpha = kernel.UnaryLeakyRelu, op.Alpha
+		return kernel.UnarySpec{Op: kernel.UnaryLeakyRelu, Alpha: op.Alpha}, true
 	case *ops.Clip:
 		return clipOf(n)
 	case *ops.HardSigmoid:
-		spec.Op, spec.Alpha, spec.Beta = kernel.UnaryHardSigmoid, op.Alpha, op.Beta
-	case *ops.HardSwish:
-		spec.Op = kernel.UnaryHardSwish
-	case *ops.Neg:
-		spec.Op = kernel.UnaryNeg
-	case *ops.Abs:
-		spec.Op = kernel.UnaryAbs
-	case *ops.Sqrt:
-		spec.Op = kernel.UnarySqrt
-	case *ops.Reciprocal:
-		spec.Op = kernel.UnaryReciprocal
-	case *ops.Floor:
-		spec.Op = kernel.UnaryFloor
-	case *ops.Ceil:
-		spec.Op = kernel.UnaryCeil
-	case *ops.Round:
-		spec.Op = kernel.UnaryRound
-	case *ops.Exp:
-		spec.Op = kernel.UnaryExp
-	case *ops.Log:
-		spec.Op = kernel.UnaryLog
-	case *ops.Sigmoid:
-		spec.Op = kernel.UnarySigmoid
-	case *ops.Tanh:
-		spec.Op = kernel.UnaryTanh
-	case *ops.Erf:
-		spec.Op = kernel.UnaryErf
-	case *ops.Softplus:
-		spec.Op = kernel.UnarySoftplus
-	case *ops.Softsign:
-		spec.Op = kernel.UnarySoftsign
+		return kernel.UnarySpec{Op: kernel.UnaryHardSigmoid, Alpha: op.Alpha, Beta: op.Beta}, true
 	case *ops.Elu:
-		spec.Op, spec.Alpha = kernel.UnaryElu, op.Alpha
+		return kernel.UnarySpec{Op: kernel.UnaryElu, Alpha: op.Alpha}, true
 	case *ops.Selu:
-		spec.Op, spec.Alpha, spec.Beta = kernel.UnarySelu, op.Alpha, op.Gamma
+		return kernel.UnarySpec{Op: kernel.UnarySelu, Alpha: op.Alpha, Beta: op.Gamma}, true
 	case *ops.Swish:
-		spec.Op, spec.Alpha = kernel.UnarySwish, op.Alpha
-	case *ops.Mish:
-		spec.Op = kernel.UnaryMish
+		return kernel.UnarySpec{Op: kernel.UnarySwish, Alpha: op.Alpha}, true
 	case *ops.Pow:
 		p := constFloat32(n.In(1))
 		if len(p) != 1 || len(sizes(n.In(1))) > len(sizes(n.In(0))) {
 			return spec, false
 		}
-		spec.Op, spec.Alpha = kernel.UnaryPow, p[0]
+		return kernel.UnarySpec{Op: kernel.UnaryPow, Alpha: p[0]}, true
 	case *ops.Gelu:
-		spec.Op = kernel.UnaryGelu
 		if op.Approximate == "tanh" {
-			spec.Op = kernel.UnaryGeluTanh
+			return kernel.UnarySpec{Op: kernel.UnaryGeluTanh}, true
 		}
-	default:
-		return spec, false
 	}
-	return spec, true
+	op, ok := functionOf(n.Op)
+	return kernel.UnarySpec{Op: op}, ok
+}
+
+// functionOf is the kernel of an elementwise operator without parameters.
+func functionOf(op ir.Op) (kernel.UnaryOp, bool) {
+	switch op.(type) {
+	case *ops.Relu:
+		return kernel.UnaryRelu, true
+	case *ops.HardSwish:
+		return kernel.UnaryHardSwish, true
+	case *ops.Neg:
+		return kernel.UnaryNeg, true
+	case *ops.Abs:
+		return kernel.UnaryAbs, true
+	case *ops.Sqrt:
+		return kernel.UnarySqrt, true
+	case *ops.Reciprocal:
+		return kernel.UnaryReciprocal, true
+	case *ops.Floor:
+		return kernel.UnaryFloor, true
+	case *ops.Ceil:
+		return kernel.UnaryCeil, true
+	case *ops.Round:
+		return kernel.UnaryRound, true
+	case *ops.Exp:
+		return kernel.UnaryExp, true
+	case *ops.Log:
+		return kernel.UnaryLog, true
+	case *ops.Sigmoid:
+		return kernel.UnarySigmoid, true
+	case *ops.Tanh:
+		return kernel.UnaryTanh, true
+	case *ops.Erf:
+		return kernel.UnaryErf, true
+	case *ops.Softplus:
+		return kernel.UnarySoftplus, true
+	case *ops.Softsign:
+		return kernel.UnarySoftsign, true
+	case *ops.Mish:
+		return kernel.UnaryMish, true
+	case *ops.Gelu:
+		return kernel.UnaryGelu, true
+	}
+	return 0, false
 }
 
 // clipOf is a Clip whose bounds are constants or absent.
