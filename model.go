@@ -65,6 +65,9 @@ func Open(ctx context.Context, path string, opts Options) (*Model, error) {
 func NewModel(g *ir.Graph, opts Options) (*Model, error) {
 	m := &Model{graph: g, opts: opts, output: modelinfo.Output(g), labels: opts.Labels}
 	m.sessions = sessions{graph: g, opts: opts.Runtime}
+	if m.sessions.opts.Weights == nil {
+		m.sessions.opts.Weights = &runtime.Weights{}
+	}
 	var guessed string
 	var err error
 	if m.input, err = modelinfo.Input(g); err != nil {

@@ -12,7 +12,7 @@ import (
 // maxSessions bounds how many sessions a model keeps.
 const maxSessions = 4
 
-// sessions is those of a model, each computing a value. They share a pool.
+// sessions is those of a model, each computing a value. They share a pool and packed weights.
 type sessions struct {
 	graph *ir.Graph
 	opts  runtime.Options

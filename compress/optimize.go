@@ -124,7 +124,7 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (out *ir.Graph, r 
 	if err := record(out, opts, stats); err != nil {
 		return nil, nil, err
 	}
-	if err := opts.dumpSteps(ctx, out); err != nil {
+	if err := r.watchSteps(ctx, out, opts); err != nil {
 		return nil, nil, err
 	}
 	if err := r.summarize(ctx, g, out, opts); err != nil {
@@ -149,25 +149,28 @@ func Optimize(ctx context.Context, g *ir.Graph, opts Options) (out *ir.Graph, r 
 	return out, r, nil
 }
 
-// dumpSteps prints the steps by which one image of random numbers would be run, if that is asked for.
-func (opts Options) dumpSteps(ctx context.Context, g *ir.Graph) error {
-	_, dump := opts.Debug.Lowering()
-	if dump == nil {
+// watchSteps prints and checks the steps by which the first inputs to verify on, or else one image of random numbers, would be
+// run, as far as Debug asks for it.
+func (r *Report) watchSteps(ctx context.Context, g *ir.Graph, opts Options) error {
+	debug := opts.Debug.OnlyLowering()
+	if debug == nil {
 		return nil
 	}
-	s, err := runtime.Compile(ctx, g, opts.Runtime)
+	how := opts.Runtime
+	how.Passes = &passes.Options{Level: passes.O2, Debug: debug}
+	s, err := runtime.Compile(ctx, g, how)
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	in, err := modelinfo.RandomInputs(s.Inputs(), 1, nil, 1)
-	if err != nil {
-		return err
+	var in []*tensor.Tensor
+	if len(opts.Verify) > 0 && len(opts.Verify[0]) == len(s.Inputs()) {
+		in = opts.Verify[0]
+	} else if in, err = modelinfo.RandomInputs(s.Inputs(), 1, nil, 1); err != nil {
+		r.Notes = append(r.Notes, fmt.Sprintf("the steps are not looked at: %v", err))
+		return nil
 	}
-	prog, err := s.Program(ctx, in...)
-	if err == nil {
-		_, err = fmt.Fprintf(dump, "# lowered\n%v", prog)
-	}
+	_, err = s.Program(ctx, in...)
 	return err
 }
 

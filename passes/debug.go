@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/onnxrun/onnxrun/ir"
 )
@@ -32,6 +33,15 @@ func (d *Debug) Lowering() (check bool, dump io.Writer) {
 	return d.check, dump
 }
 
+// OnlyLowering watches what the runtime does once the passes are done, and the graph, but prints nothing of the passes; nil where
+// there is nothing to watch.
+func (d *Debug) OnlyLowering() *Debug {
+	if d == nil || !d.check && !d.dump[lowering] {
+		return nil
+	}
+	return &Debug{out: d.out, check: d.check, dump: map[string]bool{lowering: d.dump[lowering]}}
+}
+
 // Off is the names of the passes that are left out.
 func (d *Debug) Off() []string {
 	if d == nil {
@@ -50,7 +60,7 @@ const DebugHelp = "PASS/off leaves a pass out, PASS/dump prints the graph after 
 // or "all" for the latter two; and "check", which verifies the graph after each pass, and that
 // its constants are what they were. What they ask for is written to out.
 func ParseDebug(text string, out io.Writer) (*Debug, error) {
-	d := &Debug{out: out, dump: map[string]bool{}, stats: map[string]bool{}}
+	d := &Debug{out: &lockedWriter{w: out}, dump: map[string]bool{}, stats: map[string]bool{}}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
 		if word == "check" {
 			d.check = true
@@ -78,6 +88,18 @@ func ParseDebug(text string, out io.Writer) (*Debug, error) {
 		}
 	}
 	return d, nil
+}
+
+// lockedWriter lets several goroutines write, each Write whole: plans are made at the same time.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
 }
 
 // seal is checksums of the constants where the graph is to be checked, else nil.

@@ -9,7 +9,6 @@ import (
 // account counts the bytes that a Run takes: those of its frame, of values outside of the arena, each storage once whatever
 // lies in it, and what evaluations hold beside their outputs.
 type account struct {
-	session     *Session
 	used, limit int
 	storage     map[*byte]*holding
 }
@@ -17,8 +16,8 @@ type account struct {
 // holding is storage of values outside of the arena.
 type holding struct{ bytes, values int }
 
-func (a *account) begin(s *Session, used, limit int) {
-	a.session, a.used, a.limit = s, used, limit
+func (a *account) begin(used, limit int) {
+	a.used, a.limit = used, limit
 	clear(a.storage)
 }
 
@@ -27,18 +26,12 @@ func (a *account) take(bytes int) error {
 	if bytes > 0 && bytes > a.limit-a.used {
 		return &MemoryError{Need: a.used + bytes, Limit: a.limit}
 	}
-	if err := a.session.grow(bytes); err != nil {
-		return err
-	}
 	a.used += bytes
 	return nil
 }
 
 // give takes bytes back.
-func (a *account) give(bytes int) {
-	a.used -= bytes
-	_ = a.session.grow(-bytes) // which cannot fail
-}
+func (a *account) give(bytes int) { a.used -= bytes }
 
 // keep counts the storage of a value that was computed from others, unless one of these or another value lies there, too.
 func (a *account) keep(t *tensor.Tensor, from []*tensor.Tensor) error {

@@ -46,9 +46,14 @@ func (p *plan) leave(f *frame) {
 		p.release(f)
 		return
 	}
+	p.giveBack()
+}
+
+// giveBack gives the memory of a frame back that is no more.
+func (p *plan) giveBack() {
 	p.session.mu.Lock()
 	defer p.session.mu.Unlock()
-	p.session.leave(f.account.used)
+	p.session.leave(p.need())
 }
 
 // helped runs all steps, with the pool's helpers at hand.
@@ -158,22 +163,27 @@ func (p *plan) acquire(ctx context.Context, limit int) (f *frame, err error) {
 		if err := p.session.enter(ctx, p.need()); err != nil {
 			return nil, err
 		}
+		defer func() {
+			if f == nil { // by an error or a panic
+				p.giveBack()
+			}
+		}()
 		if f, err = await(ctx, p.newFrame); err != nil {
-			return nil, errors.Join(err, p.session.grow(-p.need()))
+			return nil, err
 		}
 	}
 	f.ctx, f.job.done, f.whole = ctx, ctx.Done(), false
-	f.account.begin(p.session, p.need(), limit)
+	f.account.begin(p.need(), limit)
 	return f, nil
 }
 
-// reuse is a frame of a Run that has ended; nil if there is none.
+// reuse is a frame of a Run that has ended; nil if there is none, or if others wait for memory.
 func (p *plan) reuse() *frame {
 	s := p.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	n := len(p.free)
-	if n == 0 {
+	if n == 0 || len(s.memory.waiting) > 0 {
 		return nil
 	}
 	f := p.free[n-1]
@@ -199,11 +209,11 @@ func (p *plan) release(f *frame) {
 	s := p.session
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(p.free) < maxFrames && !p.forgotten && s.memory.freed == nil {
+	if len(p.free) < maxFrames && !p.forgotten && len(s.memory.waiting) == 0 {
 		p.free = append(p.free, f)
 		s.memory.kept += p.need()
 	}
-	s.leave(f.account.used)
+	s.leave(p.need())
 }
 
 func (p *plan) newFrame() (*frame, error) {

@@ -70,7 +70,7 @@ func TestLoopGrowthIsBounded(t *testing.T) {
 // Values that lie in the same storage count once, and one that nobody reads any more does not count.
 func TestAccount(t *testing.T) {
 	var a account
-	a.begin(&Session{opts: Options{MaxMemory: 1 << 40}}, 1000, 5000)
+	a.begin(1000, 5000)
 	x := tensor.New(tensor.Float32, 500)
 	require.NoError(t, a.keep(x, nil))
 	require.Equal(t, 1000+2000+256, a.used)

@@ -1,78 +1,76 @@
 package runtime
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
-// memory counts the bytes that a session's Runs take, and those of frames that its plans keep for later Runs: together no more
-// than Options.MaxMemory. Kept frames give way; where Runs alone take all, another one waits. The session's lock guards it.
+// memory counts the bytes of the frames of a session's Runs, and of those that its plans keep for later ones: together no more
+// than Options.MaxMemory. Kept frames give way; where Runs alone take all, another one waits its turn. The session's lock guards
+// it.
 type memory struct {
-	used  int           // by Runs that go on
-	kept  int           // by frames that wait for Runs
-	freed chan struct{} // closed when a Run gives bytes back; nil while nobody waits
+	used    int // by Runs that go on
+	kept    int // by frames that wait for Runs
+	waiting []*waiter
 }
 
-// enter takes bytes for a Run, at most MaxMemory, as soon as they are there.
+// waiter is a Run that waits for bytes.
+type waiter struct {
+	bytes    int
+	admitted chan struct{} // closed when it has them
+}
+
+// enter takes bytes for a Run, at most MaxMemory, as soon as they are there and nobody else has waited longer.
 func (s *Session) enter(ctx context.Context, bytes int) error {
-	for {
-		freed := s.tryEnter(bytes)
-		if freed == nil {
-			return nil
-		}
-		select {
-		case <-freed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	w := &waiter{bytes, make(chan struct{})}
+	s.mu.Lock()
+	s.memory.waiting = append(s.memory.waiting, w)
+	s.admit()
+	s.mu.Unlock()
+	select {
+	case <-w.admitted:
+		return nil
+	default:
 	}
-}
-
-// tryEnter takes bytes if they are there, else it returns what is closed when it may be so.
-func (s *Session) tryEnter(bytes int) (freed <-chan struct{}) {
+	select {
+	case <-w.admitted:
+		return nil
+	case <-ctx.Done():
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := &s.memory
-	if m.used+m.kept+bytes > s.opts.MaxMemory {
-		s.dropFrames()
+	if i := slices.Index(s.memory.waiting, w); i >= 0 {
+		s.memory.waiting = slices.Delete(s.memory.waiting, i, i+1)
+		s.admit()
+	} else {
+		s.leave(bytes)
 	}
-	if m.used+bytes > s.opts.MaxMemory {
-		if m.freed == nil {
-			m.freed = make(chan struct{})
-		}
-		return m.freed
-	}
-	m.used += bytes
-	return nil
+	return ctx.Err()
 }
 
-// grow takes bytes for a Run that is under way, which does not wait; it gives them back where they are negative.
-func (s *Session) grow(bytes int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// admit gives bytes to those who wait, in turn, as far as there are any; the lock is held.
+func (s *Session) admit() {
 	m := &s.memory
-	if bytes > 0 && m.used+m.kept+bytes > s.opts.MaxMemory {
-		s.dropFrames()
-		if m.used+bytes > s.opts.MaxMemory {
-			return &MemoryError{Need: m.used + bytes, Limit: s.opts.MaxMemory}
+	for len(m.waiting) > 0 {
+		w := m.waiting[0]
+		if m.used+m.kept+w.bytes > s.opts.MaxMemory {
+			for _, p := range s.plans {
+				p.dropFrames()
+			}
 		}
+		if m.used+w.bytes > s.opts.MaxMemory {
+			return
+		}
+		m.used += w.bytes
+		m.waiting = slices.Delete(m.waiting, 0, 1)
+		close(w.admitted)
 	}
-	s.leave(-bytes)
-	return nil
 }
 
 // leave gives bytes of a Run back; the lock is held.
 func (s *Session) leave(bytes int) {
-	m := &s.memory
-	m.used -= bytes
-	if bytes > 0 && m.freed != nil {
-		close(m.freed)
-		m.freed = nil
-	}
-}
-
-// dropFrames lets all frames go that plans keep for later Runs; the lock is held.
-func (s *Session) dropFrames() {
-	for _, p := range s.plans {
-		p.dropFrames()
-	}
+	s.memory.used -= bytes
+	s.admit()
 }
 
 // dropFrames lets the frames go that are kept for later Runs; the session's lock is held.

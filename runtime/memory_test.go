@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"context"
+	goruntime "runtime"
 	"sync"
 	"testing"
 	"time"
@@ -62,7 +63,14 @@ func TestRunsWaitForMemory(t *testing.T) {
 		_, err := s.Run(context.Background(), tensor.New(tensor.Float32, 1, 1024))
 		ended <- err
 	}()
-	require.NoError(t, s.grow(-s.opts.MaxMemory))
+	for waits := 0; waits == 0; goruntime.Gosched() {
+		s.mu.Lock()
+		waits = len(s.memory.waiting)
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	s.leave(s.opts.MaxMemory)
+	s.mu.Unlock()
 	require.NoError(t, <-ended)
 	require.Zero(t, s.memory.used)
 }
@@ -78,4 +86,44 @@ func TestMemoryOfRunsThatFail(t *testing.T) {
 	require.ErrorContains(t, err, "boom")
 	require.Zero(t, s.memory.used)
 	require.Zero(t, s.memory.kept, "the state of its frame is not known")
+}
+
+// A large Run has its turn however many small ones come after it.
+func TestRunsWaitInTurn(t *testing.T) {
+	s := compileText(t, chain, Options{MaxMemory: 100 << 10, Threads: 1})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := s.Run(context.Background(), tensor.New(tensor.Float32, 1, 1024)); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for range 50 {
+		_, err := s.Run(t.Context(), tensor.New(tensor.Float32, 11, 1024))
+		require.NoError(t, err)
+	}
+	cancel()
+	all.Wait()
+	require.Zero(t, s.memory.used)
+}
+
+// A frame that cannot be made leaves nothing behind.
+func TestMemoryOfFramesThatPanic(t *testing.T) {
+	s := compileText(t, chain, Options{Threads: 1})
+	x := tensor.New(tensor.Float32, 1, 1024)
+	_, err := s.Run(context.Background(), x)
+	require.NoError(t, err)
+	s.plans[0].dropFrames()
+	s.plans[0].prog.Arena = -1
+	for range 3 {
+		_, err = s.Run(context.Background(), x)
+		require.Error(t, err)
+	}
+	require.Equal(t, 0, s.memory.used)
 }

@@ -73,7 +73,7 @@ func newPlan(ctx context.Context, s *Session, inputs []ir.Type) (*plan, error) {
 // lowering is how the session's graph is lowered.
 func (p *plan) lowering() lower.Options {
 	s := p.session
-	opts := lower.Options{Set: s.set, Threads: s.opts.Threads, MaxMemory: s.opts.MaxMemory, Strict: s.opts.Strict, Packs: s.pool.packs}
+	opts := lower.Options{Set: s.set, Threads: s.opts.Threads, MaxMemory: s.opts.MaxMemory, Strict: s.opts.Strict, Packs: &s.opts.Weights.packs}
 	for _, r := range p.inPlace {
 		opts.Replaced = append(opts.Replaced, r.id)
 	}

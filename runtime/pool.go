@@ -8,17 +8,15 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/runtime/lower"
 )
 
 // Pool is goroutines that help Runs with their steps. Sessions may share one (Options.Pool). Helpers wait for work by
 // spinning while a Run is going on and for a moment after it, so that a step of a few microseconds can be divided; then
-// they sleep. Packed weights that several sessions or plans have in common are held once.
+// they sleep.
 type Pool struct {
 	*helpers
-	stop  func()
-	packs *kernel.Packs // of the sessions' weights
+	stop func()
 }
 
 // MaxThreads is the most goroutines that compute in one Run, whatever is asked for.
@@ -35,7 +33,7 @@ func NewPool(threads int) *Pool {
 	for i := range h.size {
 		go h.help(i)
 	}
-	p := &Pool{h, sync.OnceFunc(h.close), &kernel.Packs{}}
+	p := &Pool{h, sync.OnceFunc(h.close)}
 	runtime.AddCleanup(p, func(stop func()) { stop() }, p.stop)
 	return p
 }

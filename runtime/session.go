@@ -29,8 +29,9 @@ type Options struct {
 	// Outputs are the names of the values to compute, of any node; nothing beyond them is computed. Empty stands for the
 	// graph's outputs.
 	Outputs []string
-	// MaxMemory bounds the bytes that the session's Runs take for intermediate results, all that go on together and what is kept
-	// for later ones; 0 stands for DefaultMaxMemory. A Run that alone takes more fails, others wait until there is room.
+	// MaxMemory bounds the bytes of intermediate results; 0 stands for DefaultMaxMemory. One Run takes no more, or fails. The
+	// arrays of known sizes of all Runs that go on together, and what is kept of them for later Runs, take no more either: a Run
+	// waits until there is room. Values of unknown size, and what bodies of If, Loop and Scan compute, count for their Run alone.
 	MaxMemory int
 	// Kernels names the set of kernels: "generic", "amd64-avx2", "amd64-avx512" or "arm64-neon"; empty stands for the
 	// environment variable ONNXRUN_KERNELS or, without that, the best that the machine has.
@@ -55,7 +56,13 @@ type Options struct {
 	Passes *passes.Options
 	// Pool computes for several sessions; nil stands for a pool of the session's own.
 	Pool *Pool
+	// Weights keeps packed weights for several sessions of one graph, whose constants never change; nil stands for the session's
+	// own, which its plans share.
+	Weights *Weights
 }
+
+// Weights is weights in the forms that kernels want, each once for all sessions that have it in their Options.
+type Weights struct{ packs kernel.Packs }
 
 // kernelsVariable is the environment variable behind Options.Kernels.
 const kernelsVariable = "ONNXRUN_KERNELS"
@@ -113,6 +120,9 @@ func compile(ctx context.Context, g *ir.Graph, opts Options, p *Pool) (*Session,
 
 // compileIn is compile for a graph whose constants lie in files, those of a body in its model's.
 func compileIn(ctx context.Context, g *ir.Graph, opts Options, p *Pool, files mapped.Files) (s *Session, err error) {
+	if opts.Weights == nil {
+		opts.Weights = &Weights{}
+	}
 	s = &Session{opts: opts, pool: p, files: files}
 	defer s.recover(debug.SetPanicOnFault(true), &err)
 	if len(opts.Outputs) > 0 {

@@ -115,24 +115,23 @@ func TestRunIntoReusesResults(t *testing.T) {
 	require.Same(t, first, out[0])
 }
 
-// Plans, and sessions with a common pool, have one packed copy of the same weights.
+// Plans, and sessions with common Weights, have one packed copy of the same weights.
 func TestWeightsArePackedOnce(t *testing.T) {
 	text := `graph "g" opset 21 (%x: float32[N,16,H,W]) -> (%y) {
   %w: float32[32,16,3,3] = const splat(0.5)
   %y = Conv{pads=[1, 1, 1, 1]}(%x, %w) "c"
 }`
-	pool := NewPool(2)
-	defer pool.Close()
+	weights := &Weights{}
 	g := parse(t, text)
 	var bytes []int
 	for range 2 {
-		s, err := Compile(t.Context(), g, Options{Pool: pool, Threads: 2})
+		s, err := Compile(t.Context(), g, Options{Weights: weights, Threads: 2})
 		require.NoError(t, err)
 		t.Cleanup(s.Close)
 		for _, n := range []int{4, 5, 6} { // by the same algorithm
 			_, err := s.Run(context.Background(), tensor.New(tensor.Float32, n, 16, 16, 16))
 			require.NoError(t, err)
-			bytes = append(bytes, pool.packs.Bytes())
+			bytes = append(bytes, weights.packs.Bytes())
 		}
 		require.Len(t, s.plans, 3)
 		goruntime.KeepAlive(s)

@@ -37,7 +37,7 @@ type Rest int
 const (
 	RestShort   Rest = iota // the last batch is smaller
 	RestFilled              // rows of zeros fill the last batch
-	RestDropped             // they are left out, unless there is no other batch
+	RestDropped             // they are left out, unless there is no other batch; broken images that are left out count as images
 )
 
 // Broken is what becomes of images that cannot be read.

@@ -536,7 +536,7 @@ func TestParseSet(t *testing.T) {
 		require.Same(t, s, same)
 	}
 	_, err := ParseSet("fast")
-	require.EqualError(t, err, `kernel: unknown implementation "fast", expects one of auto, generic, amd64-avx2, amd64-avx512`)
+	require.EqualError(t, err, `kernel: unknown implementation "fast", expects one of auto, generic, amd64-avx2, amd64-avx512, arm64-neon`)
 	if best := Best().String(); best != "amd64-avx512" {
 		_, err = ParseSet("amd64-avx512")
 		require.EqualError(t, err, "kernel: amd64-avx512 is not available on this machine, the best is "+best)

@@ -23,7 +23,7 @@ func (p *Program) verify(opts Options, after stage) error {
 	if !opts.Check {
 		return nil
 	}
-	c := &checker{Program: p, stage: after, by: map[*ir.Node]*Step{}, values: map[int]bool{}, made: map[*Array]bool{}}
+	c := &checker{Program: p, stage: after, by: map[*ir.Node]*Step{}, values: map[int]bool{}, made: map[*Array]bool{}, over: map[place]*Array{}, under: map[*Array]bool{}}
 	for _, st := range p.Steps {
 		if err := c.step(st); err != nil {
 			return fmt.Errorf("lower: after %v: %w", after, at(st.Node(), err))
@@ -44,7 +44,12 @@ type checker struct {
 	by     map[*ir.Node]*Step // that compute it
 	values map[int]bool       // that have been made in some layout
 	made   map[*Array]bool
+	over   map[place]*Array // what has been written over something else
+	under  map[*Array]bool  // what had been made before that
 }
+
+// place is where in memory an array begins.
+type place struct{ root, at int }
 
 func (c *checker) step(st *Step) error {
 	for _, n := range st.Nodes {
@@ -62,6 +67,9 @@ func (c *checker) step(st *Step) error {
 		if !c.available(a) {
 			return fmt.Errorf("%s step: reads %v, which no step upstream makes", st.Kernel, a)
 		}
+		if y := c.overwriter(a); y != nil {
+			return fmt.Errorf("%s step: reads %v, over which %v has been written", st.Kernel, a, y)
+		}
 	}
 	for _, a := range st.Writes {
 		if c.made[a] && !contains(st.Reads, a) {
@@ -78,10 +86,40 @@ func (c *checker) step(st *Step) error {
 			c.values[a.Value.ID()] = true
 		}
 	}
+	c.overwrite(st)
 	if idle := st.Kernel == "alias" || st.Kernel == "reference"; c.stage == emitted && idle != (len(st.Phases) == 0) {
 		return fmt.Errorf("%s step: has %d phases", st.Kernel, len(st.Phases))
 	}
 	return nil
+}
+
+// overwrite notes what a step has written over.
+func (c *checker) overwrite(st *Step) {
+	for _, v := range st.Views {
+		if v.Kind != Overwrite || !v.Done {
+			continue
+		}
+		at := c.placeOf(v.In)
+		c.over[at] = v.Of
+		for a := range c.made {
+			if a != v.Of && c.placeOf(a) == at {
+				c.under[a] = true
+			}
+		}
+	}
+}
+
+// overwriter is what has been written over an array since it was made; nil if nothing has.
+func (c *checker) overwriter(a *Array) *Array {
+	if c.stage >= placed && c.under[a] {
+		return c.over[c.placeOf(a)]
+	}
+	return nil
+}
+
+func (c *checker) placeOf(a *Array) place {
+	root, at := c.Root(a.Slot)
+	return place{root, at}
 }
 
 func (c *checker) slotOf(a *Array) *Slot {

@@ -129,3 +129,38 @@ func TestDump(t *testing.T) {
 		require.Equal(t, string(want), steps, "%v", set)
 	}
 }
+
+// Gradients, of which one is written over what it is computed from, and a MaxPoolGrad that reads what the MaxPool gave.
+const backward = `graph "g" opset 21 (%c: float32[1,16,8,8], %d: float32[1,16,8,8]) -> (%t, %dx) {
+  %y: float32[1,16,8,8] = MaxPool{kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%e) "y"
+  %u: float32[1,16,8,8] = onnxrun.PointwiseGrad{of="Tanh"}(%y, %e) "u"
+  %t: float32[1,16,8,8] = Relu(%u) "t"
+  %dx: float32[1,16,8,8] = onnxrun.MaxPoolGrad{kernel_shape=[3, 3], pads=[1, 1, 1, 1]}(%d, %e) "dx"
+}`
+
+// Nothing is read any more over which something else has been written: the maxima are computed anew.
+func TestOverwrittenIsNotRead(t *testing.T) {
+	text := strings.Replace(backward, "  %y:", "  %w: float32[16,16,1,1] = const splat(0.5)\n  %e: float32[1,16,8,8] = Conv(%c, %w) \"e\"\n  %y:", 1)
+	g, err := ir.Parse(text, ops.LookupFused)
+	require.NoError(t, err)
+	for _, set := range kernel.Sets() {
+		opts := Options{Set: set, Threads: 1, MaxMemory: 1 << 30, Check: true}
+		p, err := Lower(t.Context(), g, opts)
+		require.NoError(t, err, "%v", set)
+		if !set.Has(kernel.FamilyTile) {
+			continue // the MaxPool's result is plain
+		}
+		var over *Step
+		for _, st := range p.Steps {
+			for _, v := range st.Views {
+				if v.Kind == Overwrite && v.Done {
+					over = st
+				}
+			}
+		}
+		require.NotNil(t, over)
+		last := p.Steps[len(p.Steps)-1]
+		last.Reads = append(last.Reads, over.Views[0].In)
+		require.ErrorContains(t, p.verify(opts, placed), "over which")
+	}
+}

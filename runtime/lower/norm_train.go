@@ -154,6 +154,7 @@ func (s *selector) over(y, x *Array) []View {
 	if y.Len != x.Len || s.onlyReader(x.Value) == nil {
 		return nil
 	}
+	s.overwritten[x] = true
 	return []View{{Of: y, In: x, Kind: Overwrite}}
 }
 

@@ -135,8 +135,11 @@ func (s *selector) maxPoolGrad(n *ir.Node, op *ops.MaxPoolGrad) (bool, error) {
 func (s *selector) maxima(n *ir.Node, op *ops.MaxPool, spec kernel.BlockedPoolSpec, x *Array) (*Array, error) {
 	for _, use := range n.In(1).Uses() {
 		forward, ok := use.Node.Op.(*ops.MaxPool)
-		if ok && use.Node.Graph() == s.Graph && reflect.DeepEqual(forward, op) && s.isIn(use.Node.Out(0), Blocked) {
-			return s.read(use.Node.Out(0), Blocked), nil
+		if !ok || use.Node.Graph() != s.Graph || !reflect.DeepEqual(forward, op) || !s.isIn(use.Node.Out(0), Blocked) {
+			continue
+		}
+		if y := use.Node.Out(0); !s.overwritten[s.array(y, Blocked)] {
+			return s.read(y, Blocked), nil
 		}
 	}
 	k, err := kernel.NewBlockedPool(spec)

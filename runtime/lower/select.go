@@ -25,6 +25,8 @@ type selector struct {
 	// batch normalizations
 	moments   map[*ir.Value]moments
 	rectified map[*ir.Node]*ir.Node
+	// overwritten is arrays that may be written over: what they held is not to be read again.
+	overwritten map[*Array]bool
 }
 
 // layouts is a set of layouts.
@@ -37,7 +39,7 @@ func (l layouts) has(m Layout) bool     { return l>>m&1 != 0 }
 func (p *Program) selectSteps(ctx context.Context, opts Options) error {
 	s := &selector{
 		Program: p, opts: opts, ctx: ctx, least: 1, has: make([]layouts, len(p.Slots)),
-		covered: map[*ir.Node]bool{}, moments: map[*ir.Value]moments{}, rectified: map[*ir.Node]*ir.Node{},
+		covered: map[*ir.Node]bool{}, moments: map[*ir.Value]moments{}, rectified: map[*ir.Node]*ir.Node{}, overwritten: map[*Array]bool{},
 	}
 	for _, n := range p.Graph.Nodes() {
 		if err := ctx.Err(); err != nil {
