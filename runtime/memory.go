@@ -30,11 +30,6 @@ func (s *Session) enter(ctx context.Context, bytes int) error {
 	select {
 	case <-w.admitted:
 		return nil
-	default:
-	}
-	select {
-	case <-w.admitted:
-		return nil
 	case <-ctx.Done():
 	}
 	s.mu.Lock()

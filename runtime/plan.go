@@ -95,16 +95,12 @@ func (p *plan) makeSteps() {
 		}
 	}
 	for i, st := range p.prog.Steps {
-		drop := last[i]
 		switch st.Kernel {
-		case "alias":
-			if n := len(p.steps); n > 0 {
-				p.steps[n-1].drop = append(p.steps[n-1].drop, drop...)
-			}
+		case "alias": // of what has a place of its own
 		case "reference":
-			p.steps = append(p.steps, step{st, p.evalStep(st.Node()), drop})
+			p.steps = append(p.steps, step{st, p.evalStep(st.Node()), last[i]})
 		default:
-			p.steps = append(p.steps, step{st, runPhases(st.Phases), drop})
+			p.steps = append(p.steps, step{st, runPhases(st.Phases), last[i]})
 		}
 	}
 }

@@ -92,7 +92,8 @@ func (s *Session) choose(ctx context.Context, key string, candidates []lower.Can
 // timeConv is the least time of some runs of a kernel on the session's threads.
 func (s *Session) timeConv(ctx context.Context, k lower.ConvKernel, spec kernel.BlockedConvSpec) (time.Duration, error) {
 	f := &frame{plan: &plan{session: s}}
-	x, y := make([]float32, lower.BlockedLen(spec.N, spec.C, spec.In)), make([]float32, lower.BlockedLen(spec.N, spec.OutC, spec.Out))
+	x := make([]float32, lower.BlockedLen(spec.N, spec.C, spec.In[0]*spec.In[1]))
+	y := make([]float32, lower.BlockedLen(spec.N, spec.OutC, spec.Out[0]*spec.Out[1]))
 	run := func(m *lower.Memory, task, worker int) { k.Run(task, y, x, nil, m.Scratch[worker]) }
 	if spec.Packed {
 		packed := make([]float32, k.PackedSize())

@@ -2,6 +2,7 @@ package lower
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/onnxrun/onnxrun/ir"
 )
@@ -72,7 +73,7 @@ func (c *checker) step(st *Step) error {
 		}
 	}
 	for _, a := range st.Writes {
-		if c.made[a] && !contains(st.Reads, a) {
+		if c.made[a] && !slices.Contains(st.Reads, a) {
 			return fmt.Errorf("%s step: makes %v, which a step upstream has made", st.Kernel, a)
 		}
 		if c.stage >= placed && (a.Slot < 0 || a.Slot >= len(c.Slots)) {
@@ -212,13 +213,4 @@ func (p *Program) verifyArena() error {
 		}
 	}
 	return nil
-}
-
-func contains(list []*Array, a *Array) bool {
-	for _, b := range list {
-		if a == b {
-			return true
-		}
-	}
-	return false
 }

@@ -4,7 +4,6 @@ import (
 	"github.com/onnxrun/onnxrun/internal/kernel"
 	"github.com/onnxrun/onnxrun/ir"
 	"github.com/onnxrun/onnxrun/ops"
-	"github.com/onnxrun/onnxrun/tensor"
 )
 
 // conv selects how a convolution, a transposed one or a gradient of one (conv_grad.go) is computed.
@@ -264,7 +263,7 @@ type packer interface {
 // pack makes a step that packs weights and a bias, which may be absent, and returns what it makes.
 func (s *selector) pack(n *ir.Node, k packer, weights, bias *ir.Value) *Array {
 	w, b := s.read(weights, Plain), s.read(bias, Plain)
-	packed := s.temporary("packed weights", tensor.Float32, k.PackedSize())
+	packed := s.floats("packed weights", k.PackedSize())
 	s.Scratch = max(s.Scratch, k.PackScratchSize())
 	s.helper(n, "pack weights", arrays(w, b), arrays(packed), Phase{Tasks: k.PackTasks(), Task: func(m *Memory, task, worker int) {
 		k.Pack(task, m.F32(packed), m.F32(w), m.F32(b), m.Scratch[worker])

@@ -94,5 +94,5 @@ func convKey(s kernel.BlockedConvSpec, threads int) string {
 // measurable reports whether a convolution, whose arrays do not swell, is small enough to be measured on some of its own.
 func measurable(s kernel.BlockedConvSpec) bool {
 	const most = 1 << 28 // elements: the estimate is good for those that take seconds
-	return blockedLen(s.N, s.C, product(s.In))+blockedLen(s.N, s.OutC, product(s.Out)) <= most
+	return BlockedLen(s.N, s.C, product(s.In))+BlockedLen(s.N, s.OutC, product(s.Out)) <= most
 }

@@ -101,9 +101,8 @@ func (s *selector) leaveToNorm(n *ir.Node) bool {
 
 // normalizable reports whether the kernel takes a gradient of a batch normalization.
 func (s *selector) normalizable(n *ir.Node) bool {
-	dt, _ := elementType(n)
 	x := n.In(1)
-	return dt == s.dtype && s.isBlockable(x) && !s.swells(sizes(x)) && product(sizes(x)) > 0
+	return elementType(n) == s.dtype && s.isBlockable(x) && !s.swells(sizes(x)) && product(sizes(x)) > 0
 }
 
 // batchNormGrad computes the gradients of a batch normalization, and of the rectifier downstream of it where that has been

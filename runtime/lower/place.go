@@ -204,10 +204,10 @@ func (s arraySet) of(v *ir.Value, l Layout) *Array {
 	shape, known := v.Type().Shape.Ints()
 	switch {
 	case l == Blocked:
-		a.Len = blockedLen(shape[0], shape[1], shape[2]*shape[3])
+		a.Len = BlockedLen(shape[0], shape[1], shape[2]*shape[3])
 	case l == Rows:
 		images, plane, c := rowDims(shape)
-		a.Len = blockedLen(images, c, plane)
+		a.Len = BlockedLen(images, c, plane)
 	default:
 		a.Slot = v.ID()
 		if n, err := tensor.Count(a.DType, shape); known && err == nil {

@@ -146,7 +146,7 @@ func (s *selector) maxima(n *ir.Node, op *ops.MaxPool, spec kernel.BlockedPoolSp
 	if err != nil {
 		return nil, err
 	}
-	y := s.floats("maxima", blockedLen(spec.N, spec.C, product(spec.Out)))
+	y := s.floats("maxima", BlockedLen(spec.N, spec.C, product(spec.Out)))
 	s.helper(n, algorithm(k), arrays(x), arrays(y), s.phase(k, func(m *Memory, task, _ int) { k.Run(task, m.F32(y), m.F32(x)) }))
 	return y, nil
 }
@@ -208,7 +208,7 @@ func (s *selector) downstreamOfPool(n *ir.Node) (*ir.Node, error) {
 		return nil, nil
 	}
 	op, ok := next.Op.(*ops.PointwiseGrad)
-	if dt, _ := elementType(next); !ok || dt != s.dtype || next.In(0) != n.Out(0) || !s.isIn(next.In(1), Blocked) ||
+	if !ok || elementType(next) != s.dtype || next.In(0) != n.Out(0) || !s.isIn(next.In(1), Blocked) ||
 		!slices.Equal(sizes(next.In(0)), sizes(next.In(1))) {
 		return nil, nil
 	}

@@ -60,7 +60,7 @@ func (s *selector) node(n *ir.Node) error {
 	if s.covered[n] || !slices.ContainsFunc(n.Outputs(), func(v *ir.Value) bool { return v != nil && s.Slots[v.ID()].Kind != Empty }) {
 		return nil
 	}
-	s.dtype, _ = elementType(n)
+	s.dtype = elementType(n)
 	if s.static(n) {
 		s.least = s.leastTasks(n)
 		if ir.Shares(n) {
@@ -105,27 +105,24 @@ func (s *selector) familyOf(n *ir.Node) (family string, sel func(*ir.Node) (bool
 }
 
 // elementType is the one that kernels of a node compute in: that of all operands which could have floating-point elements,
-// so that shapes, axes and indices do not matter. ok is false where there are several.
-func elementType(n *ir.Node) (dt tensor.DType, ok bool) {
-	def := n.Op.Def()
-	ok = true
+// so that shapes, axes and indices do not matter; undefined where there are several.
+func elementType(n *ir.Node) (dt tensor.DType) {
+	def, mixed := n.Op.Def(), false
 	look := func(params []ir.Param, values []*ir.Value) {
 		for i, v := range values {
 			if v == nil || !floating(def, params[min(i, len(params)-1)].Type) {
 				continue
 			}
-			if dt == tensor.Undefined {
-				dt = v.Type().DType
-			}
-			ok = ok && v.Type().DType == dt
+			mixed = mixed || dt != tensor.Undefined && dt != v.Type().DType
+			dt = v.Type().DType
 		}
 	}
 	look(def.Outs, n.Outputs())
 	look(def.Ins, n.Inputs())
-	if !ok {
-		return tensor.Undefined, false
+	if mixed {
+		return tensor.Undefined
 	}
-	return dt, true
+	return dt
 }
 
 // floating reports whether a parameter of that type may have elements of float32.

@@ -76,9 +76,6 @@ func rowDims(shape []int) (n, plane, c int) {
 	return 1, product(shape[:len(shape)-1]), shape[len(shape)-1]
 }
 
-// blockedLen is the elements of an array in the blocked layout.
-func blockedLen(n, c, plane int) int { return n * kernel.Blocks(c) * kernel.Block * plane }
-
 // constFloat32 is the elements of a constant, nil for other values.
 func constFloat32(v *ir.Value) []float32 {
 	if v == nil || v.Const() == nil {
@@ -112,5 +109,5 @@ type windowOf func(in []int) (ops.Window, error)
 // hasSpatial reports whether the spatial dimensions of a shape are as many as kernels on plain arrays take.
 func hasSpatial(shape []int) bool { return len(shape) >= 3 && len(shape) <= 5 }
 
-// BlockedLen is the elements of an array in the blocked layout, of n images of c channels of a plane.
-func BlockedLen(n, c int, plane []int) int { return blockedLen(n, c, product(plane)) }
+// BlockedLen is the elements of an array in the blocked layout, of n images of c channels of so many pixels.
+func BlockedLen(n, c, pixels int) int { return n * kernel.Blocks(c) * kernel.Block * pixels }
